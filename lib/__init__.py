@@ -1,0 +1,1 @@
+"""The detector's domain: readings, clean, features, windows, autoencoder, scoring, evaluation, bundle."""

@@ -1,0 +1,220 @@
+"""The raw table: what a watch reports, one row a reading.
+
+Columns: `user_id` (text), `timestamp` (ISO 8601 or Unix ms), `heartRate` (bpm), `steps`, `calories`, `distance`
+(count, kcal, m: running counters, or amounts since the previous reading) and, for evaluation only, `label`.
+`read` turns files into one frame in which `timestamp` is the wearer's wall clock and `instant` the seconds by which
+readings are put in order (UTC where the file tells it, else the wall clock itself), so that a change of the clocks
+neither repeats nor loses an hour.
+"""
+
+import zlib
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import fsspec
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+COUNTERS = ("steps", "calories", "distance")
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
+ONE_WEARER = "wearer"
+
+_OFFSET = r"(Z|[+-]\d{2}:?\d{2})$"
+_EARLIEST_MS, _LATEST_MS = 946_684_800_000, 4_102_444_800_000  # 2000 to 2100
+_FINITE = pa.Check(lambda column: ~np.isinf(column), error="a finite number")
+
+SCHEMA = pa.DataFrameSchema(
+    {
+        "user_id": pa.Column(str, nullable=False),
+        "heartRate": pa.Column(float, _FINITE, nullable=True),
+        **{name: pa.Column(float, _FINITE, nullable=True, required=False) for name in COUNTERS},
+        "label": pa.Column(str, nullable=False, required=False),
+    },
+    coerce=True,
+)
+
+
+class ReadingsError(ValueError):
+    """A raw table that can not be read: carries `file`, `column`, `row` (1 = first reading) and `value`."""
+
+    def __init__(self, problem, *, file, column=None, row=None, value=None):
+        self.file, self.column, self.row, self.value = file, column, row, value
+        where = [str(file)]
+        where += [f"column {column}"] if column is not None else []
+        where += [f"row {row}"] if row is not None else []
+        where += [f"value {value!r}"] if row is not None else []
+        super().__init__(f"{', '.join(where)}: {problem}")
+
+
+def read(path, *, timezone="UTC"):
+    """Read `path` (a CSV, CSV.gz or Parquet file, a folder of them, or a glob; local or s3://) as one frame.
+
+    Returns columns user_id, timestamp (datetime64, wall clock), instant (float seconds), heartRate and those of
+    steps, calories, distance and label that the files have; rows in file order.
+    Raises FileNotFoundError when nothing is there, ReadingsError for a bad file, ValueError for a bad timezone.
+    """
+    zone = _zone(timezone)
+    filesystem, names = files(path)
+    parts = [_read_one(filesystem, name, zone) for name in names]
+    table = pd.concat(parts, ignore_index=True)
+    if "user_id" not in table:
+        table.insert(0, "user_id", ONE_WEARER)
+    if "label" in table:
+        table["label"] = table["label"].fillna("")
+    return table
+
+
+def files(path):
+    """The fsspec file system of `path` and the sorted names of the readable files there."""
+    filesystem, name = fsspec.core.url_to_fs(str(path))
+    if filesystem.isfile(name):
+        return filesystem, [name]
+    pattern = f"{name.rstrip('/')}/*" if filesystem.isdir(name) else name
+    found = sorted(entry for entry in filesystem.glob(pattern) if entry.endswith(SUFFIXES))
+    if not found:
+        raise FileNotFoundError(f"{path}: no file, folder or pattern that holds {', '.join(SUFFIXES)} files")
+    return filesystem, found
+
+
+def write(table, path):
+    """Write what `read` returned as a raw CSV; instants that differ from the wall clock become an offset."""
+    wall = table["timestamp"].to_numpy().astype("datetime64[ms]")
+    text = np.datetime_as_string(wall, unit="ms" if (wall.astype("int64") % 1000).any() else "s")
+    offset_s = np.round(wall.astype("int64") / 1000 - table["instant"].to_numpy()).astype(int)
+    if offset_s.any():
+        text = np.char.add(text, _offset_texts(offset_s))
+    table.drop(columns="instant").assign(timestamp=text).to_csv(path, index=False)
+
+
+def _offset_texts(offset_s):
+    names = {
+        s: f"{'-' if s < 0 else '+'}{abs(s) // 3600:02d}:{abs(s) // 60 % 60:02d}" for s in np.unique(offset_s)
+    }
+    return np.array([names[s] for s in offset_s])
+
+
+def _zone(timezone):
+    try:
+        return ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"timezone={timezone!r} is no IANA name, such as Europe/Paris or UTC") from None
+
+
+def _read_one(filesystem, name, zone):
+    table = _load(filesystem, name)
+    for column in ("timestamp", "heartRate"):
+        if column not in table:
+            raise ReadingsError(f"no such column; there are {', '.join(table)}", file=name, column=column)
+    if table.empty:
+        raise ReadingsError("no readings", file=name)
+    known = ["user_id", "timestamp", "heartRate", *COUNTERS, "label"]
+    table = table[[column for column in known if column in table]]
+    table = _validated(table, name)
+    table["timestamp"], instant = _wall_clock(table["timestamp"], zone, name)
+    table.insert(table.columns.get_loc("timestamp") + 1, "instant", instant)
+    return table
+
+
+def _load(filesystem, name):
+    try:
+        if name.endswith(".parquet"):
+            with filesystem.open(name, "rb") as stream:
+                return pd.read_parquet(stream)
+        with filesystem.open(name, "rb", compression="gzip" if name.endswith(".gz") else None) as stream:
+            text = {"user_id": str, "label": str}
+            return pd.read_csv(stream, dtype=text, low_memory=False, skipinitialspace=True)
+    except (ValueError, EOFError, zlib.error, OSError) as error:  # pandas' and Arrow's parsers raise ValueErrors
+        if isinstance(error, (FileNotFoundError, PermissionError)):
+            raise
+        raise ReadingsError(f"can not be read ({error})", file=name) from error
+
+
+def _validated(table, name):
+    table = table.copy()
+    for column in ("user_id", "label"):
+        if column in table:
+            table[column] = table[column].astype("str" if column == "label" else object)
+    if "label" in table:
+        table["label"] = table["label"].fillna("")
+    schema = SCHEMA if "user_id" in table else SCHEMA.remove_columns(["user_id"])
+    schema = schema.add_columns({"timestamp": pa.Column(nullable=False)})
+    try:
+        return schema.validate(table, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        case = error.failure_cases.dropna(subset="index").sort_values("index").iloc[0]
+        row = int(case["index"])
+        value = table[case["column"]].iloc[row]
+        wanted = _wanted(case["column"])
+        raise ReadingsError(wanted, file=name, column=case["column"], row=row + 1, value=value) from None
+
+
+def _wanted(column):
+    return {"user_id": "a wearer's name is wanted", "timestamp": "a time is wanted"}.get(
+        column, "a finite number is wanted"
+    )
+
+
+def _wall_clock(column, zone, name):
+    """Wall clock (datetime64[ms]) and instant (s) of each timestamp."""
+    if pd.api.types.is_numeric_dtype(column):
+        return _from_unix_ms(column, zone, name)
+    if pd.api.types.is_datetime64_any_dtype(column):
+        if column.dt.tz is None:
+            return _plain(column)
+        return _moved(column, zone)
+    text = column.astype("str").str.strip()
+    offset = text.str.extract(_OFFSET, expand=False)
+    offset = offset.where(text.str.contains("[T ]"))  # the day of a bare date is no offset
+    if offset.isna().all():
+        return _plain(_parsed(text, name, utc=False))
+    if offset.isna().any():
+        row = int(np.flatnonzero(offset.isna())[0])
+        problem = "no UTC offset, while other rows have one"
+        raise ReadingsError(problem, file=name, column="timestamp", row=row + 1, value=text.iloc[row])
+    return _offset_clock(_parsed(text, name, utc=True), offset, zone)
+
+
+def _from_unix_ms(column, zone, name):
+    outside = np.flatnonzero(~column.between(_EARLIEST_MS, _LATEST_MS))
+    if len(outside):
+        row = int(outside[0])
+        problem = "Unix milliseconds between the years 2000 and 2100 are wanted"
+        raise ReadingsError(problem, file=name, column="timestamp", row=row + 1, value=column.iloc[row])
+    return _moved(pd.to_datetime(column, unit="ms", utc=True), zone)
+
+
+def _parsed(text, name, *, utc):
+    try:
+        return pd.to_datetime(text, format="ISO8601", utc=utc)
+    except (ValueError, OverflowError):
+        good = pd.to_datetime(text, format="ISO8601", utc=utc, errors="coerce").notna()
+        row = int(np.flatnonzero(~good)[0])
+        problem = "an ISO 8601 time, such as 2026-03-02T07:01:05, is wanted"
+        raise ReadingsError(
+            problem, file=name, column="timestamp", row=row + 1, value=text.iloc[row]
+        ) from None
+
+
+def _plain(wall):
+    wall = wall.astype("datetime64[ms]")
+    return wall, wall.astype("int64") / 1000
+
+
+def _moved(moments, zone):
+    wall = moments.dt.tz_convert(zone).dt.tz_localize(None).astype("datetime64[ms]")
+    return wall, moments.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[ms]").astype("int64") / 1000
+
+
+def _offset_clock(moments, offset, zone):
+    """An offset of its own is the wearer's hour; UTC is moved to `zone`."""
+    utc_wall, instant = _moved(moments, zone)
+    shift = offset.map({text: _offset_seconds(text) for text in offset.unique()})
+    own = pd.to_datetime((instant + shift) * 1000, unit="ms").astype("datetime64[ms]")
+    return own.where(shift != 0, utc_wall), instant
+
+
+def _offset_seconds(text):
+    if text == "Z":
+        return 0
+    digits = text[1:].replace(":", "")
+    return (-1 if text[0] == "-" else 1) * (int(digits[:2]) * 3600 + int(digits[2:]) * 60)
