@@ -2,8 +2,7 @@
 
 import logging
 import os
-import sys
-from dataclasses import dataclass
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -18,13 +17,17 @@ from traitlets import default
 from lib.progress import heading
 from lib.runs import writing
 
+NAMES_WIDTH = 40  # what a progress bar leaves of a terminal's line to notebook and heading
+MESSAGE_LINES = 5  # of an exception's message; TensorFlow's can fill a screen
 
-@dataclass
+
 class CellFailed(Exception):
     """A cell raised: the exception's type and message. The executed notebook holds the traceback."""
 
-    kind: str
-    message: str
+    def __init__(self, kind, message):
+        super().__init__(f"{kind}: {message}")
+        self.kind = kind
+        self.message = message
 
 
 class StagedKernel(AsyncKernelManager):
@@ -35,29 +38,35 @@ class StagedKernel(AsyncKernelManager):
         return KernelSpecManager(kernel_dirs=[])
 
     async def start_kernel(self, **options):
-        await super().start_kernel(env={**os.environ, "RUN_STAGED": "1"}, **options)
+        bar = max(shutil.get_terminal_size().columns - NAMES_WIDTH, NAMES_WIDTH)
+        environment = {**os.environ, "RUN_STAGED": "1", "TQDM_NCOLS": str(bar)}
+        # without it anyone on this machine who may read loopback traffic could read the data
+        await super().start_kernel(env=environment, transport_encryption="auto", **options)
 
 
 def execute(notebook, output, *, parameters, progress):
-    """Run `notebook` in its own folder with these parameters; `output` gets the executed notebook, cell by cell.
+    """Run `notebook` in its own folder with these parameters, and write it to `output` cell by cell.
 
     `progress` is told of each cell, and written what the cells write to stderr.
     Raises CellFailed when a cell does, or when the kernel dies.
     """
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it would say is said by CellFailed
     try:
         papermill.execute_notebook(
             nbformat.read(notebook, as_version=4),
             _literal(output),
             parameters=parameters,
             kernel_name="python3",
+            language="python",
             cwd=notebook.parent,
             progress_bar=False,
             kernel_manager_class=StagedKernel,
+            extra_arguments=["--log-level=CRITICAL"],  # a kernel logs its own shutting down as an error
             on_cell_start=progress.cell,
             stderr_file=progress,
         )
     except PapermillExecutionError as error:
-        raise CellFailed(error.ename, error.evalue) from None
+        raise CellFailed(error.ename, "\n".join(error.evalue.splitlines()[:MESSAGE_LINES])) from None
     except DeadKernelError:
         raise CellFailed("DeadKernelError", "the kernel died; memory may have run out") from None
     finally:
@@ -70,7 +79,7 @@ def _literal(path):
 
 
 def _name_paths(output, notebook):
-    """Leave the notebook's name where papermill records paths: the staging folder is gone once it has succeeded."""
+    """Record names where papermill records paths: the staging folder is gone once the run is whole."""
     if output.exists():
         executed = nbformat.read(output, as_version=4)
         executed.metadata.papermill.update(input_path=notebook.name, output_path=output.name)
@@ -78,7 +87,7 @@ def _name_paths(output, notebook):
 
 
 def report(executed, *, run):
-    """Write the HTML report of an executed notebook beside it, titled by its first heading and the run's name."""
+    """Write an executed notebook's HTML report beside it, titled by its first heading and the run's name."""
     exporter = HTMLExporter(template_name="lab", embed_images=True)
     exporter.log.setLevel(logging.ERROR)
     notebook = nbformat.read(executed, as_version=4)

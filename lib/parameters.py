@@ -74,10 +74,11 @@ def in_source(source):
 
     Raises ValueError or SyntaxError for anything else.
     """
+    statements = ast.parse(source).body
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     comments = {t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT}
     found = []
-    for node in ast.parse(source).body:
+    for node in statements:
         if isinstance(node, ast.AnnAssign):
             name, kind = ast.unparse(node.target), ast.unparse(node.annotation)
         elif isinstance(node, ast.Assign) and len(node.targets) == 1:
@@ -124,23 +125,30 @@ def given(words, known):
 
 
 def did_you_mean(name, known):
-    """The end of a message about a name that is not known: the nearest one that is, or where to read them all."""
+    """The end of a message about a name that is not known: the nearest that is, or where to read them all."""
     nearest = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {nearest[0]!r}?" if nearest else "; see ./run_all.sh --help"
 
 
 def located(values):
-    """`values` with every `*_path` checked, and made absolute if it is there in the caller's folder (CALLER_DIR).
+    """`values` with every `*_path` checked, and made absolute where the caller's folder has it.
 
     Otherwise a relative path starts at the repository root. Raises UsageError naming a missing file.
     """
-    return {name: _located(name, value) if name.endswith("_path") else value for name, value in values.items()}
+    return {
+        name: _located(name, value) if name.endswith("_path") else value for name, value in values.items()
+    }
+
+
+def caller_dir():
+    """The folder in which the user gave the command; run_all.sh, which leaves it, sets CALLER_DIR."""
+    return Path(os.environ.get("CALLER_DIR") or Path.cwd()).resolve()
 
 
 def _located(name, value):
     if not value or value.startswith("s3://"):
         return value
-    caller = Path(os.environ.get("CALLER_DIR") or Path.cwd())
+    caller = caller_dir()
     for path in (value,) if caller == ROOT else (str(caller / value), value):
         try:
             resolve(path)

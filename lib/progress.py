@@ -11,7 +11,7 @@ CLEAR_LINE = "\r\x1b[2K"
 
 
 def heading(markdown):
-    """The last heading of a markdown text, without its `#`; None where it has none. Fenced code is skipped."""
+    """The last heading of a markdown text, without its `#`, or None. Fenced code is skipped."""
     found, fenced = None, False
     for line in markdown.splitlines():
         if line.lstrip().startswith("```"):
@@ -30,8 +30,7 @@ def duration(seconds):
 
 
 class Progress:
-    """One notebook's progress on `out`, a text stream. It is itself a stream: for what the notebook's cells write
-    to stderr."""
+    """One notebook's progress on `out`, a text stream; itself a stream for what its cells write to stderr."""
 
     def __init__(self, notebook, out):
         self.notebook = notebook

@@ -38,6 +38,7 @@ class ReadingsError(ValueError):
     """A raw table that can not be read: carries `file`, `column`, `row` (1 = first reading) and `value`."""
 
     def __init__(self, problem, *, file, column=None, row=None, value=None):
+        value = value.item() if isinstance(value, np.generic) else value
         self.file, self.column, self.row, self.value = file, column, row, value
         where = [str(file)]
         where += [f"column {column}"] if column is not None else []
@@ -123,10 +124,15 @@ def _load(filesystem, name):
         with filesystem.open(name, "rb", compression="gzip" if name.endswith(".gz") else None) as stream:
             text = {"user_id": str, "label": str}
             return pd.read_csv(stream, dtype=text, low_memory=False, skipinitialspace=True)
-    except (ValueError, EOFError, zlib.error, OSError) as error:  # pandas' and Arrow's parsers raise ValueErrors
+    except (
+        ValueError,
+        EOFError,
+        zlib.error,
+        OSError,
+    ) as error:  # pandas' and Arrow's parsers raise ValueErrors
         if isinstance(error, (FileNotFoundError, PermissionError)):
             raise
-        raise ReadingsError(f"can not be read ({error})", file=name) from error
+        raise ReadingsError(f"can not be read ({str(error).strip()})", file=name) from error
 
 
 def _validated(table, name):
@@ -202,7 +208,9 @@ def _plain(wall):
 
 def _moved(moments, zone):
     wall = moments.dt.tz_convert(zone).dt.tz_localize(None).astype("datetime64[ms]")
-    return wall, moments.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[ms]").astype("int64") / 1000
+    return wall, moments.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[ms]").astype(
+        "int64"
+    ) / 1000
 
 
 def _offset_clock(moments, offset, zone):

@@ -41,7 +41,7 @@ class Run:
         """
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ValueError(
-                f"run={name!r}: a run's name is made of letters, digits, '.', '_' and '-', and starts with no '.'"
+                f"run={name!r}: a run's name is letters, digits, '.', '_' and '-', and starts with no '.'"
             )
         folder = f".{name}.partial" if staged else name
         return cls(name, runs_home() / "data" / folder, runs_home() / "models" / folder)
@@ -53,7 +53,7 @@ class Run:
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     def record(self, step, **facts):
-        """Add `facts` (JSON values or NumPy's) to what is recorded of `step`; an earlier fact of that name goes."""
+        """Add `facts` (JSON values or NumPy's) to the record of `step`, over earlier ones of that name."""
         journal = self.journal
         write_json(self.models / "run.json", {**journal, step: {**journal.get(step, {}), **facts}})
 
@@ -149,7 +149,7 @@ def _plain(value):
 def resolve(path):
     """Where a `*_path` parameter points, as text: relative paths start at the repository root.
 
-    A file, a folder or a glob; `s3://…` passes through unread. Raises FileNotFoundError naming what is missing.
+    A file, a folder or a glob; `s3://…` passes through unread. Raises FileNotFoundError naming the missing.
     """
     if str(path).startswith("s3://"):
         return str(path)

@@ -12,7 +12,6 @@ leaves the old run as it was.
 """
 
 import fcntl
-import json
 import os
 import shutil
 from contextlib import contextmanager
@@ -68,13 +67,15 @@ def source(name, needed):
             return run
     missing = [step for step in needed if step not in done(Run.at(name)) | done(Run.at(name, staged=True))]
     first = (missing or list(needed))[0]
-    raise NothingToResume(f"run {name!r} has no {first} to go on from: ./run_all.sh run={name} --from {first}")
+    raise NothingToResume(
+        f"run {name!r} has no {first} to go on from: ./run_all.sh run={name} --from {first}"
+    )
 
 
 def stage(name, origin, *, without):
-    """The staging Run, holding what `origin` holds (nothing if None), the results of steps `without` forgotten.
+    """The staging Run, holding what `origin` holds (nothing if None), but no record of the steps `without`.
 
-    A finished run is copied, not linked: a notebook that wrote to a linked file would change the finished one.
+    A finished run is copied, not linked: writing to a linked file would change the finished run's too.
     """
     staged = Run.at(name, staged=True)
     if origin != staged:
@@ -104,14 +105,14 @@ def _copy(finished, staged):
 
 
 def publish(name):
-    """Move the staging folders over the finished run's: whatever moment the process dies at, old or new is whole."""
+    """Move the staging folders over the finished run's. Whenever the process dies, old or new is whole."""
     recover(name)
     write_json(_decision(name), {"pid": os.getpid()})
     recover(name)
 
 
 def recover(name):
-    """Complete a publication that was decided on, and remove what one has left. Call it with the lock held."""
+    """Complete a publication that was decided on, and remove what one left. Call it with the lock held."""
     finished, staged = Run.at(name), Run.at(name, staged=True)
     pairs = [(finished.data, staged.data), (finished.models, staged.models)]
     if _decision(name).exists():

@@ -1,0 +1,155 @@
+"""From the raw table to the clean one: a regular grid for each wearer, and an account of every reading.
+
+The clean table has the columns user_id, segment, timestamp, heartRate, steps, calories, distance, hour_sin, hour_cos,
+is_weekend, quality (and label, where the raw table has it). `steps`, `calories` and `distance` are amounts in the step.
+"""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as csv
+
+from lib.features import CALENDAR, FEATURES, calendar
+from lib.grid import HEART_RATE_RANGE, QUALITIES, resample, totals
+from lib.readings import COUNTERS
+
+COUNTER_FORMS = ("cumulative", "interval")
+TRUSTED = ("ok", "filled")
+_DECIMALS = {"heartRate": 2, "steps": 3, "calories": 4, "distance": 3, "hour_sin": 6, "hour_cos": 6}
+
+
+def clean(raw, *, interval_s, counters="cumulative", progress=iter):
+    """Clean a raw table (of `readings.read`); `progress` wraps the loop over wearers, as tqdm does.
+
+    Returns (table, account): the clean table, its wearers in order of name, and a dict of how many readings were
+    used, how many rejected by reason, and what the counters grew by where no samples are.
+    Raises ValueError for an interval_s that is not positive or an unknown form of counters.
+    """
+    if not interval_s > 0:
+        raise ValueError(f"interval_s={interval_s}: seconds above 0 are wanted")
+    if counters not in COUNTER_FORMS:
+        raise ValueError(f"counters={counters!r}: one of {', '.join(COUNTER_FORMS)} is wanted")
+    wearers = list(raw.groupby("user_id", sort=True, observed=True))
+    cleaned = [clean_wearer(rows, interval_s=interval_s, counters=counters) for _, rows in progress(wearers)]
+    table = pd.concat([table for table, _ in cleaned], ignore_index=True)
+    return table, _summed([account for _, account in cleaned])
+
+
+def clean_wearer(rows, *, interval_s, counters):
+    """The clean table of one wearer's raw rows, and its account."""
+    instant = rows["instant"].to_numpy()
+    out_of_order = int((np.diff(instant) < 0).sum())
+    order = np.argsort(instant, kind="stable")
+    doubled = np.append(np.diff(instant[order]) == 0, False)  # of rows of one instant the last is kept
+    rows = rows.iloc[order[~doubled]]
+    instant = rows["instant"].to_numpy()
+    heart_rate, off_wrist, implausible = _heart_rate(rows["heartRate"].to_numpy(dtype=float))
+    running = _running(rows, counters)
+    grid = resample(instant, heart_rate, running, interval_s=interval_s)
+    table = _table(rows, grid, instant)
+    account = {
+        "readings": len(doubled),
+        "used": int((~np.isnan(heart_rate)).sum()),
+        "rejected": {
+            "duplicate": int(doubled.sum()),
+            "not_worn": int(off_wrist.sum()),
+            "implausible_heart_rate": int(implausible.sum()),
+        },
+        "mended": {"out_of_order": out_of_order},
+        "samples": {name: int((grid.quality == code).sum()) for code, name in enumerate(QUALITIES)},
+        "segments": int(grid.segment[-1]) + 1,
+        "counted": {name: _growth(running[:, i]) for i, name in enumerate(COUNTERS)},
+        "counted_in_samples": {name: float(np.nansum(grid.amounts[:, i])) for i, name in enumerate(COUNTERS)},
+    }
+    return table, account
+
+
+def _heart_rate(reported):
+    """Heart rate with NaN where it tells nothing; which readings were off the wrist, which implausible."""
+    off_wrist = np.isnan(reported) | (reported == 0)
+    low, high = HEART_RATE_RANGE
+    with np.errstate(invalid="ignore"):
+        implausible = ~off_wrist & ((reported < low) | (reported > high))
+    return np.where(off_wrist | implausible, np.nan, reported), off_wrist, implausible
+
+
+def _running(rows, counters):
+    """Running totals (N, 3); a column of NaN for a counter the watch does not report."""
+    running = np.full((len(rows), len(COUNTERS)), np.nan)
+    for i, name in enumerate(COUNTERS):
+        if name in rows:
+            values = rows[name].to_numpy(dtype=float)
+            values = np.where(values < 0, np.nan, values)
+            running[:, i] = totals(values) if counters == "cumulative" else np.nancumsum(values)
+    return running
+
+
+def _growth(total):
+    known = total[~np.isnan(total)]
+    return float(known[-1] - known[0]) if len(known) else 0.0
+
+
+def _table(rows, grid, instant):
+    wall = rows["timestamp"].to_numpy().astype("datetime64[ms]").astype(np.int64) / 1000
+    offset = wall - instant
+    wall_s = grid.seconds + offset[grid.row]
+    columns = {
+        "user_id": np.repeat(rows["user_id"].iloc[0], len(grid.row)),
+        "segment": grid.segment,
+        "timestamp": (wall_s * 1000).round().astype("datetime64[ms]"),
+        "heartRate": grid.heart_rate,
+        **{name: grid.amounts[:, i] for i, name in enumerate(COUNTERS)},
+        **dict(zip(CALENDAR, calendar(wall_s).T, strict=True)),
+        "quality": np.array(QUALITIES)[grid.quality],
+    }
+    if "label" in rows:
+        columns["label"] = rows["label"].to_numpy()[grid.row]
+    return pd.DataFrame(columns).round(_DECIMALS)
+
+
+def _summed(accounts):
+    total = accounts[0]
+    for account in accounts[1:]:
+        total = _added(total, account)
+    return total
+
+
+def _added(left, right):
+    if isinstance(left, dict):
+        return {name: _added(left[name], right[name]) for name in left}
+    return left + right
+
+
+def groups(table):
+    """A number (T,) for each row's wearer and segment: where it changes, no window may cross."""
+    wearer = pd.factorize(table["user_id"])[0]
+    segment = table["segment"].to_numpy()
+    change = (np.diff(wearer) != 0) | (np.diff(segment) != 0)
+    return np.append(0, np.cumsum(change))
+
+
+def trusted(table):
+    """Which samples (T,) may be learned from."""
+    return table["quality"].isin(TRUSTED).to_numpy()
+
+
+def samples(table):
+    """The seven features of each row: (T, 7) float64 in raw units, NaN for a channel the data lack."""
+    return table[list(FEATURES)].to_numpy(dtype=np.float64)
+
+
+def save(table, path):
+    """Write a clean table as CSV."""
+    table = table.assign(is_weekend=table["is_weekend"].astype(int))
+    csv.write_csv(
+        pa.Table.from_pandas(table, preserve_index=False), path, csv.WriteOptions(quoting_style="needed")
+    )
+
+
+def load(path):
+    """Read a clean table that `save` wrote."""
+    types = {"user_id": "category", "quality": "category", "label": "str", **dict.fromkeys(FEATURES, float)}
+    table = pd.read_csv(path, dtype=types, engine="pyarrow", parse_dates=["timestamp"])
+    if "label" in table:
+        table["label"] = table["label"].fillna("")
+    return table

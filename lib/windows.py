@@ -1,0 +1,50 @@
+"""Windows: stretches of consecutive samples, none across a hole. NumPy alone, shared by notebooks and handler."""
+
+import numpy as np
+
+
+def sliding(values, *, length, stride=1):
+    """Cut (T, C) samples into (N, length, C) windows, `stride` samples apart. A view, not a copy.
+
+    Raises ValueError when T < length.
+    """
+    if len(values) < length:
+        raise ValueError(f"{len(values)} samples are fewer than a window's {length}")
+    windows = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)  # (T-length+1, C, length)
+    return windows[::stride].transpose(0, 2, 1)
+
+
+def starts(group, *, length, stride=1, trusted=None):
+    """First rows (N,) of the windows that lie within one group, `stride` samples apart in each.
+
+    group (T,): a number or name that changes where a window may not cross (wearer and segment). trusted (T,) boolean:
+    windows with a sample that is not are left out.
+    """
+    edges = np.flatnonzero(group[1:] != group[:-1]) + 1
+    bounds = np.concatenate([[0], edges, [len(group)]])
+    spans = [np.arange(low, high - length + 1, stride) for low, high in zip(bounds, bounds[1:], strict=False)]
+    first = np.concatenate(spans)
+    if trusted is None or not len(first):
+        return first
+    bad = np.concatenate([[0], np.cumsum(~np.asarray(trusted))])
+    return first[bad[first + length] == bad[first]]
+
+
+def gather(values, first, *, length):
+    """Windows (N, length, C) of values (T, C) that start at rows `first` (N,): a copy, made a batch at a time."""
+    return values[np.asarray(first)[:, None] + np.arange(length)]
+
+
+def spread_evenly(first, strata, *, at_most, rng):
+    """At most `at_most` of the windows `first` (N,), drawn evenly over their strata (N,) (wearer and hour).
+
+    A stratum with fewer windows than its share gives all it has; the others share what is left. In time order.
+    """
+    if len(first) <= at_most:
+        return first
+    _, stratum, size = np.unique(strata, return_inverse=True, return_counts=True)
+    order = rng.permutation(len(first))
+    order = order[np.argsort(stratum[order], kind="stable")]
+    rank = np.arange(len(first)) - np.repeat(np.cumsum(size) - size, size)  # place within its stratum
+    chosen = order[np.argsort(rank + rng.random(len(first)), kind="stable")[:at_most]]
+    return first[np.sort(chosen)]

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Sets up .venv on first use, then runs every check and test. Arguments go to pytest: ./run_tests.sh -k threshold
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
+
+./run_all.sh --setup
+PATH="$PWD/.venv/bin:$PATH"
+export TF_CPP_MIN_LOG_LEVEL=3 PYDEVD_DISABLE_FILE_VALIDATION=1 JUPYTER_PLATFORM_DIRS=1
+
+ruff check .
+ruff format --check .
+shellcheck run_all.sh run_tests.sh .ci/run
+exec python -m pytest "$@"

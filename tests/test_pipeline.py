@@ -1,0 +1,233 @@
+"""run_all.sh's runner, on toy notebooks: what it refuses, what a failure leaves, how it goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from lib import pipeline, staging
+from lib.parameters import Parameter, UsageError
+from lib.runs import ROOT, Run
+
+OPEN = "from lib.runs import open_run\nr = open_run(run)\n"
+MAKE = """
+(r.data / "rows.txt").write_text("row " * rows)
+r.record("01_make", rows=rows)
+import time
+time.sleep(60 if rows > 99 else 0)
+"""
+USE = """
+assert factor > 0, "factor must be positive"
+import json
+product = r.recorded("01_make")["rows"] * factor
+(r.models / "metrics.json").write_text(json.dumps({"headline": {"product": product}}))
+"""
+RUN = 'run: str = "default"  # name of the run\n'
+TOYS = {
+    "01_make": [RUN + 'rows: int = 3  # how many\ndata_path: str = ""', "# Make the rows", OPEN + MAKE],
+    "02_use": [
+        RUN + "factor: float = 2.0  # multiplies",
+        "# Use the rows\n\nText.\n\n## Multiply",
+        OPEN + USE,
+    ],
+    "watch": [RUN + "limit: int = 1", "# Watch"],
+}
+
+
+@pytest.fixture
+def notebooks(tmp_path, monkeypatch):
+    """A folder of toy notebooks; the runs lie beside it."""
+    monkeypatch.setenv("RUNS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CALLER_DIR", str(tmp_path))
+    folder = tmp_path / "toy notebooks"
+    folder.mkdir()
+    for name, (parameters, markdown, *code) in TOYS.items():
+        tagged = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
+        cells = [tagged, nbformat.v4.new_markdown_cell(markdown), *map(nbformat.v4.new_code_cell, code)]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
+    return folder
+
+
+@pytest.fixture
+def run_toys(notebooks, capfd):
+    """A function that runs a command line on the toys: (exit status, what it said, its complaints)."""
+
+    def run(*argv):
+        status = pipeline.main(argv, notebooks=notebooks)
+        return status, *capfd.readouterr()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["row=3"], "no notebook has a parameter 'row'; did you mean 'rows'?"),
+        (["rows=ten"], "rows=ten: an int is wanted"),
+        (["data_path=no.csv"], "data_path=no.csv: no such file or folder"),
+        (["--only", "02_ues"], "no notebook is called '02_ues'; did you mean '02_use'?"),
+        (["--from", "watch"], "no notebook is called 'watch'; see ./run_all.sh --help"),
+        (["--from", "01", "--only", "02"], "--only and --from exclude each other"),
+        (["--form", "01"], "unrecognized arguments: --form; see ./run_all.sh --help"),
+        (["run=a/b"], "run='a/b': a run's name is letters, digits, '.', '_' and '-', and starts with no '.'"),
+        (["limit=3"], "limit is a parameter of watch, which a run without --only does not run"),
+        (
+            ["--from", "02"],
+            "run 'default' has no 01_make to go on from: ./run_all.sh run=default --from 01_make",
+        ),
+    ],
+)
+def test_what_can_not_be_done_is_refused_in_one_line_before_anything_runs(run_toys, tmp_path, argv, message):
+    assert run_toys(*argv) == (2, "", f"run_all.sh: {message}\n")
+    assert not list(tmp_path.glob("home/*/.*.partial"))
+
+
+def headline(home):
+    return json.loads((home / "models/x/metrics.json").read_text())["headline"]
+
+
+def test_a_run_that_dies_leaves_the_earlier_one_whole_and_is_gone_on_from(run_toys, tmp_path):
+    """The life of one run, told in one test because kernels start slowly."""
+    home = tmp_path / "home"
+    status, said, complaints = run_toys("run=x", "rows=4")
+    assert (status, complaints) == (0, "")
+    assert "01_make\n  Make the rows\n01_make took" in said
+    assert "02_use\n  Multiply\n02_use took" in said
+    assert "  reports  home/models/x/01_make.html\n           home/models/x/02_use.html\n" in said
+    assert said.endswith("  product  8\n")
+    assert headline(home) == {"product": 8.0}
+
+    status, said, complaints = run_toys("run=x", "rows=5", "factor=-1")
+    assert status == 1
+    assert complaints.splitlines() == [
+        'run_all.sh: 02_use at "Multiply" failed: AssertionError: factor must be positive',
+        "  the executed notebook, with all that it said: home/models/.x.partial/02_use.ipynb",
+        "  the finished run 'x' is as it was",
+        "  to go on: ./run_all.sh run=x --from 02_use",
+    ]
+    assert headline(home) == {"product": 8.0}
+    assert (home / "data/x/rows.txt").read_text() == "row row row row "
+
+    assert run_toys("run=x", "--from", "02_use", "rows=4", "factor=3") == (
+        2,
+        "",
+        "run_all.sh: rows is a parameter of 01_make, which --from 02_use does not run; it ran with 5\n",
+    )
+
+    status, said, complaints = run_toys("run=x", "--from", "02_use", "rows=5", "factor=3")
+    assert (status, complaints) == (0, "")
+    assert "Make the rows" not in said
+    assert headline(home) == {"product": 15.0}
+    assert Run.at("x").journal["given"] == {"rows": 5, "factor": 3.0}
+    assert not list(home.glob("*/.x.partial"))
+
+
+def test_one_notebook_alone_leaves_an_unfinished_run_with_its_notebook_and_report(run_toys, tmp_path):
+    status, said, _ = run_toys("run=y", "--only", "make.ipynb")
+    assert status == 0
+    assert said.endswith("to go on: ./run_all.sh run=y --from 02_use\n")
+    assert not (tmp_path / "home/models/y").exists()
+    left = tmp_path / "home/models/.y.partial"
+    executed = nbformat.read(left / "01_make.ipynb", as_version=4)
+    assert executed.metadata.papermill.parameters == {"run": "y"}
+    page = (left / "01_make.html").read_text(encoding="utf-8")
+    assert "<title>Make the rows · run y</title>" in page
+    assert ".y.partial" not in page + json.dumps(executed)
+
+
+def test_ctrl_c_stops_the_run_and_says_how_to_go_on(notebooks):
+    script = f"import sys; from pathlib import *; from lib.pipeline import main; {notebooks=}; "
+    script += "sys.exit(main(['rows=100'], notebooks=notebooks))"
+    command = [sys.executable, "-c", script]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as running:
+        for line in running.stdout:
+            if "Make the rows" in line:
+                running.send_signal(signal.SIGINT)
+        complaints = running.stderr.read()
+    assert running.returncode == 130
+    assert complaints.startswith('run_all.sh: 01_make at "Make the rows" stopped by Ctrl-C\n')
+    assert complaints.endswith("to go on: ./run_all.sh run=default --from 01_make\n")
+
+
+def test_going_on_from_the_first_notebook_keeps_the_values_that_were_given(run_toys, monkeypatch):
+    taken = []
+
+    def fail(staged, notebook, known, values):
+        taken.append(values)
+        raise pipeline.Stopped("it failed", 1)
+
+    monkeypatch.setattr(pipeline, "run_step", fail)
+    run_toys("rows=4", "factor=3")
+    run_toys("--from", "01", "factor=5")
+    run_toys("factor=6")
+    assert taken == [
+        {"run": "default", "rows": 4, "factor": 3.0},
+        {"run": "default", "rows": 4, "factor": 5.0},
+        {"run": "default", "factor": 6.0},
+    ]
+
+
+def test_a_second_invocation_under_the_same_name_stops(run_toys):
+    with staging.locked("x"):
+        status, said, complaints = run_toys("run=x")
+    assert (status, said) == (3, "")
+    assert complaints.startswith(f"run_all.sh: run 'x' is being worked on by process {os.getpid()} since ")
+
+
+def test_help_names_every_parameter(run_toys):
+    status, said, complaints = run_toys("--help")
+    assert (status, complaints) == (0, "")
+    assert "  factor=2.0  [float]  multiplies\n" in said
+    assert "  run=default  [str]   name of the run (also 02_use, watch)\n" in said
+
+
+@pytest.mark.parametrize("text", ["04", "evaluate", "04_evaluate", "notebooks/04_evaluate.ipynb"])
+def test_a_notebook_is_named_by_number_or_name(text):
+    names = ["01_generate", "04_evaluate", "05_export", "monitor"]
+    assert pipeline.planned(names, only=text).selected == ("04_evaluate",)
+    assert pipeline.planned(names, start=text).selected == ("04_evaluate", "05_export")
+    assert pipeline.planned(names, start=text).needed == ("01_generate",)
+
+
+def test_a_notebook_without_number_works_on_a_finished_run():
+    plan = pipeline.planned(["01_generate", "02_clean", "monitor"], only="monitor")
+    assert (plan.selected, plan.needed) == (("monitor",), ("01_generate", "02_clean"))
+
+
+def test_a_folder_without_numbered_notebooks_is_refused():
+    with pytest.raises(UsageError, match="no numbered notebooks"):
+        pipeline.planned(["monitor"])
+
+
+def test_a_value_for_a_notebook_that_does_not_run_must_be_what_it_ran_with():
+    known = {"epochs": Parameter("epochs", "int", 20, "", ("03_train",))}
+    plan = pipeline.planned(["03_train", "04_evaluate"], start="04_evaluate")
+    ran = {"03_train": {"parameters": {"epochs": 30}}}
+    pipeline.check_skipped({"epochs": 30}, known, plan, ran)
+    with pytest.raises(UsageError) as caught:
+        pipeline.check_skipped({"epochs": 20}, known, plan, ran)
+    assert str(caught.value) == (
+        "epochs is a parameter of 03_train, which --from 04_evaluate does not run; it ran with 30"
+    )
+
+
+def test_the_summary_lists_what_is_there_and_aligns_the_headline(tmp_path, monkeypatch):
+    monkeypatch.setenv("RUNS_HOME", str(tmp_path))
+    monkeypatch.setenv("CALLER_DIR", str(tmp_path))
+    run = Run.at("x")
+    (run.models / "lambda_export").mkdir(parents=True)
+    for name in ("04.html", "training_history.png", "lambda_export/lambda_deployment.zip"):
+        (run.models / name).touch()
+    (run.models / "metrics.json").write_text('{"headline": {"AUROC": 0.91234567, "test windows": 2500}}')
+    assert pipeline.summary(run, seconds=200)[1:] == [
+        "  reports  models/x/04.html",
+        "  figures  models/x/training_history.png",
+        "  bundle   models/x/lambda_export/lambda_deployment.zip",
+        "  AUROC         0.9123",
+        "  test windows  2500",
+    ]
