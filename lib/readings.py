@@ -101,8 +101,16 @@ def _zone(timezone):
         raise ValueError(f"timezone={timezone!r} is no IANA name, such as Europe/Paris or UTC") from None
 
 
+def parse(table, *, timezone="UTC", file="table"):
+    """What `read` returns, of a raw table that is already a frame; `file` names it in errors."""
+    return _parsed_table(table, file, _zone(timezone))
+
+
 def _read_one(filesystem, name, zone):
-    table = _load(filesystem, name)
+    return _parsed_table(_load(filesystem, name), name, zone)
+
+
+def _parsed_table(table, name, zone):
     for column in ("timestamp", "heartRate"):
         if column not in table:
             raise ReadingsError(f"no such column; there are {', '.join(table)}", file=name, column=column)

@@ -1,0 +1,94 @@
+"""The three raw tables of a run, and who is in which: no wearer (or, with few wearers, no day) is in two.
+
+development: normal life to learn from, of which some wearers (or days) are kept for validation; calibration: normal
+life for the thresholds; test: life with labelled anomalies. Tables have the columns of `readings.read`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lib import readings
+from lib.watch import record_days, record_stretches
+
+PARTS = ("train", "validation", "calibration", "test")
+SHARES = (0.5, 0.125, 0.175, 0.2)
+FEWEST_WEARERS = 5  # with fewer, days are split
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The tables; `by` is "wearer" or "day", and `validation` the sorted units (see `units`) kept for it."""
+
+    development: pd.DataFrame
+    calibration: pd.DataFrame
+    test: pd.DataFrame
+    by: str
+    validation: list
+
+
+def simulated(
+    *, samples, wearers, calibration_wearers, test_wearers, test_days, interval_s, seed, progress=iter
+):
+    """Simulated wearers: `samples` readings of `wearers` in stretches over the week, and whole days of others.
+
+    Raises ValueError when a number is below 1, or there are fewer than two wearers to develop on.
+    """
+    counts = {"calibration_wearers": calibration_wearers, "test_wearers": test_wearers, "test_days": test_days}
+    for name, value in counts.items():
+        if value < 1:
+            raise ValueError(f"{name}={value}: at least 1 is wanted")
+    if wearers < 2:
+        raise ValueError(f"wearers={wearers}: at least 2 are wanted, one of them for validation")
+    development = readings.parse(
+        record_stretches(samples=samples, wearers=wearers, interval_s=interval_s, seed=seed)
+    )
+    whole = {"interval_s": interval_s, "seed": seed, "progress": progress}
+    calibration = record_days(wearers=calibration_wearers, days=1, first_id=wearers, **whole)
+    after = wearers + calibration_wearers
+    test = record_days(wearers=test_wearers, days=test_days, first_id=after, **whole)
+    names = np.unique(development["user_id"])
+    validation = names[:: min(5, len(names))].tolist()  # every fifth
+    return Dataset(development, readings.parse(calibration), readings.parse(test), "wearer", validation)
+
+
+def recorded(raw, *, seed):
+    """Split readings of real wearers: by wearer, or by day where there are fewer than five wearers.
+
+    Raises ValueError when there are too few days to make the four parts of.
+    """
+    by = "wearer" if raw["user_id"].nunique() >= FEWEST_WEARERS else "day"
+    unit = units(raw, by=by)
+    rng = np.random.default_rng(seed)
+    part_of = {}
+    strata = [np.unique(unit)] if by == "wearer" else _by_wearer(raw, unit)
+    for names in strata:
+        part_of |= dict(zip(rng.permutation(names), _parts(len(names)), strict=True))
+    part = np.array([part_of[name] for name in unit])
+    missing = set(PARTS) - set(part)
+    if missing:
+        raise ValueError(f"{len(part_of)} {by}s are too few to split into {', '.join(PARTS)}")
+    tables = {name: raw[part == name].reset_index(drop=True) for name in ("calibration", "test")}
+    development = raw[np.isin(part, PARTS[:2])].reset_index(drop=True)
+    validation = sorted(name for name, part in part_of.items() if part == "validation")
+    return Dataset(development, by=by, validation=validation, **tables)
+
+
+def units(table, *, by):
+    """What each row (T,) is split by: its wearer, or its wearer and date as text."""
+    wearer = table["user_id"].astype("str").to_numpy(dtype=object)
+    if by == "wearer":
+        return wearer
+    return wearer + " " + table["timestamp"].to_numpy().astype("datetime64[D]").astype(str).astype(object)
+
+
+def _by_wearer(raw, unit):
+    wearer = raw["user_id"].to_numpy()
+    return [np.unique(unit[wearer == name]) for name in np.unique(wearer)]
+
+
+def _parts(count):
+    """The parts of `count` units in the SHARES, the smallest parts first to get at least one."""
+    ends = np.round(np.cumsum(SHARES[::-1]) * count).astype(int)
+    return np.array(PARTS[::-1])[np.searchsorted(ends, np.arange(count), side="right")]
