@@ -1,0 +1,183 @@
+"""What a detector does on labelled wearers it never saw: by kind of anomaly, by event and by wearer-day.
+
+A window's time is that of its last sample, and its error is NaN where it gets no score (a stuck sensor): such
+a window raises no alarm and counts in no AUROC. Events are counted as found or not, once each; nothing is
+point-adjusted, which lets even random scores look good (Kim et al. 2022, "Towards a rigorous evaluation of
+time-series anomaly detection", AAAI).
+"""
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+
+from lib.windows import gather
+
+NORMAL, MIXED = "normal", "mixed"
+_DAY_S = 86_400
+
+
+def events(table):
+    """The labelled events of a clean table: user_id, kind, start and end (of first and last sample).
+
+    An event is a run of rows of one wearer and one label; segments may change inside. A table without labels
+    has none.
+    """
+    label = _labels(table)
+    wearer = pd.factorize(table["user_id"])[0]
+    begins = np.append(True, (label[1:] != label[:-1]) | (wearer[1:] != wearer[:-1]))[: len(label)]
+    first = np.flatnonzero(begins)
+    last = np.append(first[1:], len(label)) - 1
+    anomalous = label[first] != ""
+    first, last = first[anomalous], last[anomalous]
+    return _spans(table, first, last).assign(kind=label[first])[["user_id", "kind", "start", "end"]]
+
+
+def describe_windows(table, first, *, length):
+    """user_id, start, end (of first and last sample) and kind of the windows that start at rows first (N,).
+
+    kind is "normal" where no sample is labelled; an anomaly's name where the last sample and at least half of
+    all samples carry it; else "mixed", a window that is neither and stays out of AUROC and of false alarms.
+    """
+    names, code = np.unique(np.append("", _labels(table)), return_inverse=True)  # "" sorts first: code 0
+    codes = gather(code[1:].astype(np.int16), first, length=length)  # (N, length)
+    last = codes[:, -1]
+    kind = np.where(2 * (codes == last[:, None]).sum(axis=1) >= length, names[last].astype(object), MIXED)
+    kind[last == 0] = MIXED
+    kind[~codes.any(axis=1)] = NORMAL
+    return _spans(table, first, np.asarray(first) + length - 1).assign(kind=kind)
+
+
+def _labels(table):
+    if "label" not in table:
+        return np.full(len(table), "", dtype=object)
+    return table["label"].to_numpy(dtype=object)
+
+
+def _spans(table, first, last):
+    time = table["timestamp"].to_numpy()
+    wearer = table["user_id"].iloc[first].reset_index(drop=True)
+    return pd.DataFrame({"user_id": wearer, "start": time[first], "end": time[last]})
+
+
+def auroc_by_kind(errors, kinds):
+    """AUROC of each kind's windows against all normal ones, and "all" together: a Series by kind.
+
+    errors (N,); kinds (N,) as `describe_windows` gives them. Windows of NaN error are left out; where either
+    side is empty, AUROC is NaN.
+    """
+    errors, kinds = np.asarray(errors, dtype=np.float64), np.asarray(kinds, dtype=object)
+    scored = ~np.isnan(errors)
+    anomalous = (kinds != NORMAL) & (kinds != MIXED)
+    normal = errors[scored & (kinds == NORMAL)]
+    found = {kind: _auroc(normal, errors[scored & (kinds == kind)]) for kind in sorted(set(kinds[anomalous]))}
+    found["all"] = _auroc(normal, errors[scored & anomalous])
+    return pd.Series(found, dtype=np.float64, name="auroc").rename_axis("kind")
+
+
+def _auroc(normal, anomalous):
+    if not len(normal) or not len(anomalous):
+        return np.nan
+    truth = np.repeat([0, 1], [len(normal), len(anomalous)])
+    return float(roc_auc_score(truth, np.concatenate([normal, anomalous])))
+
+
+def detections(windows, events, flagged):
+    """`events` with detected (boolean) and delay_s, from an event's start to its first alarm; NaN without
+    one.
+
+    flagged (N,) boolean. An alarm is a flagged window of the wearer that ends within the event, or overlaps
+    it by at least half of the window.
+    """
+    flagged = np.asarray(flagged)
+    delays = []
+    for event, during in zip(events.itertuples(), _during(windows, events), strict=True):
+        alarms = windows["end"].to_numpy()[during[flagged[during]]]
+        delay = (
+            (alarms.min() - event.start.to_datetime64()) / np.timedelta64(1, "s") if len(alarms) else np.nan
+        )
+        delays.append(delay)
+    delays = np.array(delays, dtype=np.float64)
+    return events.assign(detected=~np.isnan(delays), delay_s=delays)
+
+
+def _during(windows, events):
+    """For each event, the positions of the windows that end within it or lie at least half in it."""
+    start, end = windows["start"].to_numpy(), windows["end"].to_numpy()
+    rows = windows.groupby("user_id", observed=True, sort=False).indices
+    for event in events.itertuples():
+        mine = rows.get(event.user_id, np.array([], dtype=np.intp))
+        begun, ended = event.start.to_datetime64(), event.end.to_datetime64()
+        within = (end[mine] >= begun) & (end[mine] <= ended)
+        overlap = np.minimum(end[mine], ended) - np.maximum(start[mine], begun)
+        yield mine[within | (2 * overlap >= end[mine] - start[mine])]
+
+
+def false_alarms(windows, flagged, *, apart_s=300):
+    """How many episodes of false alarm there are: flagged windows of which no sample is labelled.
+
+    Windows of one wearer that end less than `apart_s` seconds after the one before belong to one episode.
+    """
+    false = windows[np.asarray(flagged) & (windows["kind"] == NORMAL).to_numpy()]
+    false = false.sort_values(["user_id", "end"])
+    apart = false["end"].diff() >= pd.Timedelta(seconds=apart_s)
+    another = false["user_id"].astype(object) != false["user_id"].astype(object).shift()
+    return int((apart | another).sum())
+
+
+def wearer_days(table, *, interval_s):
+    """Days of worn, unlabelled samples in a clean table, all wearers together: the time of false alarms."""
+    normal = (_labels(table) == "") & (table["quality"] != "not_worn").to_numpy()
+    return float(normal.sum() * interval_s / _DAY_S)
+
+
+def gate_found(table, windows, events, stuck):
+    """Which events (E,) are kept from the model as unusable: off the wrist or a stuck sensor.
+
+    stuck (N,) boolean, of `scoring.stuck`. Found is an event with a stuck window that ends within it or lies
+    at least half in it, or at least half of whose samples in the clean table are not worn.
+    """
+    stuck = np.asarray(stuck)
+    by_window = np.array([stuck[during].any() for during in _during(windows, events)], dtype=bool)
+    time, off = table["timestamp"].to_numpy(), (table["quality"] == "not_worn").to_numpy()
+    rows = table.groupby("user_id", observed=True, sort=False).indices
+    by_sample = np.zeros(len(events), dtype=bool)
+    for number, event in enumerate(events.itertuples()):
+        mine = rows[event.user_id]
+        inside = (time[mine] >= event.start.to_datetime64()) & (time[mine] <= event.end.to_datetime64())
+        by_sample[number] = 2 * off[mine[inside]].sum() >= inside.sum()
+    return by_window | by_sample
+
+
+def score_card(windows, events, errors, thresholds, *, days, gated):
+    """What one detector does, by kind of anomaly and in sum.
+
+    windows, events: of `describe_windows` and `events`; errors (N,), NaN = no score; thresholds: {level:
+    error} from which on a window is flagged; days: of `wearer_days`; gated (E,): of `gate_found`.
+
+    Returns (card, summary). card has a row a kind: events, auroc, for each level recall_<level> and
+    delay_s_<level> (seconds; the median of the events found), and found_by_gate (a share). summary is a dict:
+    wearer_days, events, auroc (all kinds together), and for each level recall_macro_<level> (the mean over
+    all kinds, also those that only the gate can find), false_alarms_per_day_<level> and
+    share_of_normal_<level> (of the normal windows with a score). A figure with nothing to rest on is NaN.
+    Raises ValueError when days is not positive.
+    """
+    if not days > 0:
+        raise ValueError(f"days={days}: worn, unlabelled time is wanted to count false alarms over")
+    errors = np.asarray(errors, dtype=np.float64)
+    auroc = auroc_by_kind(errors, windows["kind"])
+    kind = events["kind"].to_numpy(dtype=object)
+    kinds = sorted(set(kind) | set(auroc.index) - {"all"})
+    card = pd.DataFrame({"events": pd.Series(kind).value_counts(), "auroc": auroc}, index=kinds)
+    card = card.rename_axis("kind").assign(events=card["events"].fillna(0).astype(int))
+    normal = errors[(windows["kind"] == NORMAL).to_numpy() & ~np.isnan(errors)]
+    summary = {"wearer_days": float(days), "events": len(events), "auroc": float(auroc["all"])}
+    for level, threshold in thresholds.items():
+        flagged = errors >= threshold
+        found = detections(windows, events, flagged).groupby(kind)
+        card[f"recall_{level}"] = found["detected"].mean()
+        card[f"delay_s_{level}"] = found["delay_s"].median()
+        summary[f"recall_macro_{level}"] = float(card[f"recall_{level}"].mean())
+        summary[f"false_alarms_per_day_{level}"] = false_alarms(windows, flagged) / days
+        summary[f"share_of_normal_{level}"] = float((normal >= threshold).mean()) if len(normal) else np.nan
+    card["found_by_gate"] = pd.Series(np.asarray(gated, dtype=float)).groupby(kind).mean()
+    return card, summary

@@ -1,0 +1,108 @@
+"""The committed notebooks: their form, a run of all five at smoke size, and their contract cells under nbval."""
+
+import json
+import os
+import subprocess
+import sys
+
+import nbformat
+import papermill
+import pytest
+
+from lib import pipeline
+from lib.runs import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NUMBERED = [path for path in NOTEBOOKS if path.name[0].isdigit()]
+SMOKE = {
+    "samples": 4000,
+    "wearers": 4,
+    "calibration_wearers": 2,
+    "test_wearers": 2,
+    "test_days": 1,
+    "train_windows": 200,
+    "epochs": 1,
+    "score_stride": 48,
+}
+CHECKED = "# NBVAL_CHECK_OUTPUT"
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    """models/smoke of a run of all notebooks at smoke size, as run_all.sh makes it."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNS_HOME", str(home))
+        arguments = ["run=smoke", *(f"{name}={value}" for name, value in SMOKE.items())]
+        assert pipeline.main(arguments) == 0
+    return home / "models" / "smoke"
+
+
+def code_cells(path):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_only_contract_cells_keep_an_output_and_each_has_one_with_its_count(path):
+    contracts = [cell for cell in code_cells(path) if CHECKED in cell.source]
+    assert contracts
+    assert all(cell.outputs and cell.execution_count for cell in contracts)
+    assert not any(cell.outputs for cell in code_cells(path) if CHECKED not in cell.source)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_cells_are_short_and_define_nothing(path):
+    for cell in code_cells(path):
+        lines = cell.source.splitlines()
+        assert not any(line.startswith(("def ", "class ")) for line in lines), cell.source
+        assert len(lines) <= 20 or "parameters" in cell.metadata.get("tags", []), cell.source
+
+
+@pytest.mark.parametrize("name", ["01_generate", "02_clean", "03_train", "04_evaluate", "05_export"])
+def test_each_notebook_leaves_itself_executed_and_a_report(smoke, name):
+    executed = nbformat.read(smoke / f"{name}.ipynb", as_version=4)
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    assert outputs
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert "<title>" in (smoke / f"{name}.html").read_text()
+
+
+def test_the_run_leaves_the_artefacts(smoke):
+    for name in (
+        "lstm_autoencoder.keras",
+        "threshold.npy",
+        "training_history.png",
+        "model.json",
+        "metrics.json",
+        "lambda_export/lstm_model_savedmodel/saved_model.pb",
+        "lambda_export/lstm_model.tflite",
+        "lambda_export/lstm_autoencoder.h5",
+        "lambda_export/threshold.npy",
+        "lambda_export/model.json",
+        "lambda_export/lambda_function.py",
+        "lambda_export/requirements.txt",
+        "lambda_export/lambda_deployment.zip",
+    ):
+        assert (smoke / name).stat().st_size > 0, name
+    assert not (smoke / "checkpoint").exists()
+
+
+def test_the_headline_metrics_are_written_and_finite(smoke):
+    headline = json.loads((smoke / "metrics.json").read_text())["headline"]
+    assert headline
+    assert all(value is None or value >= 0 for value in headline.values())
+
+
+def test_the_contract_cells_say_what_was_committed(tmp_path, smoke):
+    for path in NUMBERED:
+        declared = {name for name in SMOKE if f"\n{name}: " in "\n".join(c.source for c in code_cells(path))}
+        parameters = {"run": "nbval", **{name: SMOKE[name] for name in declared}}
+        papermill.execute_notebook(path, tmp_path / path.name, parameters, prepare_only=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]
+        + ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", tmp_path, tmp_path],
+        env={**os.environ, "RUNS_HOME": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
