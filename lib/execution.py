@@ -90,10 +90,23 @@ def report(executed, *, run):
     """Write an executed notebook's HTML report beside it, titled by its first heading and the run's name."""
     exporter = HTMLExporter(template_name="lab", embed_images=True)
     exporter.log.setLevel(logging.ERROR)
-    notebook = nbformat.read(executed, as_version=4)
+    notebook = _without_progress_bars(nbformat.read(executed, as_version=4))
     headings = (heading(cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
     title = next(filter(None, headings), executed.stem)
     resources = {"metadata": {"name": f"{title} · run {run}"}}
     page, _ = exporter.from_notebook_node(notebook, resources=resources)
     with writing(Path(executed).with_suffix(".html")) as new:
         new.write_text(page, encoding="utf-8")
+
+
+def _without_progress_bars(notebook):
+    """The notebook without what progress bars wrote to stderr: lines that a terminal would have overwritten."""
+    for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not _is_progress(output)]
+    return notebook
+
+
+def _is_progress(output):
+    text = output.get("text", "") if output.get("name") == "stderr" else ""
+    return bool(text) and (text.startswith("\r") or not text.strip())

@@ -75,8 +75,10 @@ def _unbroken(table, channel):
 
 
 def _a_minute(table, channel):
-    by_minute = table.set_index("timestamp")[channel].resample("min").sum(min_count=1)
-    return by_minute.index, by_minute.to_numpy()
+    """Each minute and its mean amount, for as many samples as a whole minute has; NaN where it has none."""
+    minutes = table.set_index("timestamp")[channel].resample("min")
+    amounts = minutes.mean() * minutes.count().max()
+    return amounts.index, amounts.to_numpy()
 
 
 def _shade(axis, events, *, named):
