@@ -45,7 +45,8 @@ def clean_wearer(rows, *, interval_s, counters):
     instant = rows["instant"].to_numpy()
     heart_rate, off_wrist, implausible = _heart_rate(rows["heartRate"].to_numpy(dtype=float))
     running = _running(rows, counters)
-    grid = resample(instant, heart_rate, running, interval_s=interval_s)
+    before = np.zeros(len(COUNTERS)) if counters == "interval" else None
+    grid = resample(instant, heart_rate, running, interval_s=interval_s, before=before)
     table = _table(rows, grid, instant)
     account = {
         "readings": len(doubled),

@@ -48,11 +48,12 @@ def totals(counter):
     return total
 
 
-def resample(seconds, heart_rate, running, *, interval_s):
+def resample(seconds, heart_rate, running, *, interval_s, before=None):
     """Put N readings in time order on the grid.
 
     seconds (N,) strictly increasing; heart_rate (N,) bpm, NaN = none (off the wrist); running (N, 3) totals of steps,
-    calories and distance, a column of NaN = the watch has no such channel. Returns a Grid.
+    calories and distance, a column of NaN = the watch has no such channel; before (3,): the totals one interval before
+    the first reading, where they are known. Returns a Grid.
     """
     cell = np.ceil(seconds / interval_s).astype(np.int64)
     worn = ~np.isnan(heart_rate)
@@ -66,7 +67,7 @@ def resample(seconds, heart_rate, running, *, interval_s):
     grid_cell = cell[row] + carried
     segment = np.repeat(np.cumsum(np.append(0, ~joined)), repeats)
     heart = heart_rate[row]
-    amounts = _amounts(grid_cell * float(interval_s), seconds, running, interval_s)
+    amounts = _amounts(grid_cell * float(interval_s), seconds, running, interval_s, before)
     quality = _quality(heart, amounts, segment, carried, interval_s)
     return Grid(grid_cell * float(interval_s), segment, heart, amounts, quality, row)
 
@@ -85,7 +86,10 @@ def _one_per_cell(cell, worn):
     return last[~bridged]
 
 
-def _amounts(grid_s, seconds, running, interval_s):
+def _amounts(grid_s, seconds, running, interval_s, before):
+    if before is not None:
+        seconds = np.append(seconds[0] - interval_s, seconds)
+        running = np.vstack([np.where(np.isnan(running).all(axis=0), np.nan, before), running])
     amounts = np.full((len(grid_s), running.shape[1]), np.nan)
     for channel in range(running.shape[1]):
         known = ~np.isnan(running[:, channel])
@@ -93,7 +97,7 @@ def _amounts(grid_s, seconds, running, interval_s):
             continue
         at, total = seconds[known], running[known, channel]
         amounts[:, channel] = np.interp(grid_s, at, total) - np.interp(grid_s - interval_s, at, total)
-    if len(grid_s) > 1:  # nothing was read before the first sample: it goes on as the second does
+    if before is None and len(grid_s) > 1:  # nothing was read before the first sample: it goes on as the second does
         amounts[0] = amounts[1]
     return amounts
 
