@@ -35,7 +35,11 @@ def simulated(
 
     Raises ValueError when a number is below 1, or there are fewer than two wearers to develop on.
     """
-    counts = {"calibration_wearers": calibration_wearers, "test_wearers": test_wearers, "test_days": test_days}
+    counts = {
+        "calibration_wearers": calibration_wearers,
+        "test_wearers": test_wearers,
+        "test_days": test_days,
+    }
     for name, value in counts.items():
         if value < 1:
             raise ValueError(f"{name}={value}: at least 1 is wanted")

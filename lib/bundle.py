@@ -1,0 +1,211 @@
+"""The Lambda bundle: the model in its formats, the handler, and the zip that holds both and NumPy."""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from lib.detector import MODEL, THRESHOLD, WEIGHTS, sha256
+from lib.features import FEATURES
+from lib.runs import ROOT, write_json, writing
+
+HANDLER = ROOT / "lambda"
+ZIP = "lambda_deployment.zip"
+LARGEST_ZIP, LARGEST_UNPACKED = 50_000_000, 250_000_000  # bytes: Lambda's limits
+TARGET = "3.13"  # the Python on Lambda, x86_64 on Amazon Linux 2023 (glibc 2.34)
+PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64")
+
+EXAMPLE_READING = {
+    "heartRate": 75.0,
+    "steps": 120,
+    "calories": 45.5,
+    "distance": 96.0,
+    "hour_sin": 0.5,
+    "hour_cos": 0.866,
+    "is_weekend": 0,
+}
+
+_LEFT_OUT_FOLDERS = {"tests", "f2py", "include", "_pyinstaller", "__pycache__"}
+_LEFT_OUT_SUFFIXES = {".pyi", ".a", ".h", ".c", ".pxd"}
+
+
+def sources(handler=HANDLER):
+    """The handler's files by their name in the bundle: {name: path}, with the modules of lib that they import.
+
+    Raises ValueError when one of them needs anything but the standard library and NumPy.
+    """
+    found = {path.name: path for path in sorted(handler.glob("*.py"))}
+    waiting, own = list(found.values()), {path.stem for path in found.values()}
+    found["lib/__init__.py"] = ROOT / "lib/__init__.py"
+    while waiting:
+        path = waiting.pop()
+        for module in _imports(path):
+            top, _, name = module.partition(".")
+            if top == "lib" and name:
+                inner = f"lib/{name.replace('.', '/')}.py"
+                if inner not in found:
+                    found[inner] = ROOT / inner
+                    waiting.append(found[inner])
+            elif top not in own | {"numpy", "lib"} | sys.stdlib_module_names:
+                raise ValueError(f"{path.name} imports {module}, which the bundle does not hold")
+    return dict(sorted(found.items()))
+
+
+def _imports(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "lib":
+            yield from (f"lib.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+def write_export(folder, model, *, target=TARGET):
+    """Complete an export folder that holds the model's formats: handler, model.json with hashes, and the zip.
+
+    folder: with threshold.npy and lstm_weights.npz in it; model: what model.json is to say. Raises ValueError when
+    the zip would break Lambda's limits, RuntimeError when NumPy for the target can not be had.
+    """
+    code = sources()
+    for name, path in code.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, folder / name)
+    shutil.copyfile(HANDLER / "requirements.txt", folder / "requirements.txt")
+    inside = [*code, THRESHOLD, WEIGHTS]
+    deployed = {**model, "files": {name: sha256(folder / name) for name in inside}}
+    write_json(folder / MODEL, deployed)
+    write_zip(folder / ZIP, {name: folder / name for name in [*inside, MODEL]} | numpy_files(target=target))
+    every = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MODEL)
+    files = {path.relative_to(folder).as_posix(): sha256(path) for path in every}
+    write_json(folder / MODEL, {**model, "files": files})
+
+
+def write_zip(path, files):
+    """Write {name: path} as a zip whose bytes depend on nothing but the files' names and bytes."""
+    unpacked = sum(source.stat().st_size for source in files.values())
+    if unpacked > LARGEST_UNPACKED:
+        raise ValueError(
+            f"{unpacked / 1e6:.0f} MB unpacked are more than Lambda's {LARGEST_UNPACKED / 1e6:.0f}"
+        )
+    with writing(path) as new:
+        with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+            for name, source in sorted(files.items()):
+                entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+                entry.external_attr = 0o644 << 16
+                entry.create_system = 3  # Unix, on whatever machine it is written
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, source.read_bytes())
+        if new.stat().st_size > LARGEST_ZIP:
+            size = new.stat().st_size / 1e6
+            raise ValueError(f"{path.name}: {size:.0f} MB are more than Lambda's {LARGEST_ZIP / 1e6:.0f}")
+
+
+def numpy_files(*, target):
+    """NumPy's files by their name in the zip: of the wheel for Python `target` on Lambda, or the "local" one."""
+    if target == "local":
+        import numpy
+
+        packages = Path(numpy.__file__).parents[1]
+    else:
+        packages = _wheel(target)
+    files = {
+        path.relative_to(packages).as_posix(): path
+        for top in ("numpy", "numpy.libs")
+        for path in (packages / top).rglob("*")
+        if path.is_file()
+    }
+    return {name: path for name, path in files.items() if _is_needed(name)}
+
+
+def _is_needed(name):
+    path = Path(name)
+    return path.suffix not in _LEFT_OUT_SUFFIXES and not _LEFT_OUT_FOLDERS & set(path.parts)
+
+
+def _wheel(target):
+    """The folder into which NumPy's wheel for Python `target` on Lambda is unpacked, fetched on first use."""
+    requirements = HANDLER / "requirements.txt"
+    folder = Path(sys.prefix) / "lambda-wheels" / f"{target}-{sha256(requirements)[:16]}"
+    if folder.exists():
+        return folder
+    platforms = [word for name in PLATFORMS for word in ("--platform", name)]
+    with writing(folder) as new, tempfile.TemporaryDirectory() as downloads:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        command += ["--require-hashes", "--implementation", "cp", "--python-version", target, *platforms]
+        done = subprocess.run([*command, "-d", downloads, "-r", requirements], capture_output=True, text=True)
+        wheels = list(Path(downloads).glob("*.whl"))
+        if done.returncode or not wheels:
+            raise RuntimeError(
+                f"NumPy for Lambda's Python {target} can not be had: {done.stderr.strip()[-500:]}"
+            )
+        for wheel in wheels:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(new)
+    return folder
+
+
+def request_of(samples):
+    """The request that reports samples (T, 7) in raw units, NaN for a channel the data lack."""
+    given = [dict(zip(FEATURES, row, strict=True)) for row in samples.tolist()]
+    metrics = [{name: value for name, value in row.items() if value == value} for row in given]
+    return {"metrics": metrics, "counters": "interval"}
+
+
+_CALLER = """
+import contextlib, json, sys, time
+with contextlib.redirect_stdout(sys.stderr):  # where the handler's log goes
+    began = time.perf_counter()
+    from lambda_function import handler
+    start = {"load_ms": 1000 * (time.perf_counter() - began), "python": sys.version.split()[0]}
+    calls = []
+    for line in sys.stdin:
+        event, began = json.loads(line), time.perf_counter()
+        answer = handler(event, None)
+        calls.append({"answer": answer, "ms": 1000 * (time.perf_counter() - began)})
+print(json.dumps([start, calls]))
+"""
+
+
+def call(archive, events):
+    """Answers of the handler in a zip, unpacked and run in a process of its own.
+
+    Where the zip's NumPy is for another Python, the local one of the same version stands in. Returns (start, calls):
+    start {"load_ms", "python"}; calls a list of {"answer", "ms"}, one an event. Raises RuntimeError if it dies.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(archive) as opened:
+            opened.extractall(folder)
+        if not _runs_here(Path(folder)):
+            shutil.rmtree(Path(folder) / "numpy")
+            shutil.rmtree(Path(folder) / "numpy.libs")
+            _link_local_numpy(Path(folder))
+        done = subprocess.run(
+            [sys.executable, "-S", "-E", "-c", f"import sys; sys.path.insert(0, {folder!r})\n{_CALLER}"],
+            input="\n".join(json.dumps(event) for event in events),
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env={"PATH": os.environ.get("PATH", ""), "OPENBLAS_NUM_THREADS": "1"},
+        )
+    if done.returncode:
+        raise RuntimeError(f"the bundle's process failed: {done.stderr.strip()[-2000:]}")
+    return tuple(json.loads(done.stdout))
+
+
+def _runs_here(folder):
+    tag = f"cpython-{sys.version_info.major}{sys.version_info.minor}-"
+    return any(tag in path.name for path in folder.rglob("_multiarray_umath*.so"))
+
+
+def _link_local_numpy(folder):
+    import numpy
+
+    packages = Path(numpy.__file__).parents[1]
+    for name in ("numpy", "numpy.libs"):
+        (folder / name).symlink_to(packages / name)

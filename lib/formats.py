@@ -1,0 +1,137 @@
+"""The model's formats: SavedModel, .h5, TFLite and plain weights; writers, and readers that run each."""
+
+import time
+
+import keras
+import numpy as np
+import pandas as pd
+
+from lib import inference, scoring, silence
+
+
+def save_savedmodel(model, folder):
+    """Write a TensorFlow SavedModel, its input batch of any size."""
+    with silence.stderr():
+        model.export(folder, verbose=False)
+
+
+def save_h5(model, path):
+    """Write Keras' legacy HDF5 file, which older tools read."""
+    keras.src.legacy.saving.legacy_h5_format.save_model_to_hdf5(model, str(path), include_optimizer=False)
+
+
+def save_tflite(model, path):
+    """Write a TFLite model of batch 1, whose LSTM layers are fused operations.
+
+    Keras 3's own LSTM becomes loops that are slower and can not be batched either, so a twin with the same weights
+    is built in tf_keras, and that is converted.
+    """
+    with silence.stderr():
+        import tensorflow as tf
+
+        converter = tf.lite.TFLiteConverter.from_keras_model(_twin(model))
+        converted = converter.convert()
+    path.write_bytes(converted)
+
+
+def _twin(model):
+    import tf_keras
+
+    kinds = tf_keras.layers
+    twin = tf_keras.Sequential([kinds.Input(model.input_shape[1:], batch_size=1)])
+    for layer in model.layers:
+        match type(layer).__name__:
+            case "LSTM":
+                twin.add(kinds.LSTM(layer.units, return_sequences=layer.return_sequences))
+            case "RepeatVector":
+                twin.add(kinds.RepeatVector(layer.n))
+            case "TimeDistributed":
+                twin.add(kinds.TimeDistributed(kinds.Dense(layer.layer.units)))
+            case "Dropout":
+                continue  # does nothing but in training
+            case other:
+                raise ValueError(f"layer {layer.name}: a {other} has no twin for TFLite")
+        twin.layers[-1].set_weights(layer.get_weights())
+    return twin
+
+
+def read_keras(path):
+    """A function that reconstructs scaled windows (N, length, 7) with a .keras or .h5 file."""
+    return keras.saving.load_model(path, compile=False).predict_on_batch
+
+
+def read_savedmodel(folder):
+    """The same with a SavedModel."""
+    import tensorflow as tf
+
+    served = tf.saved_model.load(str(folder))
+    return lambda windows: served.serve(windows).numpy()
+
+
+def read_tflite(path):
+    """The same with a TFLite file, a window at a time.
+
+    The fused LSTM keeps its state from one call to the next, so it is reset before each.
+    """
+    with silence.stderr():
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(model_path=str(path), num_threads=1)
+        interpreter.allocate_tensors()
+    given, made = (
+        side()[0]["index"] for side in (interpreter.get_input_details, interpreter.get_output_details)
+    )
+
+    def reconstruct(windows):
+        rebuilt = np.empty_like(windows)
+        for number, window in enumerate(windows):
+            interpreter.reset_all_variables()
+            interpreter.set_tensor(given, window[None])
+            interpreter.invoke()
+            rebuilt[number] = interpreter.get_tensor(made)[0]
+        return rebuilt
+
+    return reconstruct
+
+
+def read_numpy(path):
+    """The same with plain weights in NumPy: what the Lambda function runs."""
+    weights = inference.load_weights(path)
+    return lambda windows: inference.reconstruct(windows, weights)
+
+
+def compare(files, windows):
+    """Each format beside the first, measured in this process on scaled windows (N, length, 7).
+
+    files: {format: (reader, path)}. Returns a frame by format: size_mb, load_ms, ms_a_window (one at a time, the
+    median), and difference: the largest relative difference of a window's error to the first format's.
+    """
+    rows, errors = {}, {}
+    for name, (reader, path) in files.items():
+        began = time.perf_counter()
+        reconstruct = reader(path)
+        load_ms = 1000 * (time.perf_counter() - began)
+        errors[name] = scoring.feature_errors(windows, reconstruct(windows)).mean(axis=1)
+        rows[name] = {
+            "size_mb": _size(path) / 1e6,
+            "load_ms": load_ms,
+            "ms_a_window": _median_ms(reconstruct, windows),
+            "difference": float(np.max(np.abs(errors[name] / next(iter(errors.values())) - 1))),
+        }
+    return pd.DataFrame(rows).T
+
+
+def _median_ms(reconstruct, windows):
+    reconstruct(windows[:1])
+    taken = []
+    for number in range(min(len(windows), 20)):
+        began = time.perf_counter()
+        reconstruct(windows[number : number + 1])
+        taken.append(1000 * (time.perf_counter() - began))
+    return float(np.median(taken))
+
+
+def _size(path):
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return path.stat().st_size
