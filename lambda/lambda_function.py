@@ -48,9 +48,7 @@ def detect(request, detector):
     """The answer's body for a request. Raises Problem for one that can not be answered."""
     readings = parse(request, interval_s=detector.interval_s)
     scores, why = _score(readings, detector)
-    results = [
-        _result(index, scores[index], why[index], error) for index, error in enumerate(readings.errors)
-    ]
+    results = [_result(index, scores[index], why[index], error) for index, error in enumerate(readings.errors)]
     rejected = sum(error is not None for error in readings.errors)
     scored = scores[~np.isnan(scores)]
     top = float(scored.max()) if len(scored) else None
@@ -91,9 +89,7 @@ def _score(readings, detector):
     for index, at in zip(usable, place, strict=True):
         if np.isnan(by_sample[at]):
             short = size[at] < detector.sequence_length
-            why[index] = (
-                _too_few(size[at], detector) if short else "stuck sensor: the heart rate does not move"
-            )
+            why[index] = _too_few(size[at], detector) if short else "stuck sensor: the heart rate does not move"
     return scores, why
 
 

@@ -101,9 +101,7 @@ def _place(recording, name, severity, rng):
     shortest, longest = kind.minutes
     away_s = kind.away_h and 3600 * np.interp(severity, (0, 1), kind.away_h) * rng.choice([-1, 1])
     for minutes in (rng.uniform(shortest, longest), shortest):
-        where = recording.room(
-            place=kind.place, length_s=60 * minutes, apart_s=APART_S, away_s=away_s, rng=rng
-        )
+        where = recording.room(place=kind.place, length_s=60 * minutes, apart_s=APART_S, away_s=away_s, rng=rng)
         if where:
             span = recording.span(where, away_s=away_s)
             recording.overwrite(where, kind.apply(span, severity=severity, rng=rng), label=name)

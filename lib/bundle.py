@@ -90,9 +90,7 @@ def write_zip(path, files):
     """Write {name: path} as a zip whose bytes depend on nothing but the files' names and bytes."""
     unpacked = sum(source.stat().st_size for source in files.values())
     if unpacked > LARGEST_UNPACKED:
-        raise ValueError(
-            f"{unpacked / 1e6:.0f} MB unpacked are more than Lambda's {LARGEST_UNPACKED / 1e6:.0f}"
-        )
+        raise ValueError(f"{unpacked / 1e6:.0f} MB unpacked are more than Lambda's {LARGEST_UNPACKED / 1e6:.0f}")
     with writing(path) as new:
         with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             for name, source in sorted(files.items()):
@@ -141,9 +139,7 @@ def _wheel(target):
         done = subprocess.run([*command, "-d", downloads, "-r", requirements], capture_output=True, text=True)
         wheels = list(Path(downloads).glob("*.whl"))
         if done.returncode or not wheels:
-            raise RuntimeError(
-                f"NumPy for Lambda's Python {target} can not be had: {done.stderr.strip()[-500:]}"
-            )
+            raise RuntimeError(f"NumPy for Lambda's Python {target} can not be had: {done.stderr.strip()[-500:]}")
         for wheel in wheels:
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(new)

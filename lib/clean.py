@@ -142,9 +142,7 @@ def samples(table):
 def save(table, path):
     """Write a clean table as CSV."""
     table = table.assign(is_weekend=table["is_weekend"].astype(int))
-    csv.write_csv(
-        pa.Table.from_pandas(table, preserve_index=False), path, csv.WriteOptions(quoting_style="needed")
-    )
+    csv.write_csv(pa.Table.from_pandas(table, preserve_index=False), path, csv.WriteOptions(quoting_style="needed"))
 
 
 def load(path):

@@ -28,9 +28,7 @@ class Dataset:
     validation: list
 
 
-def simulated(
-    *, samples, wearers, calibration_wearers, test_wearers, test_days, interval_s, seed, progress=iter
-):
+def simulated(*, samples, wearers, calibration_wearers, test_wearers, test_days, interval_s, seed, progress=iter):
     """Simulated wearers: `samples` readings of `wearers` in stretches over the week, and whole days of others.
 
     Raises ValueError when a number is below 1, or there are fewer than two wearers to develop on.
@@ -45,9 +43,7 @@ def simulated(
             raise ValueError(f"{name}={value}: at least 1 is wanted")
     if wearers < 2:
         raise ValueError(f"wearers={wearers}: at least 2 are wanted, one of them for validation")
-    development = readings.parse(
-        record_stretches(samples=samples, wearers=wearers, interval_s=interval_s, seed=seed)
-    )
+    development = readings.parse(record_stretches(samples=samples, wearers=wearers, interval_s=interval_s, seed=seed))
     whole = {"interval_s": interval_s, "seed": seed, "progress": progress}
     calibration = record_days(wearers=calibration_wearers, days=1, first_id=wearers, **whole)
     after = wearers + calibration_wearers

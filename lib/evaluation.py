@@ -92,9 +92,7 @@ def detections(windows, events, flagged):
     delays = []
     for event, during in zip(events.itertuples(), _during(windows, events), strict=True):
         alarms = windows["end"].to_numpy()[during[flagged[during]]]
-        delay = (
-            (alarms.min() - event.start.to_datetime64()) / np.timedelta64(1, "s") if len(alarms) else np.nan
-        )
+        delay = (alarms.min() - event.start.to_datetime64()) / np.timedelta64(1, "s") if len(alarms) else np.nan
         delays.append(delay)
     delays = np.array(delays, dtype=np.float64)
     return events.assign(detected=~np.isnan(delays), delay_s=delays)

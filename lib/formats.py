@@ -78,9 +78,7 @@ def read_tflite(path):
 
         interpreter = Interpreter(model_path=str(path), num_threads=1)
         interpreter.allocate_tensors()
-    given, made = (
-        side()[0]["index"] for side in (interpreter.get_input_details, interpreter.get_output_details)
-    )
+    given, made = (side()[0]["index"] for side in (interpreter.get_input_details, interpreter.get_output_details))
 
     def reconstruct(windows):
         rebuilt = np.empty_like(windows)

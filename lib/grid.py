@@ -97,9 +97,7 @@ def _amounts(grid_s, seconds, running, interval_s, before):
             continue
         at, total = seconds[known], running[known, channel]
         amounts[:, channel] = np.interp(grid_s, at, total) - np.interp(grid_s - interval_s, at, total)
-    if (
-        before is None and len(grid_s) > 1
-    ):  # nothing was read before the first sample: it goes on as the second does
+    if before is None and len(grid_s) > 1:  # nothing was read before the first sample: it goes on as the second does
         amounts[0] = amounts[1]
     return amounts
 

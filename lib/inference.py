@@ -53,9 +53,7 @@ def load_weights(path):
         parts = ("kernel", "recurrent", "bias")
         layers = [_folded(*(arrays[f"{number}_{part}"] for part in parts)) for number in range(count)]
         repeat = int(arrays["repeat"])
-        return Weights(
-            tuple(layers[:repeat]), tuple(layers[repeat:]), arrays["dense_kernel"], arrays["dense_bias"]
-        )
+        return Weights(tuple(layers[:repeat]), tuple(layers[repeat:]), arrays["dense_kernel"], arrays["dense_bias"])
 
 
 def _folded(kernel, recurrent, bias):

@@ -135,9 +135,7 @@ def located(values):
 
     Otherwise a relative path starts at the repository root. Raises UsageError naming a missing file.
     """
-    return {
-        name: _located(name, value) if name.endswith("_path") else value for name, value in values.items()
-    }
+    return {name: _located(name, value) if name.endswith("_path") else value for name, value in values.items()}
 
 
 def caller_dir():

@@ -167,17 +167,11 @@ def check_skipped(values, known, plan, ran):
     """
     for name, value in values.items():
         takers = known[name].notebooks
-        before = [
-            ran[step]["parameters"][name]
-            for step in takers
-            if name in ran.get(step, {}).get("parameters", {})
-        ]
+        before = [ran[step]["parameters"][name] for step in takers if name in ran.get(step, {}).get("parameters", {})]
         if set(takers) & set(plan.selected) or (before and all(old == value for old in before)):
             continue
         tail = f"; it ran with {before[0]}" if before else ""
-        raise UsageError(
-            f"{name} is a parameter of {' and '.join(takers)}, which {plan.how} does not run{tail}"
-        )
+        raise UsageError(f"{name} is a parameter of {' and '.join(takers)}, which {plan.how} does not run{tail}")
 
 
 def _say_what_runs(name, plan, origin, values):
@@ -186,11 +180,7 @@ def _say_what_runs(name, plan, origin, values):
     if left and origin != unfinished:
         print(f"an unfinished run {name!r}, which had done {', '.join(left)}, is dropped")
     after = f" after {plan.needed[-1]}" if plan.needed else ""
-    print(
-        " ".join(
-            [f"run {name!r}{after}:", *plan.selected, *(f"{key}={value}" for key, value in values.items())]
-        )
-    )
+    print(" ".join([f"run {name!r}{after}:", *plan.selected, *(f"{key}={value}" for key, value in values.items())]))
 
 
 def run_step(staged, notebook, known, values):
@@ -212,9 +202,7 @@ def run_step(staged, notebook, known, values):
         interrupted = isinstance(error, KeyboardInterrupt)
         progress.end("stopped after" if interrupted else "failed after")
         why = "stopped by Ctrl-C" if interrupted else f"failed: {error}"
-        raise Stopped(
-            _stopped(staged, step, progress.heading, why, executed), 130 if interrupted else 1
-        ) from None
+        raise Stopped(_stopped(staged, step, progress.heading, why, executed), 130 if interrupted else 1) from None
     staged.record("ran", **{step: {"parameters": defaults | routed, "seconds": round(progress.seconds, 1)}})
     progress.end("took")
 
@@ -245,9 +233,7 @@ def _finish(staged, plan, *, seconds):
 def summary(run, *, seconds):
     """The lines that end a run: time, memory, where reports, figures and bundle are, the headline metrics."""
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    lines = [
-        f"run {run.name!r} took {duration(seconds)}, at most {peak / 2**30:.1f} GiB of memory a notebook"
-    ]
+    lines = [f"run {run.name!r} took {duration(seconds)}, at most {peak / 2**30:.1f} GiB of memory a notebook"]
     for label, pattern in (("reports", "*.html"), ("figures", "*.png"), ("bundle", "lambda_export/*.zip")):
         for path in sorted(run.models.glob(pattern)):
             lines.append(f"  {label:8} {_shown(path)}")

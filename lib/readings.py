@@ -88,9 +88,7 @@ def write(table, path):
 
 
 def _offset_texts(offset_s):
-    names = {
-        s: f"{'-' if s < 0 else '+'}{abs(s) // 3600:02d}:{abs(s) // 60 % 60:02d}" for s in np.unique(offset_s)
-    }
+    names = {s: f"{'-' if s < 0 else '+'}{abs(s) // 3600:02d}:{abs(s) // 60 % 60:02d}" for s in np.unique(offset_s)}
     return np.array([names[s] for s in offset_s])
 
 
@@ -204,9 +202,7 @@ def _parsed(text, name, *, utc):
         good = pd.to_datetime(text, format="ISO8601", utc=utc, errors="coerce").notna()
         row = int(np.flatnonzero(~good)[0])
         problem = "an ISO 8601 time, such as 2026-03-02T07:01:05, is wanted"
-        raise ReadingsError(
-            problem, file=name, column="timestamp", row=row + 1, value=text.iloc[row]
-        ) from None
+        raise ReadingsError(problem, file=name, column="timestamp", row=row + 1, value=text.iloc[row]) from None
 
 
 def _plain(wall):
@@ -216,9 +212,7 @@ def _plain(wall):
 
 def _moved(moments, zone):
     wall = moments.dt.tz_convert(zone).dt.tz_localize(None).astype("datetime64[ms]")
-    return wall, moments.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[ms]").astype(
-        "int64"
-    ) / 1000
+    return wall, moments.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[ms]").astype("int64") / 1000
 
 
 def _offset_clock(moments, offset, zone):

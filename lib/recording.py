@@ -30,9 +30,7 @@ class Recording:
         self._amounts = {n: _amounts(v) if cumulative else np.nan_to_num(v) for n, v in self._raw.items()}
         self._amounts |= {n: np.zeros(len(rows)) for n in COUNTERS if n not in rows}
         self.heart_rate = rows["heartRate"].to_numpy(dtype=float)[self._order]
-        self._before = {n: v.copy() for n, v in self._amounts.items()} | {
-            "heart_rate": self.heart_rate.copy()
-        }
+        self._before = {n: v.copy() for n, v in self._amounts.items()} | {"heart_rate": self.heart_rate.copy()}
         self.label = np.full(len(rows), "", dtype=object)
         self._taken = []  # (start, end) of each anomaly, s
         self._survey(interval_s)
@@ -71,9 +69,7 @@ class Recording:
         begin = np.flatnonzero(self._places[place])
         if len(begin) > _CANDIDATES:
             begin = rng.choice(begin, _CANDIDATES, replace=False)
-        begin = np.searchsorted(
-            self.seconds, self.seconds[begin]
-        )  # with the first of readings that came twice
+        begin = np.searchsorted(self.seconds, self.seconds[begin])  # with the first of readings that came twice
         end = np.searchsorted(self.seconds, self.seconds[begin] + length_s, side="right")
         lasts_s = self.seconds[end - 1] - self.seconds[begin]
         fits = (lasts_s >= length_s - self._hole_s) & self._unbroken(begin, end)
@@ -145,9 +141,7 @@ def clock(rows):
         moment = pd.to_datetime(stamp, format="ISO8601", utc=True)
         local = stamp.str.replace(r"(?:Z|[+-]\d\d:?\d\d)$", "", regex=True)
         wall = pd.to_datetime(local, format="ISO8601")
-    instant = (
-        rows["instant"] if "instant" in rows else moment.to_numpy("datetime64[ms]").astype("int64") / 1000
-    )
+    instant = rows["instant"] if "instant" in rows else moment.to_numpy("datetime64[ms]").astype("int64") / 1000
     return wall.to_numpy("datetime64[s]"), np.asarray(instant, dtype=float)
 
 

@@ -40,9 +40,7 @@ class Run:
         Raises ValueError for a name that could not be a folder's.
         """
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise ValueError(
-                f"run={name!r}: a run's name is letters, digits, '.', '_' and '-', and starts with no '.'"
-            )
+            raise ValueError(f"run={name!r}: a run's name is letters, digits, '.', '_' and '-', and starts with no '.'")
         folder = f".{name}.partial" if staged else name
         return cls(name, runs_home() / "data" / folder, runs_home() / "models" / folder)
 

@@ -67,9 +67,7 @@ def source(name, needed):
             return run
     missing = [step for step in needed if step not in done(Run.at(name)) | done(Run.at(name, staged=True))]
     first = (missing or list(needed))[0]
-    raise NothingToResume(
-        f"run {name!r} has no {first} to go on from: ./run_all.sh run={name} --from {first}"
-    )
+    raise NothingToResume(f"run {name!r} has no {first} to go on from: ./run_all.sh run={name} --from {first}")
 
 
 def stage(name, origin, *, without):

@@ -169,9 +169,7 @@ def test_interval_counters_are_changed_inside_the_spans_only(raw):
 
 
 def test_kinds_that_need_an_absent_column_are_left_out(raw):
-    _, events = inject(
-        raw.drop(columns=["calories", "distance"]), rng=dice(), events_per_day=12, interval_s=10
-    )
+    _, events = inject(raw.drop(columns=["calories", "distance"]), rng=dice(), events_per_day=12, interval_s=10)
     assert set(events["kind"]) == set(KINDS) - {"calories_mismatch", "distance_mismatch"}
 
 
@@ -185,9 +183,7 @@ def test_missing_values_stay_missing(raw):
     holes = raw.astype({"heartRate": float, "steps": float})
     holes.loc[::50, "heartRate"] = np.nan
     holes.loc[::40, "steps"] = np.nan
-    labelled, _ = inject(
-        holes, rng=dice(), events_per_day=12, interval_s=10, kinds=["distance_mismatch", "spikes"]
-    )
+    labelled, _ = inject(holes, rng=dice(), events_per_day=12, interval_s=10, kinds=["distance_mismatch", "spikes"])
     assert labelled[["heartRate", "steps"]].isna().equals(holes[["heartRate", "steps"]].isna())
 
 
@@ -227,18 +223,14 @@ def test_amounts_outside_spans_survive_any_resets_and_decimals(seed, resets, dec
         total = np.cumsum(lived)
         before = np.maximum.accumulate(np.where(restart, total, 0))
         table[name] = np.round(total - before, 6)
-    labelled, _ = inject(
-        table, rng=rng, events_per_day=40, interval_s=10, kinds=["calories_mismatch", "clock_shift"]
-    )
+    labelled, _ = inject(table, rng=rng, events_per_day=40, interval_s=10, kinds=["calories_mismatch", "clock_shift"])
     normal = (labelled["label"] == "").to_numpy()
     for name in COUNTERS:
         assert (labelled[name] >= 0).all()
         np.testing.assert_allclose(amounts(labelled, name)[normal], amounts(table, name)[normal], atol=1e-5)
 
 
-@pytest.mark.skipif(
-    not FITBIT.is_dir(), reason=f"no Fitbit files at {FITBIT} (FITBIT_DATA names another folder)"
-)
+@pytest.mark.skipif(not FITBIT.is_dir(), reason=f"no Fitbit files at {FITBIT} (FITBIT_DATA names another folder)")
 def test_real_wearers_take_every_kind_and_keep_their_days():
     table = pd.concat([pd.read_csv(file, nrows=60_000) for file in sorted(FITBIT.glob("fitbit_*.csv.gz"))])
     table = table.reset_index(drop=True)

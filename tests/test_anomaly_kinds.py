@@ -137,10 +137,7 @@ def test_more_severe_is_further_from_normal(kind):
         for seed in range(5):
             after = changed(kind, before, severity=severity, seed=seed)
             far += np.abs(after.heart_rate - before.heart_rate).sum()
-            far += sum(
-                np.abs(np.log((getattr(after, c) + 1e-3) / (getattr(before, c) + 1e-3))).sum()
-                for c in COUNTERS
-            )
+            far += sum(np.abs(np.log((getattr(after, c) + 1e-3) / (getattr(before, c) + 1e-3))).sum() for c in COUNTERS)
         return far
 
     assert away(0.4) < away(0.7) < away(1.0)

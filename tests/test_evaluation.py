@@ -32,9 +32,7 @@ def clean_table(labels, *, user_id="a", quality="ok", segment=0):
 def window_table(*rows):
     """Rows of (wearer, start s, end s, kind)."""
     users, starts, ends, kinds = zip(*rows, strict=True)
-    return pd.DataFrame(
-        {"user_id": users, "start": at(list(starts)), "end": at(list(ends)), "kind": list(kinds)}
-    )
+    return pd.DataFrame({"user_id": users, "start": at(list(starts)), "end": at(list(ends)), "kind": list(kinds)})
 
 
 def event_table(*rows):

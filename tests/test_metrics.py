@@ -20,9 +20,7 @@ def test_the_verdict_names_the_kinds_where_a_rival_is_better():
 
 def test_nothing_that_json_lacks_is_left():
     card = pd.DataFrame({"events": [2], "auroc": [np.nan]}, index=["spikes"])
-    assert json.loads(json.dumps(metrics.plain(card), allow_nan=False)) == {
-        "spikes": {"events": 2.0, "auroc": None}
-    }
+    assert json.loads(json.dumps(metrics.plain(card), allow_nan=False)) == {"spikes": {"events": 2.0, "auroc": None}}
 
 
 def test_the_headline_takes_means_over_kinds():

@@ -24,9 +24,7 @@ KNOWN = {
 
 
 def test_a_cell_declares_name_type_default_and_comment():
-    source = (
-        'epochs: int = 20  # most epochs\npath: str = "a#b"\nshift: float = -1.5  # h, # too\nlog = True\n'
-    )
+    source = 'epochs: int = 20  # most epochs\npath: str = "a#b"\nshift: float = -1.5  # h, # too\nlog = True\n'
     assert in_source(source) == [
         Parameter("epochs", "int", 20, "most epochs"),
         Parameter("path", "str", "a#b", ""),

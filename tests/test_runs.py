@@ -114,9 +114,7 @@ def test_a_block_that_writes_nothing_is_an_error(home):
 
 def test_json_keeps_its_keys_in_order_and_takes_arrays(home):
     write_json(home / "a.json", {"b": np.arange(2), "a": "µ"})
-    assert (home / "a.json").read_text(encoding="utf-8") == (
-        '{\n  "b": [\n    0,\n    1\n  ],\n  "a": "µ"\n}\n'
-    )
+    assert (home / "a.json").read_text(encoding="utf-8") == ('{\n  "b": [\n    0,\n    1\n  ],\n  "a": "µ"\n}\n')
     assert json.loads((home / "a.json").read_bytes()) == {"b": [0, 1], "a": "µ"}
 
 

@@ -74,9 +74,7 @@ def test_noise_has_unit_spread_and_the_memory_asked_for():
 
 
 def test_walking_costs_what_the_acsm_says():
-    _, life = lived(
-        3, weight_kg=70.0, oxygen_cost=1.0, walking_cadence=110.0, step_m=0.7, commutes=True, vo2max=45.0
-    )
+    _, life = lived(3, weight_kg=70.0, oxygen_cost=1.0, walking_cadence=110.0, step_m=0.7, commutes=True, vo2max=45.0)
     walk = life[(life["activity"] == "walk") & (life["steps"] >= 8)]
     grade = 0.01 * np.array([-1, 10])
     speed = walk["distance"].sum() / len(walk) * 12  # m/min
@@ -134,18 +132,14 @@ def test_stress_raises_the_heart_without_steps():
 
 
 def test_the_heart_is_slowest_in_the_second_half_of_the_night(lives):
-    hourly = np.median(
-        [life.groupby(life["timestamp"].dt.hour)["heartRate"].median() for _, life in lives], axis=0
-    )
+    hourly = np.median([life.groupby(life["timestamp"].dt.hour)["heartRate"].median() for _, life in lives], axis=0)
     assert np.argmin(hourly) in range(1, 8)
 
 
 def test_people_sleep_longer_into_weekend_mornings():
     def awake_at_nine(start):
         share = [
-            (lived(seed, start=start, hours=10, weekend_lag_h=2.0, wake_h=7.5)[1]["activity"] != "sleep")[
-                -720:
-            ]
+            (lived(seed, start=start, hours=10, weekend_lag_h=2.0, wake_h=7.5)[1]["activity"] != "sleep")[-720:]
             for seed in range(6)
         ]
         return np.mean(share)

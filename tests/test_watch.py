@@ -69,10 +69,7 @@ def test_counters_stand_still_off_the_wrist():
 
 
 def test_some_watches_fall_silent_off_the_wrist():
-    gaps = [
-        pd.to_datetime(reported(seed, hours=24)["timestamp"]).diff().dt.total_seconds().max()
-        for seed in range(20)
-    ]
+    gaps = [pd.to_datetime(reported(seed, hours=24)["timestamp"]).diff().dt.total_seconds().max() for seed in range(20)]
     assert max(gaps) > 600
 
 
