@@ -1,0 +1,62 @@
+"""What several test modules share: a small table of samples, and an export folder of an untrained model."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+from lib import bundle, features, inference, scoring, silence
+
+SCALER = {"mean": [75.0, 0.7, 0.17, 0.5], "scale": [15.0, 2.0, 0.15, 1.5]}
+
+
+def life(count, *, seed=0):
+    """(count, 7) samples in raw units that move as a wearer's do."""
+    rng = np.random.default_rng(seed)
+    steps = rng.poisson(3, count).astype(float)
+    heart = 70 + np.cumsum(rng.normal(0, 0.5, count)).clip(-20, 60) + rng.normal(0, 1, count)
+    when = features.calendar(1_772_434_800 + 5.0 * np.arange(count))
+    return np.column_stack([heart.round().clip(40, 180), steps, 0.1 + 0.02 * steps, 0.7 * steps, when])
+
+
+@pytest.fixture(scope="session")
+def model():
+    """The untrained autoencoder at its full size."""
+    with silence.stderr():
+        import keras
+
+        from lib import autoencoder
+    keras.utils.set_random_seed(3)
+    return autoencoder.build()
+
+
+@pytest.fixture(scope="session")
+def model_json(model):
+    """What model.json says of it, calibrated on its own errors."""
+    from lib import autoencoder
+    from lib.windows import starts
+
+    samples = features.scale(life(600, seed=9), SCALER)
+    first = starts(np.zeros(600), length=60)
+    errors = scoring.window_errors(autoencoder.feature_errors(model, samples, first, length=60), [True] * 7)
+    return {
+        "run": "test",
+        "features": list(features.FEATURES),
+        "sequence_length": 60,
+        "interval_s": 5,
+        "scaler": SCALER,
+        "channels": [True] * 7,
+        "calibration": scoring.calibrate(errors, threshold_percentile=95.0, alert_percentile=99.9),
+    }
+
+
+@pytest.fixture(scope="session")
+def export(tmp_path_factory, model, model_json):
+    """An export folder with the handler and its zip for this Python, but without the other formats."""
+    folder = tmp_path_factory.mktemp("export")
+    inference.export_weights(model, folder / "lstm_weights.npz")
+    np.save(folder / "threshold.npy", np.float64(model_json["calibration"]["threshold"]))
+    bundle.write_export(folder, model_json, target="local")
+    return folder

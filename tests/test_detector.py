@@ -1,0 +1,75 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+from conftest import life
+
+from lib import autoencoder, features, scoring
+from lib.detector import DamagedModel, Detector
+
+
+@pytest.fixture(scope="module")
+def detector(export):
+    return Detector.load(export)
+
+
+def test_a_sample_has_the_score_of_the_window_that_ends_at_it(detector, model, model_json):
+    samples = life(100)
+    scores = detector.score(samples, np.zeros(100, dtype=int))
+    scaled = features.scale(samples, model_json["scaler"])
+    by_feature = autoencoder.feature_errors(model, scaled, np.arange(41), length=60)
+    errors = scoring.window_errors(by_feature, model_json["channels"])
+    expected = scoring.anomaly_scores(errors, model_json["calibration"])
+    np.testing.assert_allclose(scores[59:], expected, rtol=1e-5)
+
+
+def test_samples_before_the_first_full_window_share_its_score(detector):
+    scores = detector.score(life(70), np.zeros(70, dtype=int))
+    assert (scores[:60] == scores[59]).all()
+    assert scores[60] != scores[59]
+
+
+def test_no_window_crosses_a_segment(detector):
+    samples = life(200)
+    segment = np.repeat([0, 1, 2], [70, 59, 71])
+    scores = detector.score(samples, segment)
+    np.testing.assert_allclose(scores[:70], detector.score(samples[:70], segment[:70]), rtol=1e-6)
+    assert np.isnan(scores[70:129]).all()
+    assert not np.isnan(scores[129:]).any()
+
+
+def test_a_stuck_sensor_gets_no_score(detector):
+    samples = life(130)
+    samples[:70, 0] = 80.0
+    scores = detector.score(samples, np.zeros(130, dtype=int))
+    assert np.isnan(scores[:70]).all()
+    assert not np.isnan(scores[75:]).any()
+
+
+@pytest.mark.parametrize("name", ["lstm_weights.npz", "threshold.npy", "lambda_function.py", "lib/grid.py"])
+def test_one_flipped_bit_is_found_and_named(export, tmp_path, name):
+    folder = shutil.copytree(export, tmp_path / "damaged")
+    damaged = bytearray((folder / name).read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (folder / name).write_bytes(damaged)
+    with pytest.raises(DamagedModel, match=name) as caught:
+        Detector.load(folder)
+    assert caught.value.file == name
+
+
+@pytest.mark.parametrize("name", ["lstm_weights.npz", "model.json"])
+def test_a_missing_file_is_named(export, tmp_path, name):
+    folder = shutil.copytree(export, tmp_path / "damaged")
+    (folder / name).unlink()
+    with pytest.raises(DamagedModel, match=name):
+        Detector.load(folder)
+
+
+def test_a_model_of_other_features_is_refused(export, tmp_path):
+    folder = shutil.copytree(export, tmp_path / "other")
+    model = json.loads((folder / "model.json").read_text())
+    model["features"].reverse()
+    (folder / "model.json").write_text(json.dumps(model))
+    with pytest.raises(DamagedModel, match="features"):
+        Detector.load(folder)
