@@ -17,7 +17,7 @@ from lib.runs import ROOT, write_json, writing
 HANDLER = ROOT / "lambda"
 ZIP = "lambda_deployment.zip"
 LARGEST_ZIP, LARGEST_UNPACKED = 50_000_000, 250_000_000  # bytes: Lambda's limits
-TARGET = "3.13"  # the Python on Lambda, x86_64 on Amazon Linux 2023 (glibc 2.34)
+TARGETS = ("3.13", "3.12", "local")  # Pythons on Lambda, x86_64 on Amazon Linux 2023 (glibc 2.34), and this one
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64")
 
 EXAMPLE_READING = {
@@ -66,12 +66,14 @@ def _imports(path):
             yield node.module
 
 
-def write_export(folder, model, *, target=TARGET):
+def write_export(folder, model, *, target=TARGETS[0]):
     """Complete an export folder that holds the model's formats: handler, model.json with hashes, and the zip.
 
     folder: with threshold.npy and lstm_weights.npz in it; model: what model.json is to say. Raises ValueError when
     the zip would break Lambda's limits, RuntimeError when NumPy for the target can not be had.
     """
+    if target not in TARGETS:
+        raise ValueError(f"lambda_python={target!r}: one of {', '.join(TARGETS)} is wanted")
     code = sources()
     for name, path in code.items():
         (folder / name).parent.mkdir(exist_ok=True)

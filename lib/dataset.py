@@ -89,6 +89,9 @@ def _by_wearer(raw, unit):
 
 
 def _parts(count):
-    """The parts of `count` units in the SHARES, the smallest parts first to get at least one."""
-    ends = np.round(np.cumsum(SHARES[::-1]) * count).astype(int)
-    return np.array(PARTS[::-1])[np.searchsorted(ends, np.arange(count), side="right")]
+    """The parts of `count` units: one each while there are enough, the others in the SHARES, rounding to training."""
+    if count < len(PARTS):
+        return np.array(PARTS[:count])
+    counts = 1 + (np.array(SHARES) * (count - len(PARTS))).astype(int)
+    counts[0] += count - counts.sum()
+    return np.repeat(PARTS, counts)

@@ -1,0 +1,93 @@
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import clean, readings
+from lib.runs import ROOT
+
+FITBIT = os.environ.get("FITBIT_DATA") or ROOT.parent / "shared/data/fitbit"
+
+
+def raw(rows, columns="user_id timestamp heartRate steps"):
+    return readings.parse(pd.DataFrame(rows, columns=columns.split()))
+
+
+def at(second, user="a"):
+    return user, f"2026-03-02T07:{second // 60:02d}:{second % 60:02d}"
+
+
+def test_every_reading_is_used_or_rejected_for_a_reason():
+    rows = [(*at(0), 60, 1), (*at(10), 62, 3), (*at(5), 61, 2), (*at(10), 63, 4)]
+    rows += [(*at(15), 0, 4), (*at(20), 300, 4), (*at(25), None, 4), (*at(30), 64, 5)]
+    _, account = clean.clean(raw(rows), interval_s=5)
+    assert account["readings"] == 8
+    assert account["used"] == 4
+    assert account["rejected"] == {"duplicate": 1, "not_worn": 2, "implausible_heart_rate": 1}
+    assert account["mended"] == {"out_of_order": 1}
+
+
+def test_of_readings_of_one_instant_the_last_is_kept():
+    table, _ = clean.clean(raw([(*at(0), 60, 1), (*at(5), 61, 2), (*at(5), 71, 2)]), interval_s=5)
+    assert table["heartRate"].tolist() == [60, 71]
+
+
+def test_wearers_are_kept_apart_and_have_the_columns_of_the_clean_table():
+    rows = [(*at(0, "b"), 60, 1), (*at(0, "a"), 80, 1), (*at(5, "b"), 61, 2)]
+    table, _ = clean.clean(raw(rows), interval_s=5)
+    assert table["user_id"].tolist() == ["a", "b", "b"]
+    names = "user_id segment timestamp heartRate steps calories distance hour_sin hour_cos is_weekend quality"
+    assert list(table) == names.split()
+    assert clean.groups(table).tolist() == [0, 1, 1]
+
+
+def test_interval_counters_sum_to_the_amounts_reported():
+    rows = [(*at(0), 60, 3), (*at(5), 61, 4), (*at(10), 62, 5)]
+    table, _ = clean.clean(raw(rows), interval_s=5, counters="interval")
+    assert table["steps"].tolist() == [3, 4, 5]
+
+
+def test_what_is_counted_outside_the_samples_is_known():
+    rows = [(*at(0), 60, 0), (*at(5), 61, 10), (*at(605), 62, 610), (*at(610), 63, 610)]
+    table, account = clean.clean(raw(rows), interval_s=5)
+    assert account["counted"]["steps"] == 610
+    assert account["counted_in_samples"]["steps"] == pytest.approx(table["steps"].sum())
+    assert table["steps"].tolist() == [10, 10, 5, 0]  # 600 steps in 600 s: the sample after the hole has its 5 s
+
+
+def test_labels_are_carried_to_the_grid():
+    rows = [(*at(0), 60, 0, ""), (*at(5), 61, 10, "spikes"), (*at(15), 61, 10, "")]
+    table, _ = clean.clean(raw(rows, "user_id timestamp heartRate steps label"), interval_s=5)
+    assert table["label"].tolist() == ["", "spikes", "spikes", ""]
+
+
+def test_a_saved_table_is_loaded_as_it_was(tmp_path):
+    rows = [(*at(0), 60, 0, ""), (*at(5), 61, 10, "spikes"), (*at(15), 0, 10, "")]
+    table, _ = clean.clean(raw(rows, "user_id timestamp heartRate steps label"), interval_s=5)
+    clean.save(table, tmp_path / "table.csv")
+    again = clean.load(tmp_path / "table.csv")
+    np.testing.assert_array_equal(clean.samples(again), clean.samples(table))
+    for name in ("user_id", "quality", "label", "segment"):
+        assert again[name].tolist() == table[name].tolist()
+    assert (again["timestamp"] == table["timestamp"]).all()
+
+
+@pytest.mark.parametrize(("name", "value"), [("interval_s", 0), ("interval_s", -5), ("counters", "both")])
+def test_a_bad_parameter_is_named(name, value):
+    with pytest.raises(ValueError, match=name):
+        clean.clean(raw([(*at(0), 60, 0)]), **{"interval_s": 5} | {name: value})
+
+
+@pytest.mark.skipif(not os.path.isdir(FITBIT), reason=f"the Fitbit readings are not at {FITBIT}")
+def test_real_wearers_are_accounted_for_and_their_days_add_up():
+    table = readings.read(FITBIT)
+    made, account = clean.clean(table, interval_s=5)
+    assert account["readings"] == 557_492 == account["used"] + sum(account["rejected"].values())
+    assert made["heartRate"].between(20, 250).all()
+    lost = account["counted"]["steps"] - account["counted_in_samples"]["steps"]
+    assert 0 <= lost < 0.02 * account["counted"]["steps"]
+    wearer = "fitbit-4388161847"  # 2016-04-13 has no hole in which steps were counted
+    reported = table[(table["user_id"] == wearer) & (table["timestamp"] < "2016-04-14")]["steps"].max()
+    counted = made[(made["user_id"] == wearer) & (made["timestamp"] < "2016-04-14")]["steps"].sum()
+    assert counted == pytest.approx(reported, abs=1)

@@ -1,0 +1,148 @@
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+from moto.server import ThreadedMotoServer
+
+from lib import readings
+
+HEADER = "user_id,timestamp,heartRate,steps\n"
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Reads text as a CSV file."""
+
+    def read_text(text, **options):
+        (tmp_path / "watch.csv").write_text(text)
+        return readings.read(tmp_path / "watch.csv", **options)
+
+    return read_text
+
+
+def wall(table):
+    return table["timestamp"].astype(str).tolist()
+
+
+def test_a_time_without_offset_is_the_wall_clock(read):
+    table = read(HEADER + "a,2026-03-02T07:01:05,70,1\n", timezone="Asia/Tokyo")
+    assert wall(table) == ["2026-03-02 07:01:05"]
+    assert table["instant"].tolist() == [pd.Timestamp("2026-03-02T07:01:05").timestamp()]
+
+
+def test_an_offset_is_kept_as_the_local_hour_and_utc_is_moved(read):
+    table = read(HEADER + "a,2026-03-02T07:01:05+05:30,70,1\na,2026-03-02T07:01:05Z,70,1\n", timezone="Europe/Paris")
+    assert wall(table) == ["2026-03-02 07:01:05", "2026-03-02 08:01:05"]
+    assert np.diff(table["instant"]).tolist() == [5.5 * 3600]
+
+
+def test_unix_milliseconds_are_moved_to_the_timezone(read):
+    table = read(HEADER + "a,1772434865000,70,1\n", timezone="Asia/Tokyo")
+    assert wall(table) == ["2026-03-02 16:01:05"]
+    assert table["instant"].tolist() == [1772434865.0]
+
+
+def test_the_hour_that_autumn_repeats_stays_in_order(read):
+    start = 1761436800000  # 2025-10-26 00:00 UTC, an hour before Paris sets its clocks back
+    text = "".join(f"a,{start + 1800_000 * i},70,1\n" for i in range(4))
+    table = read(HEADER + text, timezone="Europe/Paris")
+    assert [moment[11:16] for moment in wall(table)] == ["02:00", "02:30", "02:00", "02:30"]
+    assert np.diff(table["instant"]).tolist() == [1800.0] * 3
+
+
+def test_what_is_written_is_read_again(read, tmp_path):
+    table = read(HEADER + "a,1761438600000,70,1\na,1761440400000,71,2\n", timezone="Europe/Paris")
+    readings.write(table, tmp_path / "again.csv")
+    pd.testing.assert_frame_equal(readings.read(tmp_path / "again.csv"), table)
+
+
+@pytest.mark.parametrize(
+    ("rows", "column", "row", "value"),
+    [
+        ("a,2026-03-02T07:01:05,70,1\na,2026-03-02T07:01:10,abc,1\n", "heartRate", 2, "abc"),
+        ("a,2026-03-02T07:01:05,70,inf\n", "steps", 1, np.inf),
+        ("a,2026-03-02T07:01:05,70,1\na,notatime,71,1\n", "timestamp", 2, "notatime"),
+        ("a,1772434865000,70,1\na,1772434865,71,1\n", "timestamp", 2, 1772434865),
+        ("a,2026-03-02T07:01:05Z,70,1\na,2026-03-02T07:01:10,70,1\n", "timestamp", 2, "2026-03-02T07:01:10"),
+    ],
+)
+def test_a_bad_value_is_named_with_file_column_row_and_value(read, rows, column, row, value):
+    with pytest.raises(readings.ReadingsError) as caught:
+        read(HEADER + rows)
+    error = caught.value
+    assert (error.column, error.row, error.value) == (column, row, value)
+    assert f"column {column}, row {row}, value {value!r}" in str(error)
+    assert str(error.file).endswith("watch.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "can not be read"),
+        (HEADER, "no readings"),
+        ("a,b\n1,2\n", "column timestamp: no such column; there are a, b"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused(read, text, problem):
+    with pytest.raises(readings.ReadingsError, match=problem):
+        read(text)
+
+
+@pytest.mark.parametrize("name", ["broken.csv.gz", "broken.parquet"])
+def test_a_broken_file_is_named(tmp_path, name):
+    (tmp_path / name).write_bytes(b"garbage")
+    with pytest.raises(readings.ReadingsError, match=name):
+        readings.read(tmp_path / name)
+
+
+def test_a_truncated_gzip_is_refused(tmp_path):
+    rows = "".join(f"a,2026-03-02T07:{i // 60:02d}:{i % 60:02d},70,{i}\n" for i in range(3000))
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress((HEADER + rows).encode())[:-200])
+    with pytest.raises(readings.ReadingsError, match="can not be read"):
+        readings.read(tmp_path / "cut.csv.gz")
+
+
+def test_a_timezone_that_is_none_is_named(read):
+    with pytest.raises(ValueError, match="Mars/Olympus"):
+        read(HEADER, timezone="Mars/Olympus")
+
+
+def test_a_folder_and_a_glob_are_read_as_one_table(tmp_path):
+    table = pd.DataFrame({"user_id": "a", "timestamp": ["2026-03-02T07:01:05"], "heartRate": [70]})
+    table.to_csv(tmp_path / "1.csv", index=False)
+    table.assign(user_id="b").to_csv(tmp_path / "2.csv.gz", index=False)
+    table.assign(user_id="c").to_parquet(tmp_path / "3.parquet")
+    assert readings.read(tmp_path)["user_id"].tolist() == ["a", "b", "c"]
+    assert readings.read(tmp_path / "*.csv*")["user_id"].tolist() == ["a", "b"]
+
+
+def test_nothing_there_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        readings.read(tmp_path / "nowhere*.csv")
+
+
+def test_without_user_id_there_is_one_wearer_and_an_empty_label_is_normal(read):
+    table = read("timestamp,heartRate,label\n2026-03-02T07:01:05,70,\n2026-03-02T07:01:10,,spikes\n")
+    assert table["user_id"].unique().tolist() == ["wearer"]
+    assert table["label"].tolist() == ["", "spikes"]
+    assert np.isnan(table["heartRate"].iloc[1])
+
+
+def test_s3_is_read_over_http(tmp_path, monkeypatch):
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "testing")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        import boto3
+
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="watches")
+        client.put_object(Bucket="watches", Key="march/a.csv", Body=(HEADER + "a,2026-03-02T07:01:05,70,1\n").encode())
+        assert readings.read("s3://watches/march")["heartRate"].tolist() == [70.0]
+    finally:
+        server.stop()

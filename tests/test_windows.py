@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from lib import windows
+
+
+def test_sliding_windows_are_views_stride_apart():
+    values = np.arange(10.0).reshape(5, 2)
+    made = windows.sliding(values, length=3, stride=2)
+    np.testing.assert_array_equal(made, [values[0:3], values[2:5]])
+    assert np.shares_memory(made, values)
+
+
+def test_too_few_samples_are_no_window():
+    with pytest.raises(ValueError, match="2 samples"):
+        windows.sliding(np.zeros((2, 7)), length=3)
+
+
+def test_windows_start_anew_in_each_group_and_cross_none():
+    group = np.array([0] * 5 + [1] * 2 + [2] * 4)
+    np.testing.assert_array_equal(windows.starts(group, length=3, stride=2), [0, 2, 7])
+
+
+def test_windows_with_an_untrusted_sample_are_left_out():
+    trusted = np.array([True, True, True, True, False, True, True])
+    np.testing.assert_array_equal(windows.starts(np.zeros(7), length=2, trusted=trusted), [0, 1, 2, 5])
+
+
+def test_gathered_windows_are_those_that_start_at_the_rows():
+    values = np.arange(12.0).reshape(6, 2)
+    np.testing.assert_array_equal(windows.gather(values, [3, 0], length=2), [values[3:5], values[0:2]])
+
+
+def test_an_even_draw_takes_alike_from_each_stratum():
+    strata = np.repeat([0, 1, 2], [100, 10, 3])
+    drawn = windows.spread_evenly(np.arange(113), strata, at_most=23, rng=np.random.default_rng(1))
+    assert np.bincount(strata[drawn]).tolist() == [10, 10, 3]
+    assert (np.diff(drawn) > 0).all()
+
+
+def test_a_draw_of_more_than_there_are_takes_all():
+    drawn = windows.spread_evenly(np.arange(5), np.zeros(5), at_most=9, rng=np.random.default_rng(1))
+    np.testing.assert_array_equal(drawn, np.arange(5))
