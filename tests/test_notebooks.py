@@ -23,6 +23,7 @@ SMOKE = {
     "train_windows": 200,
     "epochs": 1,
     "score_stride": 48,
+    "lambda_python": "local",
 }
 CHECKED = "# NBVAL_CHECK_OUTPUT"
 
