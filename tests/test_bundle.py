@@ -1,0 +1,306 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import life
+
+from lib import bundle
+from lib.detector import Detector, sha256
+from lib.runs import ROOT
+
+HANDLER_FILES = {"lambda_function.py", "http_event.py", "sync_request.py"}
+LIB_FILES = {
+    f"lib/{name}.py" for name in ("__init__", "detector", "features", "grid", "inference", "scoring", "windows")
+}
+MODEL_FILES = {"lstm_weights.npz", "threshold.npy"}
+
+
+@pytest.fixture(scope="module")
+def archive(export):
+    return export / "lambda_deployment.zip"
+
+
+@pytest.fixture(scope="module")
+def names(archive):
+    with zipfile.ZipFile(archive) as opened:
+        return opened.namelist()
+
+
+def small_zip(folder, handler, *, python):
+    """A zip of a handler's text with a stand-in for the NumPy of `python`, such as 39."""
+    files = {
+        "lambda_function.py": handler,
+        "numpy/__init__.py": "raise ImportError('the stand-in')",
+        f"numpy/_core/_multiarray_umath.cpython-{python}-x86_64-linux-gnu.so": "",
+        "numpy.libs/libopenblas.so": "",
+    }
+    with zipfile.ZipFile(folder / "small.zip", "w") as opened:
+        for name, text in files.items():
+            opened.writestr(name, text)
+    return folder / "small.zip"
+
+
+# --- what the handler needs
+
+
+def test_the_sources_are_the_handler_and_the_modules_of_lib_it_imports():
+    assert set(bundle.sources()) == HANDLER_FILES | LIB_FILES
+
+
+def test_an_import_the_bundle_does_not_hold_is_refused_and_named(tmp_path):
+    (tmp_path / "lambda_function.py").write_text("import json\ndef handler():\n    import pandas.errors\n")
+    with pytest.raises(ValueError, match="lambda_function.py imports pandas.errors"):
+        bundle.sources(tmp_path)
+
+
+def test_an_import_that_a_module_of_lib_makes_is_refused_and_named(tmp_path):
+    (tmp_path / "lambda_function.py").write_text("from lib import readings\n")
+    with pytest.raises(ValueError, match="readings.py imports"):
+        bundle.sources(tmp_path)
+
+
+def test_modules_beside_the_handler_and_the_standard_library_are_accepted(tmp_path):
+    (tmp_path / "lambda_function.py").write_text("import os.path\nimport numpy as np\nfrom beside import one\n")
+    (tmp_path / "beside.py").write_text("import lib.windows\n")
+    found = bundle.sources(tmp_path)
+    assert set(found) == {"lambda_function.py", "beside.py", "lib/__init__.py", "lib/windows.py"}
+    assert found["lib/windows.py"].samefile(ROOT / "lib" / "windows.py")
+
+
+# --- the zip
+
+
+def test_the_zip_holds_handler_model_and_numpy_and_nothing_else(names):
+    own = {name for name in names if not name.startswith(("numpy/", "numpy.libs/"))}
+    assert own == HANDLER_FILES | LIB_FILES | MODEL_FILES | {"model.json"}
+    assert "numpy/__init__.py" in names
+
+
+def test_the_zip_leaves_out_numpys_tests_headers_stubs_and_static_libraries(names):
+    parts = {part for name in names for part in Path(name).parts}
+    assert not parts & {"tests", "f2py", "include", "__pycache__"}
+    assert not {Path(name).suffix for name in names} & {".pyi", ".h", ".a", ".pyc"}
+
+
+def test_the_zip_and_what_is_in_it_keep_to_lambdas_limits(archive):
+    with zipfile.ZipFile(archive) as opened:
+        unpacked = sum(entry.file_size for entry in opened.infolist())
+    assert archive.stat().st_size < 50e6
+    assert unpacked < 250e6
+
+
+def test_equal_files_make_equal_bytes_whatever_their_order_times_and_modes(tmp_path):
+    written = []
+    for number, order in enumerate((["a/b.py", "c.npy", "a.txt"], ["a.txt", "c.npy", "a/b.py"])):
+        folder = tmp_path / str(number)
+        (folder / "a").mkdir(parents=True)
+        for name in order:
+            (folder / name).write_text(name * 100)
+            os.utime(folder / name, (1e9 + number * 1e6, 1e9 + number * 1e6))
+            (folder / name).chmod(0o600 + 0o111 * number)
+        bundle.write_zip(folder / "made.zip", {name: folder / name for name in order})
+        written.append((folder / "made.zip").read_bytes())
+    assert written[0] == written[1]
+
+
+def test_entries_are_sorted_readable_by_all_and_of_one_date(archive, names):
+    assert names == sorted(names)
+    with zipfile.ZipFile(archive) as opened:
+        entries = opened.infolist()
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {entry.external_attr >> 16 for entry in entries} == {0o644}
+    assert {entry.create_system for entry in entries} == {3}
+
+
+@pytest.mark.parametrize(
+    ("limit", "bytes_", "message"),
+    [("LARGEST_UNPACKED", 3999, "unpacked are more"), ("LARGEST_ZIP", 50, "made.zip: .* are more")],
+)
+def test_a_zip_above_a_limit_is_refused_and_the_one_before_it_stays(tmp_path, monkeypatch, limit, bytes_, message):
+    (tmp_path / "file").write_bytes(bytes(4000))
+    (tmp_path / "made.zip").write_text("the one before")
+    monkeypatch.setattr(bundle, limit, bytes_)
+    with pytest.raises(ValueError, match=message):
+        bundle.write_zip(tmp_path / "made.zip", {"file": tmp_path / "file"})
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "made.zip"}
+    assert (tmp_path / "made.zip").read_text() == "the one before"
+
+
+def test_files_of_exactly_the_limit_are_accepted(tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(bytes(4000))
+    monkeypatch.setattr(bundle, "LARGEST_UNPACKED", 4000)
+    bundle.write_zip(tmp_path / "made.zip", {"file": tmp_path / "file"})
+    with zipfile.ZipFile(tmp_path / "made.zip") as opened:
+        assert opened.read("file") == bytes(4000)
+
+
+# --- the export folder
+
+
+def test_model_json_lists_every_file_beside_it_with_its_hash(export):
+    listed = json.loads((export / "model.json").read_text())["files"]
+    beside = {path.relative_to(export).as_posix() for path in export.rglob("*") if path.is_file()}
+    assert set(listed) == beside - {"model.json"}
+    assert {"lambda_deployment.zip", "requirements.txt"} < set(listed)
+    assert all(sha256(export / name) == digest for name, digest in listed.items())
+
+
+def test_model_json_in_the_zip_lists_what_is_in_the_zip(archive, tmp_path):
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(tmp_path)
+    listed = json.loads((tmp_path / "model.json").read_text())["files"]
+    assert set(listed) == HANDLER_FILES | LIB_FILES | MODEL_FILES
+    assert all(sha256(tmp_path / name) == digest for name, digest in listed.items())
+
+
+def test_model_json_keeps_what_it_was_given(export, model_json):
+    written = json.loads((export / "model.json").read_text())
+    assert {name: written[name] for name in model_json} == model_json
+
+
+def test_an_unknown_target_is_refused_before_anything_is_written(tmp_path, model_json):
+    with pytest.raises(ValueError, match="lambda_python='2.7'"):
+        bundle.write_export(tmp_path, model_json, target="2.7")
+    assert not list(tmp_path.iterdir())
+
+
+# --- NumPy for Lambda
+
+
+def test_the_functions_requirements_are_pinned_as_the_lock_pins_them():
+    def pinned(path):
+        text = path.read_text()
+        start = text.index("\nnumpy==")
+        lines = text[start:].strip().splitlines()
+        entry = [lines[0], *(line for line in lines[1:] if "--hash" in line)]
+        hashes = [line.strip(" \\") for line in entry]
+        ends = next((i for i, line in enumerate(lines[1:], 1) if "--hash" not in line), len(lines))
+        return hashes[:ends]
+
+    function = pinned(ROOT / "lambda" / "requirements.txt")
+    assert len(function) > 10
+    assert function == pinned(ROOT / "requirements.lock")
+
+
+@pytest.fixture
+def bare_cache(tmp_path, monkeypatch):
+    """An environment that holds no wheel for Lambda yet."""
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    return tmp_path / "lambda-wheels"
+
+
+def test_numpy_that_can_not_be_had_is_reported_and_leaves_nothing(bare_cache, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(RuntimeError, match="Lambda's Python 3.13 can not be had: .*numpy"):
+        bundle.numpy_files(target="3.13")
+    assert not list(bare_cache.iterdir())
+
+
+def test_a_wheel_fetched_before_is_used_without_pip(bare_cache, monkeypatch):
+    folder = bare_cache / f"3.13-{sha256(ROOT / 'lambda' / 'requirements.txt')[:16]}"
+    for name in ("numpy/core.py", "numpy/tests/test_core.py", "numpy/core.pyi", "numpy.libs/blas.so", "other/x.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    monkeypatch.setattr(subprocess, "run", lambda *args, **kwargs: pytest.fail("pip was called"))
+    assert set(bundle.numpy_files(target="3.13")) == {"numpy/core.py", "numpy.libs/blas.so"}
+
+
+def test_the_local_numpy_is_the_one_that_is_imported():
+    assert bundle.numpy_files(target="local")["numpy/__init__.py"].samefile(np.__file__)
+
+
+# --- the bundle in a process of its own
+
+
+@pytest.fixture(scope="module")
+def served(archive):
+    """Requests for two wearers, each sent twice in mixed order, the example, and one that can not be answered."""
+    requests = [bundle.request_of(life(90, seed=seed)) for seed in (1, 2)]
+    example = {"metrics": [bundle.EXAMPLE_READING] * 60}
+    return bundle.call(archive, [requests[0], requests[1], requests[1], {"metrics": []}, requests[0], example])
+
+
+def scores(call):
+    return [item["anomalyScore"] for item in call["answer"]["body"]["results"]]
+
+
+def test_the_bundle_scores_as_the_detector_does(served, export):
+    detector = Detector.load(export)
+    for number, seed in ((0, 1), (1, 2)):
+        expected = detector.score(life(90, seed=seed), np.zeros(90, dtype=int))
+        np.testing.assert_allclose(scores(served[1][number]), expected, rtol=1e-5)
+
+
+def test_a_request_gets_the_same_answer_whatever_came_before_it(served):
+    _, calls = served
+    assert calls[0]["answer"] == calls[4]["answer"]
+    assert calls[1]["answer"] == calls[2]["answer"]
+    assert calls[0]["answer"] != calls[1]["answer"]
+
+
+def test_the_bundle_answers_the_example_and_refuses_what_holds_no_readings(served):
+    _, calls = served
+    assert calls[5]["answer"]["statusCode"] == 200
+    assert len(calls[5]["answer"]["body"]["results"]) == 60
+    assert calls[3]["answer"]["statusCode"] == 400
+
+
+def test_the_times_of_loading_and_of_each_call_are_told(served):
+    start, calls = served
+    assert start["load_ms"] > 0
+    assert start["python"] == sys.version.split()[0]
+    assert len(calls) == 6
+    assert all(call["ms"] > 0 for call in calls)
+
+
+def test_the_process_sees_the_zip_alone_and_local_numpy_where_the_zips_is_for_another_python(tmp_path):
+    text = """
+import importlib.util, numpy
+def handler(event, context):
+    print("a line for the log")
+    return [numpy.__version__, importlib.util.find_spec("pandas") is None, importlib.util.find_spec("lib") is None]
+"""
+    _, calls = bundle.call(small_zip(tmp_path, text, python="39"), [{}])
+    assert calls[0]["answer"] == [np.__version__, True, True]
+
+
+def test_a_numpy_that_is_for_this_python_is_left_in_place(tmp_path):
+    here = f"{sys.version_info.major}{sys.version_info.minor}"
+    with pytest.raises(RuntimeError, match="the stand-in"):
+        bundle.call(small_zip(tmp_path, "import numpy\n", python=here), [{}])
+
+
+def test_the_local_numpy_is_unharmed_by_the_call_it_stands_in_for(tmp_path):
+    bundle.call(small_zip(tmp_path, "def handler(event, context): return 1", python="39"), [{}])
+    assert Path(np.__file__).is_file()
+
+
+def test_a_process_that_dies_is_reported_with_its_reason(tmp_path):
+    handler = "def handler(event, context): raise SystemExit('out of breath')"
+    with pytest.raises(RuntimeError, match="out of breath"):
+        bundle.call(small_zip(tmp_path, handler, python="39"), [{}])
+
+
+def test_a_damaged_model_in_the_zip_is_answered_not_raised(archive, tmp_path):
+    with zipfile.ZipFile(archive) as whole, zipfile.ZipFile(tmp_path / "cut.zip", "w") as cut:
+        for name in whole.namelist():
+            cut.writestr(name, b"" if name == "threshold.npy" else whole.read(name))
+    _, calls = bundle.call(tmp_path / "cut.zip", [{"metrics": [bundle.EXAMPLE_READING] * 60}])
+    assert calls[0]["answer"]["statusCode"] == 503
+    assert "threshold.npy" in calls[0]["answer"]["body"]["detail"]
+
+
+def test_a_request_leaves_out_the_channels_that_the_samples_lack():
+    samples = np.array([[70.0, 1.0, 0.1, np.nan, 0.0, 1.0, 0.0]])
+    assert bundle.request_of(samples) == {
+        "metrics": [
+            {"heartRate": 70.0, "steps": 1.0, "calories": 0.1, "hour_sin": 0.0, "hour_cos": 1.0, "is_weekend": 0.0}
+        ],
+        "counters": "interval",
+    }
