@@ -1,6 +1,9 @@
 """The model's formats: SavedModel, .h5, TFLite and plain weights; writers, and readers that run each."""
 
+import io
+import logging
 import time
+from contextlib import contextmanager, redirect_stdout
 
 import keras
 import numpy as np
@@ -9,9 +12,22 @@ import pandas as pd
 from lib import inference, scoring, silence
 
 
+@contextmanager
+def _quietly():
+    """Without what TensorFlow says of temporary paths: on stdout, on stderr and in its log."""
+    log = logging.getLogger("tensorflow")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with silence.stderr(), redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        log.setLevel(level)
+
+
 def save_savedmodel(model, folder):
     """Write a TensorFlow SavedModel, its input batch of any size."""
-    with silence.stderr():
+    with _quietly():
         model.export(folder, verbose=False)
 
 
@@ -26,7 +42,7 @@ def save_tflite(model, path):
     Keras 3's own LSTM becomes loops that are slower and can not be batched either, so a twin with the same weights
     is built in tf_keras, and that is converted.
     """
-    with silence.stderr():
+    with _quietly():
         import tensorflow as tf
 
         converter = tf.lite.TFLiteConverter.from_keras_model(_twin(model))
