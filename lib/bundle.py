@@ -35,23 +35,22 @@ _LEFT_OUT_SUFFIXES = {".pyi", ".a", ".h", ".c", ".pxd"}
 
 
 def sources(handler=HANDLER):
-    """The handler's files by their name in the bundle: {name: path}, with the modules of lib that they import.
+    """The handler's files by their name in the bundle: {name: path}, with all that lambda_function.py imports.
 
-    Raises ValueError when one of them needs anything but the standard library and NumPy.
+    Raises ValueError when one of them needs anything but the standard library, NumPy and its neighbours.
     """
-    found = {path.name: path for path in sorted(handler.glob("*.py"))}
-    waiting, own = list(found.values()), {path.stem for path in found.values()}
-    found["lib/__init__.py"] = ROOT / "lib/__init__.py"
+    found = {"lambda_function.py": handler / "lambda_function.py", "lib/__init__.py": ROOT / "lib/__init__.py"}
+    waiting = [found["lambda_function.py"]]
     while waiting:
         path = waiting.pop()
         for module in _imports(path):
-            top, _, name = module.partition(".")
-            if top == "lib" and name:
-                inner = f"lib/{name.replace('.', '/')}.py"
-                if inner not in found:
-                    found[inner] = ROOT / inner
-                    waiting.append(found[inner])
-            elif top not in own | {"numpy", "lib"} | sys.stdlib_module_names:
+            name = module.replace(".", "/") + ".py"
+            folder = ROOT if module.startswith("lib.") else handler
+            if (folder / name).is_file():
+                if name not in found:
+                    found[name] = folder / name
+                    waiting.append(found[name])
+            elif module.partition(".")[0] not in {"numpy"} | sys.stdlib_module_names:
                 raise ValueError(f"{path.name} imports {module}, which the bundle does not hold")
     return dict(sorted(found.items()))
 
@@ -63,7 +62,7 @@ def _imports(path):
         elif isinstance(node, ast.ImportFrom) and node.module == "lib":
             yield from (f"lib.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module
+            yield node.module or "a relative name"
 
 
 def write_export(folder, model, *, target=TARGETS[0]):
@@ -116,8 +115,8 @@ def numpy_files(*, target):
         packages = _wheel(target)
     files = {
         path.relative_to(packages).as_posix(): path
-        for top in ("numpy", "numpy.libs")
-        for path in (packages / top).rglob("*")
+        for pattern in ("numpy/**/*", "numpy.libs/*", "numpy-*.dist-info/licenses/**/*")
+        for path in packages.glob(pattern)
         if path.is_file()
     }
     return {name: path for name, path in files.items() if _is_needed(name)}
@@ -189,6 +188,7 @@ def call(archive, events):
             capture_output=True,
             text=True,
             cwd=folder,
+            timeout=600,
             env={"PATH": os.environ.get("PATH", ""), "OPENBLAS_NUM_THREADS": "1"},
         )
     if done.returncode:

@@ -77,9 +77,10 @@ def test_modules_beside_the_handler_and_the_standard_library_are_accepted(tmp_pa
 
 
 def test_the_zip_holds_handler_model_and_numpy_and_nothing_else(names):
-    own = {name for name in names if not name.startswith(("numpy/", "numpy.libs/"))}
+    own = {name for name in names if not name.startswith("numpy")}
     assert own == HANDLER_FILES | LIB_FILES | MODEL_FILES | {"model.json"}
     assert "numpy/__init__.py" in names
+    assert any(name.startswith("numpy-") and name.endswith("licenses/LICENSE.txt") for name in names)
 
 
 def test_the_zip_leaves_out_numpys_tests_headers_stubs_and_static_libraries(names):
@@ -181,12 +182,10 @@ def pinned_numpy(path):
     return [line.strip(" \\") for line in (lines[start], *hashes)]
 
 
-def test_the_function_is_given_the_numpy_of_the_lock_and_no_wheel_the_lock_does_not_know():
-    function, *hashes = pinned_numpy(ROOT / "lambda" / "requirements.txt")
-    locked, *known = pinned_numpy(ROOT / "requirements.lock")
-    assert function == locked
-    assert hashes
-    assert set(hashes) <= set(known)
+def test_the_function_is_given_the_numpy_of_the_lock_with_its_hashes():
+    function = pinned_numpy(ROOT / "lambda" / "requirements.txt")
+    assert len(function) > 1
+    assert function == pinned_numpy(ROOT / "requirements.lock")
 
 
 @pytest.fixture
