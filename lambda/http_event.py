@@ -1,10 +1,21 @@
 """The forms in which a request comes and an answer goes: direct, API Gateway REST, HTTP API, Function URL."""
 
 import base64
-import binascii
 import json
+import re
 
+METHOD, PATH = "POST", "/health-data/sync"
 LARGEST_BODY = 1 << 20  # bytes; 1,440 readings take about 300,000
+_TITLES = {
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+_PINGS = ("aws.events", "aws.scheduler", "serverless-plugin-warmup")
 
 
 class Problem(Exception):
@@ -16,7 +27,7 @@ class Problem(Exception):
         place = {"index": index, "field": field}
         self.body = {
             "type": "about:blank",
-            "title": {400: "Bad Request", 413: "Content Too Large", 503: "Service Unavailable"}[status],
+            "title": _TITLES[status],
             "status": status,
             "detail": detail,
             "code": code,
@@ -24,35 +35,71 @@ class Problem(Exception):
         }
 
 
+def is_ping(event):
+    """Whether the event only keeps the function warm: a schedule's, or {"warmup": true}."""
+    return isinstance(event, dict) and (event.get("source") in _PINGS or event.get("warmup") is True)
+
+
 def is_http(event):
     """Whether the event comes from HTTP: its answer needs headers, and a body of text."""
-    return isinstance(event, dict) and ("requestContext" in event or "httpMethod" in event or "body" in event)
+    return isinstance(event, dict) and any(name in event for name in ("requestContext", "httpMethod", "body"))
 
 
 def payload(event):
     """What the request says: the event itself when it is invoked directly, else its body's JSON.
 
-    Raises Problem 400 for what is not JSON, 413 for a body above LARGEST_BODY.
+    Raises Problem: 404 and 405 for another path or method, 413 for a body above LARGEST_BODY, 415 for a charset that
+    is not known, 400 for what is not JSON.
     """
     if not is_http(event):
         return event
+    _check_route(event)
     body = event.get("body")
-    if not isinstance(body, str):
+    if not isinstance(body, str) or not body:
         raise Problem(400, "not_json", "the request has no body")
-    if len(body) > LARGEST_BODY * 4 // 3:
+    if len(body) > LARGEST_BODY * (4 / 3 if event.get("isBase64Encoded") else 1):
         raise Problem(413, "too_large", f"the body is above {LARGEST_BODY:,} bytes")
+    charset = _charset(event)
     try:
         if event.get("isBase64Encoded"):
-            body = base64.b64decode(body, validate=True).decode("utf-8")
+            body = base64.b64decode(body, validate=True).decode(charset)
         return json.loads(body)
-    except (ValueError, binascii.Error, RecursionError):
+    except (ValueError, RecursionError):  # of which bad base64, bad UTF-8 and bad JSON are kinds
         raise Problem(400, "not_json", "the body is not JSON") from None
+
+
+def _check_route(event):
+    """Only where the event has a method or a path is it checked. A stage's name may stand before the path."""
+    context = event.get("requestContext")
+    http = context.get("http") if isinstance(context, dict) else None
+    http = http if isinstance(http, dict) else {}
+    method = event.get("httpMethod") or http.get("method") or METHOD
+    path = event.get("path") or event.get("rawPath") or http.get("path") or PATH
+    if not str(path).rstrip("/").endswith(PATH):
+        raise Problem(404, "no_such_path", f"only {METHOD} {PATH} is served")
+    if method != METHOD:
+        raise Problem(405, "wrong_method", f"only {METHOD} {PATH} is served")
+
+
+def _charset(event):
+    headers = event.get("headers")
+    given = headers if isinstance(headers, dict) else {}
+    kind = next((value for name, value in given.items() if str(name).lower() == "content-type"), "")
+    found = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", str(kind), re.IGNORECASE)
+    charset = found[1] if found else "utf-8"
+    try:
+        "".encode(charset)
+    except (LookupError, ValueError):
+        raise Problem(415, "unknown_charset", "Content-Type: the charset is not known; utf-8 is wanted") from None
+    return charset
 
 
 def answer(event, status, body):
     """The answer to `event`: `body` as an object, or as text with headers where HTTP needs it."""
     if not is_http(event):
         return {"statusCode": status, "body": body}
-    kind = "application/json" if status == 200 else "application/problem+json"
+    headers = {"Content-Type": "application/json" if status == 200 else "application/problem+json"}
+    if status == 405:
+        headers["Allow"] = METHOD
     text = json.dumps(body, allow_nan=False)
-    return {"statusCode": status, "headers": {"Content-Type": kind}, "body": text, "isBase64Encoded": False}
+    return {"statusCode": status, "headers": headers, "body": text, "isBase64Encoded": False}

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from http_event import Problem
@@ -12,48 +12,80 @@ from lib.features import CALENDAR, CHANNELS, calendar
 from lib.grid import HEART_RATE_RANGE
 
 MOST_READINGS = 1440
+MOST_ENVELOPES = 100
 COUNTERS = CHANNELS[1:]
 COUNTER_FORMS = ("cumulative", "interval")
+LARGEST_COUNT = 1e9  # steps, kcal or m: no watch has ever counted so far
 _UNIX_MS = (946_684_800_000, 4_102_444_800_000)  # the years 2000 to 2100
 
 
 @dataclass(frozen=True)
 class Readings:
-    """N readings in the order sent; a row that `errors` names is not to be used."""
+    """One wearer's N readings in the order sent; a row that `errors` names is not to be used."""
 
+    index: np.ndarray  # (N,) each reading's place in the request
     seconds: np.ndarray  # (N,) when, in an order that holds across time zones
     heart_rate: np.ndarray  # (N,) bpm
     counters: np.ndarray  # (N, 3) steps, kcal, m as sent; NaN for a channel absent throughout
     calendar: np.ndarray  # (N, 3) hour_sin, hour_cos, is_weekend
     errors: list  # (N,) None, or what is wrong with the reading
     cumulative: bool
-    timed: bool  # whether the readings have timestamps
 
 
 def parse(request, *, interval_s):
-    """The Readings of a request; without timestamps they stand `interval_s` seconds apart.
+    """The Readings of each wearer in a request; without timestamps they stand `interval_s` seconds apart.
 
-    Raises Problem: 400 for no list of readings or a bad `counters` or `timezone`, 413 for too many.
+    A request is an object whose `metrics` is a list of readings, or the app's envelope: a list of objects with
+    `metrics`, one reading each. Raises Problem: 400 for no list of readings or a bad `counters` or `timezone`, 413 for
+    too many.
     """
-    metrics = request.get("metrics") if isinstance(request, dict) else None
-    if not isinstance(metrics, list) or not metrics:
-        raise Problem(400, "no_readings", "metrics: a list of 1 to 1,440 readings is wanted", field="metrics")
-    if len(metrics) > MOST_READINGS:
-        detail = f"metrics: {len(metrics):,} readings are more than {MOST_READINGS:,}"
-        raise Problem(413, "too_many_readings", detail, field="metrics")
-    counters = request.get("counters", "cumulative")
+    metrics, wearers = _sent(request)
+    options = request if isinstance(request, dict) else {}
+    counters = options.get("counters", "cumulative")
     if counters not in COUNTER_FORMS:
         raise Problem(400, "bad_counters", "counters: cumulative or interval is wanted", field="counters")
-    zone = _zone(request.get("timezone", "UTC"))
-    given = {name for metric in metrics if isinstance(metric, dict) for name in metric}
-    rows = [_reading(metric, given, zone) for metric in metrics]
-    return _arrays(rows, given, interval_s=interval_s, cumulative=counters == "cumulative")
+    zone = _zone(options.get("timezone", "UTC"))
+    of_wearer = {}
+    for index, wearer in enumerate(wearers):
+        of_wearer.setdefault(wearer, []).append(index)
+    form = {"interval_s": interval_s, "cumulative": counters == "cumulative"}
+    return [_readings([metrics[i] for i in places], places, zone, **form) for places in of_wearer.values()]
+
+
+def _sent(request):
+    """The readings as they were sent, and for each whose it is."""
+    if isinstance(request, dict) and isinstance(request.get("metrics"), dict):
+        request = [request]
+    enveloped = isinstance(request, list)
+    metrics = request if enveloped else request.get("metrics") if isinstance(request, dict) else None
+    if not isinstance(metrics, list) or not metrics:
+        raise Problem(400, "no_readings", "metrics: a list of 1 to 1,440 readings is wanted", field="metrics")
+    most = MOST_ENVELOPES if enveloped else MOST_READINGS
+    if len(metrics) > most:
+        detail = f"{len(metrics):,} readings are more than {most:,}"
+        raise Problem(413, "too_many_readings", detail, field="metrics")
+    if not enveloped:
+        return metrics, [None] * len(metrics)
+    return [_opened(item) for item in metrics], [_wearer(item) for item in metrics]
+
+
+def _opened(item):
+    """The reading in an envelope, or None."""
+    if not isinstance(item, dict) or not isinstance(item.get("metrics"), dict):
+        return None
+    return {**item["metrics"], **{name: item[name] for name in ("timestamp",) if name in item}}
+
+
+def _wearer(item):
+    """What tells one watch's counters from another's."""
+    names = (item.get("userId"), item.get("deviceId")) if isinstance(item, dict) else ()
+    return tuple(name if isinstance(name, (str, int)) else None for name in names)
 
 
 def _zone(name):
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+    except (LookupError, ValueError, TypeError, OSError):
         raise Problem(400, "bad_timezone", "timezone: an IANA name is wanted", field="timezone") from None
 
 
@@ -61,14 +93,28 @@ class _Bad(Exception):
     """What is wrong with one reading."""
 
 
+def _readings(metrics, places, zone, *, interval_s, cumulative):
+    given = {name for metric in metrics if isinstance(metric, dict) for name in metric}
+    rows = [_reading(metric, given, zone) for metric in metrics]
+    seconds, heart_rate, counters, when, errors = zip(*rows, strict=True)
+    return Readings(
+        index=np.array(places),
+        seconds=np.array(seconds) if "timestamp" in given else np.arange(len(rows)) * float(interval_s),
+        heart_rate=np.array(heart_rate),
+        counters=np.array(counters),
+        calendar=np.array(when),
+        errors=list(errors),
+        cumulative=cumulative,
+    )
+
+
 def _reading(metric, given, zone):
     """(instant, heart rate, counters, calendar, None) of one reading, or five times nothing but the error."""
     try:
         if not isinstance(metric, dict):
             raise _Bad("a reading is an object")
-        low, high = HEART_RATE_RANGE
-        heart_rate = _number(metric, "heartRate", low, high)
-        counters = [_number(metric, name, 0.0, math.inf) if name in given else math.nan for name in COUNTERS]
+        heart_rate = _number(metric, "heartRate", *HEART_RATE_RANGE)
+        counters = [_number(metric, name, 0.0, LARGEST_COUNT) if name in given else math.nan for name in COUNTERS]
         instant, wall = _clock(metric, zone) if "timestamp" in given else (math.nan, None)
         return instant, heart_rate, counters, _calendar(metric, wall), None
     except _Bad as error:
@@ -81,28 +127,31 @@ def _number(metric, name, low, high):
     value = metric[name]
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _Bad(f"{name} {_short(value)} is not a number")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
+    if not abs(value) < math.inf:
         raise _Bad(f"{name} {_short(value)} is not a finite number")
-    if not low <= number <= high:
-        reach = f"outside {low:g}..{high:g}" if math.isfinite(high) else "negative"
-        raise _Bad(f"{name} {_short(value)} is {reach}")
-    return number
+    if not low <= value <= high:
+        raise _Bad(f"{name} {_short(value)} is outside {low:g}..{high:g}")
+    return float(value)
 
 
 def _short(value):
-    if isinstance(value, int) and abs(value) > 10**15:
-        return "(a huge integer)"
-    text = repr(value)
-    return text if len(text) <= 32 else text[:31] + "…"
+    """A value as an error shows it: at most 40 characters, and nothing of what a list or an object holds."""
+    match value:
+        case str():
+            return repr(value[:32]) + ("…" if len(value) > 32 else "")
+        case bool() | None | float():
+            return str(value)
+        case int():
+            return str(value) if abs(value) < 10**15 else "(a huge integer)"
+        case _:
+            return "(a list)" if isinstance(value, list) else "(an object)"
 
 
 def _clock(metric, zone):
     """Seconds since 1970 by which readings are put in order, and of the wearer's wall clock."""
-    value = metric.get("timestamp")
+    if "timestamp" not in metric:
+        raise _Bad("timestamp is missing")
+    value = metric["timestamp"]
     try:
         if isinstance(value, str):
             moment = datetime.fromisoformat(value)
@@ -127,17 +176,3 @@ def _calendar(metric, wall):
         missing = next(name for name in CALENDAR if name not in metric)
         raise _Bad(f"{missing} is missing, and there is no timestamp to tell it by")
     return calendar([wall])[0].tolist()
-
-
-def _arrays(rows, given, *, interval_s, cumulative):
-    seconds, heart_rate, counters, when, errors = zip(*rows, strict=True)
-    timed = "timestamp" in given
-    return Readings(
-        seconds=np.array(seconds) if timed else np.arange(len(rows)) * float(interval_s),
-        heart_rate=np.array(heart_rate),
-        counters=np.array(counters),
-        calendar=np.array(when),
-        errors=list(errors),
-        cumulative=cumulative,
-        timed=timed,
-    )

@@ -127,13 +127,31 @@ def read_history(path):
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
 
 
-def feature_errors(model, samples, first, *, length, batch_size=512, progress=iter):
+def feature_errors(model, samples, first, *, length, size=None, batch_size=512, progress=iter):
     """Squared error of each feature, (N, 7), of the windows of samples (T, 7), scaled, that start at rows first (N,).
 
-    `progress` wraps the loop over batches, as tqdm does.
+    size (N,): how many samples each window rests on, `length` unless given. `progress` wraps the loop over batches, as
+    tqdm does.
     """
     errors = np.empty((len(first), samples.shape[1]))
     for low in progress(range(0, len(first), batch_size)):
-        windows = gather(samples, first[low : low + batch_size], length=length)
-        errors[low : low + batch_size] = scoring.feature_errors(windows, model.predict_on_batch(windows))
+        batch = slice(low, low + batch_size)
+        rests_on = None if size is None else size[batch]
+        windows = gather(samples, first[batch], length=length, size=rests_on)
+        errors[batch] = scoring.feature_errors(windows, model.predict_on_batch(windows), rests_on)
+    return errors
+
+
+def errors_by_channel_set(model, samples, last, *, length, sizes, sets, progress=iter):
+    """Errors of windows that rest on few samples or few channels: {channel set: (sizes, N)}.
+
+    samples (T, 7) scaled; last (N,): the rows at which the windows end; sizes: how many samples they rest on; sets: of
+    `features.channel_sets`. `progress` wraps the loop over (set, size).
+    """
+    errors = {name: np.empty((len(sizes), len(last))) for name in sets}
+    for name, row in progress([(name, row) for name in sets for row in range(len(sizes))]):
+        size = np.full(len(last), sizes[row])
+        known = np.where(sets[name], samples, np.float32(0))  # a channel that is absent stands at the training mean
+        by_feature = feature_errors(model, known, last - size + 1, length=length, size=size)
+        errors[name][row] = scoring.window_errors(by_feature, sets[name])
     return errors

@@ -13,6 +13,7 @@ import numpy as np
 
 from lib import features, scoring, windows
 from lib.inference import Weights, load_weights, reconstruct
+from lib.reasons import reasons
 
 MODEL, THRESHOLD, WEIGHTS = "model.json", "threshold.npy", "lstm_weights.npz"
 _AT_ONCE = 64  # windows: bounds memory, and larger batches are no faster
@@ -24,6 +25,23 @@ class DamagedModel(Exception):
     def __init__(self, file, problem):
         self.file = file
         super().__init__(f"{file}: {problem}")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The scores of T samples and of the N windows they are read from."""
+
+    scores: np.ndarray  # (N,) in 0..1; NaN where the sensor is stuck
+    excess: np.ndarray  # (N,) the error over the threshold: 1 scores 0.3
+    first: np.ndarray  # (N,) each window's first row
+    size: np.ndarray  # (N,) how many samples it rests on
+    window: np.ndarray  # (T,) the window that gives each sample its score
+    channel_set: str  # which of features.CHANNEL_SETS was scored
+
+    @property
+    def by_sample(self):
+        """Each sample's score, (T,)."""
+        return self.scores[self.window]
 
 
 @dataclass(frozen=True)
@@ -64,33 +82,48 @@ class Detector:
             raise DamagedModel(MODEL, f"is incomplete ({error})") from error
 
     def score(self, samples, segment):
-        """Scores (T,) of samples (T, 7) in raw units; NaN where there is none.
+        """What samples (T, 7), in raw units and NaN for a channel that is absent throughout, are worth: a Scored.
 
-        A sample's score is that of the window that ends at it; those before a segment's first full window share that
-        window's. NaN: the segment (T,) is shorter than a window, or the sensor is stuck.
+        segment (T,): changes at each hole. Each sample's score is that of the window that ends at it; those before a
+        segment's first full window share that window's.
         """
-        length = self.sequence_length
-        scores = np.full(len(samples), np.nan)
-        first = windows.starts(segment, length=length)
-        if not len(first):
-            return scores
-        scores[first + length - 1] = self._window_scores(samples, first)
-        begins = np.append(True, np.diff(segment[first]) != 0)
-        for low in first[begins]:
-            scores[low : low + length - 1] = scores[low + length - 1]
-        return scores
-
-    def _window_scores(self, samples, first):
-        scaled = features.scale(samples, self.scaler)
+        name, counted = self._channel_set(samples)
+        first, size = windows.closing(segment, length=self.sequence_length)
         errors, stuck = np.empty(len(first)), np.empty(len(first), dtype=bool)
         for low in range(0, len(first), _AT_ONCE):
-            rows = first[low : low + _AT_ONCE]
-            batch = windows.gather(scaled, rows, length=self.sequence_length)
-            by_feature = scoring.feature_errors(batch, reconstruct(batch, self.weights))
-            errors[low : low + _AT_ONCE] = scoring.window_errors(by_feature, self.channels)
-            raw = windows.gather(samples, rows, length=self.sequence_length)
-            stuck[low : low + _AT_ONCE] = scoring.stuck(raw, interval_s=self.interval_s)
-        return np.where(stuck, np.nan, scoring.anomaly_scores(errors, self.calibration))
+            batch = slice(low, low + _AT_ONCE)
+            raw, given, rebuilt = self._rebuild(samples, first[batch], size[batch], counted)
+            by_feature = scoring.feature_errors(given, rebuilt, size[batch])
+            errors[batch] = scoring.window_errors(by_feature, counted)
+            stuck[batch] = scoring.stuck(raw, interval_s=self.interval_s, size=size[batch])
+        limits = scoring.limits(self.calibration, channel_set=name, size=size)
+        scores = np.where(stuck, np.nan, scoring.anomaly_scores(errors, limits))
+        window = np.maximum(np.searchsorted(first + size - 1, np.arange(len(samples))), 0)
+        return Scored(scores, errors / limits["threshold"], first, size, window, name)
+
+    def explain(self, samples, first, size):
+        """Why the window of samples (T, 7) that starts at row `first` and rests on `size` samples is unusual.
+
+        Returns what `lib.reasons.reasons` does, its stretches as rows of `samples`.
+        """
+        _, counted = self._channel_set(samples)
+        raw, given, rebuilt = self._rebuild(samples, np.array([first]), np.array([size]), counted)
+        squares = np.where(counted, np.square(given - rebuilt, dtype=np.float64), 0.0)[0, -size:]
+        expected = features.unscale(rebuilt, self.scaler)[0, -size:]
+        found = reasons(raw[0, -size:], expected, squares, interval_s=self.interval_s)
+        return [{**why, "begin": first + why["begin"], "end": first + why["end"]} for why in found]
+
+    def _channel_set(self, samples):
+        """The name of the largest channel set that samples (T, 7) hold, and the features (7,) it counts."""
+        held = features.present(samples)
+        sets = features.channel_sets(self.channels)
+        return next((name, counted) for name, counted in sets.items() if held[counted].all())
+
+    def _rebuild(self, samples, first, size, counted):
+        """The windows (N, length, 7) in raw units and as the model is given them, and what it makes of them."""
+        raw = windows.gather(samples, first, length=self.sequence_length, size=size)
+        given = features.scale(np.where(counted, raw, np.nan), self.scaler)
+        return raw, given, reconstruct(given, self.weights)
 
 
 def sha256(path):

@@ -9,6 +9,12 @@ import numpy as np
 FEATURES = ("heartRate", "steps", "calories", "distance", "hour_sin", "hour_cos", "is_weekend")
 CHANNELS = FEATURES[:4]
 CALENDAR = FEATURES[4:]
+CHANNEL_SETS = {  # what watches report, from most to least
+    "all channels": CHANNELS,
+    "without distance": CHANNELS[:3],
+    "heart rate and steps": CHANNELS[:2],
+    "heart rate alone": CHANNELS[:1],
+}
 UNITS = {"heartRate": "bpm", "steps": "steps", "calories": "kcal", "distance": "m"}
 
 _DAY_S = 86_400
@@ -56,3 +62,12 @@ def unscale(scaled, scaler):
 def present(samples):
     """Which of the seven features samples (T, 7) hold at all: a (7,) boolean mask."""
     return ~np.isnan(samples).all(axis=0)
+
+
+def channel_sets(channels):
+    """The CHANNEL_SETS of a model whose error counts the features `channels` (7,): {name: (7,) boolean mask}."""
+    channels = np.asarray(channels, dtype=bool)
+    return {
+        name: channels & [feature in CALENDAR or feature in held for feature in FEATURES]
+        for name, held in CHANNEL_SETS.items()
+    }

@@ -30,9 +30,29 @@ def starts(group, *, length, stride=1, trusted=None):
     return first[bad[first + length] == bad[first]]
 
 
-def gather(values, first, *, length):
-    """Windows (N, length, C) of values (T, C) that start at rows `first` (N,): a copy, made a batch at a time."""
-    return values[np.asarray(first)[:, None] + np.arange(length)]
+def closing(group, *, length):
+    """First rows (N,) and sizes (N,) of the windows by which samples (T,) are scored: one ends at each sample.
+
+    A group's first window closes at its `length`-th sample; a shorter group is one window of its own size.
+    """
+    edges = np.flatnonzero(group[1:] != group[:-1]) + 1
+    bounds = np.concatenate([[0], edges, [len(group)]])
+    size = np.minimum(np.diff(bounds), length)
+    spans = [np.arange(low, high - n + 1) for low, high, n in zip(bounds, bounds[1:], size, strict=False)]
+    return np.concatenate(spans), np.repeat(size, [len(span) for span in spans])
+
+
+def gather(values, first, *, length, size=None):
+    """Windows (N, length, C) of values (T, C) that start at rows `first` (N,): a copy, made a batch at a time.
+
+    size (N,): how many samples each rests on, `length` unless given. A shorter window is padded at its start with
+    its first sample.
+    """
+    first = np.asarray(first)[:, None]
+    offset = np.arange(length)
+    if size is not None:
+        offset = np.maximum(offset - (length - np.asarray(size)[:, None]), 0)
+    return values[first + offset]
 
 
 def spread_evenly(first, strata, *, at_most, rng):

@@ -7,7 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 
-from lib import bundle, features, inference, scoring, silence
+from lib import bundle, calibration, features, inference, silence
 
 SCALER = {"mean": [75.0, 0.7, 0.17, 0.5], "scale": [15.0, 2.0, 0.15, 1.5]}
 
@@ -39,8 +39,11 @@ def model_json(model):
     from lib.windows import starts
 
     samples = features.scale(life(600, seed=9), SCALER)
-    first = starts(np.zeros(600), length=60)
-    errors = scoring.window_errors(autoencoder.feature_errors(model, samples, first, length=60), [True] * 7)
+    last = starts(np.zeros(600), length=60) + 59
+    sizes, sets = calibration.sizes(60), features.channel_sets([True] * 7)
+    errors = autoencoder.errors_by_channel_set(model, samples, last, length=60, sizes=sizes, sets=sets)
+    whole = errors["all channels"][-1]
+    percentiles = {"threshold_percentile": 95.0, "alert_percentile": 99.9}
     return {
         "run": "test",
         "features": list(features.FEATURES),
@@ -48,7 +51,7 @@ def model_json(model):
         "interval_s": 5,
         "scaler": SCALER,
         "channels": [True] * 7,
-        "calibration": scoring.calibrate(errors, threshold_percentile=95.0, alert_percentile=99.9),
+        "calibration": calibration.calibrate(errors, sizes=sizes, whole=whole, **percentiles),
     }
 
 

@@ -16,7 +16,7 @@ def detector(export):
 
 def test_a_sample_has_the_score_of_the_window_that_ends_at_it(detector, model, model_json):
     samples = life(100)
-    scores = detector.score(samples, np.zeros(100, dtype=int))
+    scores = detector.score(samples, np.zeros(100, dtype=int)).by_sample
     scaled = features.scale(samples, model_json["scaler"])
     by_feature = autoencoder.feature_errors(model, scaled, np.arange(41), length=60)
     errors = scoring.window_errors(by_feature, model_json["channels"])
@@ -25,7 +25,7 @@ def test_a_sample_has_the_score_of_the_window_that_ends_at_it(detector, model, m
 
 
 def test_samples_before_the_first_full_window_share_its_score(detector):
-    scores = detector.score(life(70), np.zeros(70, dtype=int))
+    scores = detector.score(life(70), np.zeros(70, dtype=int)).by_sample
     assert (scores[:60] == scores[59]).all()
     assert scores[60] != scores[59]
 
@@ -33,16 +33,17 @@ def test_samples_before_the_first_full_window_share_its_score(detector):
 def test_no_window_crosses_a_segment(detector):
     samples = life(200)
     segment = np.repeat([0, 1, 2], [70, 59, 71])
-    scores = detector.score(samples, segment)
-    np.testing.assert_allclose(scores[:70], detector.score(samples[:70], segment[:70]), rtol=1e-6)
-    assert np.isnan(scores[70:129]).all()
-    assert not np.isnan(scores[129:]).any()
+    scores = detector.score(samples, segment).by_sample
+    np.testing.assert_allclose(scores[:70], detector.score(samples[:70], segment[:70]).by_sample, rtol=1e-6)
+    alone = detector.score(samples[70:129], segment[70:129])
+    assert alone.size.tolist() == [59]
+    np.testing.assert_allclose(scores[70:129], alone.by_sample, rtol=1e-6)
 
 
 def test_a_stuck_sensor_gets_no_score(detector):
     samples = life(130)
     samples[:70, 0] = 80.0
-    scores = detector.score(samples, np.zeros(130, dtype=int))
+    scores = detector.score(samples, np.zeros(130, dtype=int)).by_sample
     assert np.isnan(scores[:70]).all()
     assert not np.isnan(scores[75:]).any()
 

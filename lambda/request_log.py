@@ -1,0 +1,63 @@
+"""One JSON line a request, in CloudWatch's embedded metric format: numbers become metrics without an agent.
+
+There is nothing in it of a reading and nothing of a wearer. The fields are those of METRICS, where they are known, and:
+Model (the run), ModelSha256, RequestId, Status (of HTTP), Code (of a problem) and Level (of the whole answer).
+Format: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+import json
+import time
+
+import numpy as np
+
+NAMESPACE = "HealthAnomalyDetector"
+METRICS = {  # name: unit
+    "Readings": "Count",  # sent
+    "Rejected": "Count",  # of them, with an error
+    "Unknown": "Count",  # of them, sound but without a score
+    "Wearers": "Count",
+    "Windows": "Count",  # scored
+    "Alerts": "Count",  # 1 when the answer is an alert, else 0
+    "LargestScore": "None",
+    "ErrorP50": "None",  # of the windows' errors, over the threshold: 1 scores 0.3
+    "ErrorP90": "None",
+    "ErrorMax": "None",
+    "DurationMs": "Milliseconds",
+    "ColdStart": "Count",  # 1 for a process' first request, else 0
+}
+
+
+def line(*, request_id, status, body, facts, duration_ms, cold, model):
+    """The line of one request, with no line break: its answer's body, and facts of `sync_answer.answer_body` or None.
+
+    model: (run, SHA-256), or None where there is no model.
+    """
+    values = {"DurationMs": round(duration_ms, 2), "ColdStart": int(cold)}
+    if facts is not None:
+        values |= _counts(body, facts) | _errors(facts["excess"])
+    named = [{"Name": name, "Unit": METRICS[name]} for name in values]
+    run, sha256 = model or ("none", "none")
+    directive = {"Namespace": NAMESPACE, "Dimensions": [["Model"]], "Metrics": named}
+    text = {"Model": run, "ModelSha256": sha256[:12], "RequestId": request_id, "Status": status}
+    text |= {"Code": body.get("code"), "Level": body.get("level")}
+    aws = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    return json.dumps({"_aws": aws, **{name: value for name, value in text.items() if value is not None}, **values})
+
+
+def _counts(body, facts):
+    counts = {
+        "Readings": len(body["results"]),
+        "Rejected": body["rejected"],
+        "Unknown": facts["unknown"],
+        "Wearers": facts["wearers"],
+        "Windows": len(facts["excess"]),
+        "Alerts": int(body["anomalyDetected"]),
+    }
+    return counts if body["anomalyScore"] is None else counts | {"LargestScore": round(body["anomalyScore"], 4)}
+
+
+def _errors(excess):
+    if not len(excess):
+        return {}
+    p50, p90, largest = np.quantile(excess, [0.5, 0.9, 1.0]).round(4).tolist()
+    return {"ErrorP50": p50, "ErrorP90": p90, "ErrorMax": largest}

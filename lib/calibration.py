@@ -1,0 +1,84 @@
+"""What error is unusual: limits for every number of samples a window may rest on and every set of channels.
+
+All are taken from windows of wearers the model was not fitted on, so that a score means the same whatever it rests on.
+"""
+
+import numpy as np
+from scipy import stats
+
+_SIZES = 6  # how many sizes are calibrated, from one sample to a whole window; others are interpolated
+_BEYOND = 10  # errors past a percentile from which it is taken as it is
+_TAIL = 90.0  # percentile past which a tail is fitted
+
+
+def sizes(length):
+    """The sizes (in samples) that are calibrated: from 1 to a window's `length`, evenly in logarithms."""
+    return np.unique(np.geomspace(1, length, _SIZES).round().astype(int)).tolist()
+
+
+def calibrate(errors, *, sizes, whole, threshold_percentile, alert_percentile):
+    """The errors at which a score is 0.3 and 0.7.
+
+    whole (N,): errors of whole windows with all channels, as many as there are; errors: {channel set: (sizes, M)},
+    errors of windows that rest on so many samples of so many channels. All from normal windows the model was not
+    fitted on.
+
+    Returns a dict: threshold, alert (of whole windows), their percentiles, the number of whole windows, the sizes, and
+    sets: {channel set: {"threshold": [a size], "alert": [a size]}}. Raises ValueError when there are no windows, an
+    error is not finite, or the percentiles are not 0 < threshold < alert < 100.
+    """
+    if not 0 < threshold_percentile < alert_percentile < 100:
+        raise ValueError(
+            f"threshold_percentile={threshold_percentile} and alert_percentile={alert_percentile}: "
+            "0 < threshold_percentile < alert_percentile < 100 is wanted"
+        )
+    percentiles = (threshold_percentile, alert_percentile)
+    threshold, alert = two_levels(whole, percentiles)
+    pairs = {name: [two_levels(row, percentiles) for row in rows] for name, rows in errors.items()}
+    first = next(iter(pairs))
+    pairs[first][-1] = (threshold, alert)  # the same windows, and more of them
+    return {
+        "threshold": threshold,
+        "alert": alert,
+        "threshold_percentile": threshold_percentile,
+        "alert_percentile": alert_percentile,
+        "windows": len(whole),
+        "sizes": list(sizes),
+        "sets": {
+            name: dict(zip(("threshold", "alert"), map(list, zip(*pair, strict=True)), strict=True))
+            for name, pair in pairs.items()
+        },
+    }
+
+
+def two_levels(errors, percentiles):
+    """Threshold and alert of errors (N,) at two percentiles, the first above 0 and the second above the first."""
+    if not len(errors) or not np.isfinite(errors).all():
+        raise ValueError(f"{len(errors)} calibration errors, of which {np.isfinite(errors).sum()} are finite")
+    threshold, alert = (upper_percentile(errors, percentile) for percentile in percentiles)
+    threshold = max(threshold, np.finfo(np.float64).tiny)
+    return float(threshold), float(max(alert, np.nextafter(threshold, np.inf)))
+
+
+def windows_needed(percentile, *, beyond=_BEYOND):
+    """How many calibration windows leave `beyond` of them past a percentile: fewer, and it is a guess."""
+    return int(np.ceil(beyond / (1 - percentile / 100)))
+
+
+def upper_percentile(errors, percentile):
+    """A percentile of errors (N,): as it is where enough lie beyond it, else from a generalised Pareto tail.
+
+    The tail is fitted to what exceeds the 90th percentile. So that a poor fit does little harm, what it gives is kept
+    between the percentile twice as far from 100 and twice the largest error. Pickands (1975), "Statistical inference
+    using extreme order statistics", Annals of Statistics 3(1); Siffer et al. (2017), "Anomaly detection in streams
+    with extreme value theory", KDD.
+    """
+    empirical = np.percentile(errors, percentile)
+    start = np.percentile(errors, _TAIL)
+    excess = errors[errors > start] - start
+    enough = len(errors) >= windows_needed(percentile, beyond=5 * _BEYOND)
+    if percentile <= _TAIL or enough or len(excess) < _BEYOND:
+        return empirical
+    shape, _, scale = stats.genpareto.fit(excess, floc=0)
+    tail = start + stats.genpareto.ppf((percentile - _TAIL) / (100 - _TAIL), np.clip(shape, -0.5, 0.5), scale=scale)
+    return np.clip(tail, np.percentile(errors, percentile - (100 - percentile)), 2 * errors.max())
