@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from contextlib import contextmanager
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from lib.detector import MODEL, THRESHOLD, WEIGHTS, sha256
@@ -169,21 +171,48 @@ print(json.dumps([start, calls]))
 """
 
 
-def call(archive, events):
-    """Answers of the handler in a zip, unpacked and run in a process of its own.
+@contextmanager
+def unpacked(archive):
+    """Yield a folder that holds what is in the zip `archive`, and from which its handler runs in this Python.
 
-    Where the zip's NumPy is for another Python, the local one of the same version stands in. Returns (start, calls):
-    start {"load_ms", "python"}; calls a list of {"answer", "ms"}, one an event. Raises RuntimeError if it dies.
+    Where the zip's NumPy is for another Python, this one's stands in. Raises RuntimeError when that is another version.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
         with zipfile.ZipFile(archive) as opened:
             opened.extractall(folder)
-        if not _runs_here(Path(folder)):
-            shutil.rmtree(Path(folder) / "numpy")
-            shutil.rmtree(Path(folder) / "numpy.libs")
-            _link_local_numpy(Path(folder))
+        if not _runs_here(folder):
+            _link_local_numpy(folder)
+        yield folder
+
+
+def _runs_here(folder):
+    return (folder / f"numpy/_core/_multiarray_umath{EXTENSION_SUFFIXES[0]}").is_file()
+
+
+def _link_local_numpy(folder):
+    import numpy
+
+    held = next((path.name.split("-")[1].removesuffix(".dist") for path in folder.glob("numpy-*.dist-info")), "unknown")
+    if held != (here := numpy.__version__):
+        raise RuntimeError(
+            f"the zip's NumPy {held} is for another Python, and this one's {here} can not stand in for it"
+        )
+    for name in ("numpy", "numpy.libs"):
+        shutil.rmtree(folder / name)
+        if (local := Path(numpy.__file__).parents[1] / name).exists():
+            (folder / name).symlink_to(local)
+
+
+def call(archive, events):
+    """Answers of the handler in a zip, unpacked (see `unpacked`) and run in a process of its own.
+
+    Returns (start, calls): start {"load_ms", "python"}; calls a list of {"answer", "ms"}, one an event. Raises
+    RuntimeError if the process dies.
+    """
+    with unpacked(archive) as folder:
         done = subprocess.run(
-            [sys.executable, "-S", "-E", "-c", f"import sys; sys.path.insert(0, {folder!r})\n{_CALLER}"],
+            [sys.executable, "-S", "-E", "-c", f"import sys; sys.path.insert(0, {str(folder)!r})\n{_CALLER}"],
             input="\n".join(json.dumps(event) for event in events),
             capture_output=True,
             text=True,
@@ -194,16 +223,3 @@ def call(archive, events):
     if done.returncode:
         raise RuntimeError(f"the bundle's process failed: {done.stderr.strip()[-2000:]}")
     return tuple(json.loads(done.stdout))
-
-
-def _runs_here(folder):
-    tag = f"cpython-{sys.version_info.major}{sys.version_info.minor}-"
-    return any(tag in path.name for path in folder.rglob("_multiarray_umath*.so"))
-
-
-def _link_local_numpy(folder):
-    import numpy
-
-    packages = Path(numpy.__file__).parents[1]
-    for name in ("numpy", "numpy.libs"):
-        (folder / name).symlink_to(packages / name)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,6 @@ from lib import bundle
 from lib.detector import Detector, sha256
 from lib.runs import ROOT
 
-HANDLER_FILES = {"lambda_function.py", "http_event.py", "sync_request.py"}
-LIB_FILES = {
-    f"lib/{name}.py" for name in ("__init__", "detector", "features", "grid", "inference", "scoring", "windows")
-}
 MODEL_FILES = {"lstm_weights.npz", "threshold.npy"}
 
 
@@ -32,12 +29,13 @@ def names(archive):
         return opened.namelist()
 
 
-def small_zip(folder, handler, *, python):
-    """A zip of a handler's text with a stand-in for the NumPy of `python`, such as 39."""
+def small_zip(folder, handler, *, suffix=".cpython-39-x86_64-linux-gnu.so", version=np.__version__):
+    """A zip of a handler's text with a stand-in for a NumPy whose extension modules end in `suffix`."""
     files = {
         "lambda_function.py": handler,
         "numpy/__init__.py": "raise ImportError('the stand-in')",
-        f"numpy/_core/_multiarray_umath.cpython-{python}-x86_64-linux-gnu.so": "",
+        f"numpy/_core/_multiarray_umath{suffix}": "",
+        f"numpy-{version}.dist-info/licenses/LICENSE.txt": "",
         "numpy.libs/libopenblas.so": "",
     }
     with zipfile.ZipFile(folder / "small.zip", "w") as opened:
@@ -49,8 +47,18 @@ def small_zip(folder, handler, *, python):
 # --- what the handler needs
 
 
-def test_the_sources_are_the_handler_and_the_modules_of_lib_it_imports():
-    assert set(bundle.sources()) == HANDLER_FILES | LIB_FILES
+def test_the_sources_are_those_that_the_handler_loads_and_no_notebooks_module(archive):
+    text = (
+        "import sys, lambda_function; print(*(getattr(m, '__file__', None) for m in sys.modules.values()), sep='\\n')"
+    )
+    with bundle.unpacked(archive) as folder:
+        done = subprocess.run([sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, check=True)
+        files = {Path(name) for name in done.stdout.splitlines() if Path(name).is_relative_to(folder)}
+        loaded = {path.relative_to(folder).as_posix() for path in files}
+    own = {name for name in loaded if not name.startswith("numpy/")}
+    assert own <= set(bundle.sources())
+    assert {"lambda_function.py", "lib/detector.py"} <= own
+    assert not {"lib/clean.py", "lib/autoencoder.py", "lib/runs.py"} & set(bundle.sources())
 
 
 def test_an_import_the_bundle_does_not_hold_is_refused_and_named(tmp_path):
@@ -78,7 +86,7 @@ def test_modules_beside_the_handler_and_the_standard_library_are_accepted(tmp_pa
 
 def test_the_zip_holds_handler_model_and_numpy_and_nothing_else(names):
     own = {name for name in names if not name.startswith("numpy")}
-    assert own == HANDLER_FILES | LIB_FILES | MODEL_FILES | {"model.json"}
+    assert own == set(bundle.sources()) | MODEL_FILES | {"model.json"}
     assert "numpy/__init__.py" in names
     assert any(name.startswith("numpy-") and name.endswith("licenses/LICENSE.txt") for name in names)
 
@@ -156,7 +164,7 @@ def test_model_json_in_the_zip_lists_what_is_in_the_zip(archive, tmp_path):
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(tmp_path)
     listed = json.loads((tmp_path / "model.json").read_text())["files"]
-    assert set(listed) == HANDLER_FILES | LIB_FILES | MODEL_FILES
+    assert set(listed) == set(bundle.sources()) | MODEL_FILES
     assert all(sha256(tmp_path / name) == digest for name, digest in listed.items())
 
 
@@ -233,7 +241,7 @@ def scores(call):
 def test_the_bundle_scores_as_the_detector_does(served, export):
     detector = Detector.load(export)
     for number, seed in ((0, 1), (1, 2)):
-        expected = detector.score(life(90, seed=seed), np.zeros(90, dtype=int))
+        expected = detector.score(life(90, seed=seed), np.zeros(90, dtype=int)).by_sample
         np.testing.assert_allclose(scores(served[1][number]), expected, rtol=1e-5)
 
 
@@ -266,25 +274,39 @@ def handler(event, context):
     print("a line for the log")
     return [numpy.__version__, importlib.util.find_spec("pandas") is None, importlib.util.find_spec("lib") is None]
 """
-    _, calls = bundle.call(small_zip(tmp_path, text, python="39"), [{}])
+    _, calls = bundle.call(small_zip(tmp_path, text), [{}])
     assert calls[0]["answer"] == [np.__version__, True, True]
 
 
 def test_a_numpy_that_is_for_this_python_is_left_in_place(tmp_path):
-    here = f"{sys.version_info.major}{sys.version_info.minor}"
+    here = EXTENSION_SUFFIXES[0]
     with pytest.raises(RuntimeError, match="the stand-in"):
-        bundle.call(small_zip(tmp_path, "import numpy\n", python=here), [{}])
+        bundle.call(small_zip(tmp_path, "import numpy\n", suffix=here), [{}])
+
+
+def test_a_local_numpy_of_another_version_does_not_stand_in(tmp_path):
+    with (
+        pytest.raises(RuntimeError, match=f"NumPy 1.2.3 .* and this one.s {np.__version__} can not stand in"),
+        bundle.unpacked(small_zip(tmp_path, "", version="1.2.3")),
+    ):
+        pytest.fail("it did")
+
+
+def test_an_unpacked_bundle_is_gone_when_it_is_left(archive):
+    with bundle.unpacked(archive) as folder:
+        assert (folder / "lambda_function.py").is_file()
+    assert not folder.exists()
 
 
 def test_the_local_numpy_is_unharmed_by_the_call_it_stands_in_for(tmp_path):
-    bundle.call(small_zip(tmp_path, "def handler(event, context): return 1", python="39"), [{}])
+    bundle.call(small_zip(tmp_path, "def handler(event, context): return 1"), [{}])
     assert Path(np.__file__).is_file()
 
 
 def test_a_process_that_dies_is_reported_with_its_reason(tmp_path):
     handler = "def handler(event, context): raise SystemExit('out of breath')"
     with pytest.raises(RuntimeError, match="out of breath"):
-        bundle.call(small_zip(tmp_path, handler, python="39"), [{}])
+        bundle.call(small_zip(tmp_path, handler), [{}])
 
 
 def test_a_damaged_model_in_the_zip_is_answered_not_raised(archive, tmp_path):
