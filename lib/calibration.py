@@ -4,7 +4,10 @@ All are taken from windows of wearers the model was not fitted on, so that a sco
 """
 
 import numpy as np
+import pandas as pd
 from scipy import stats
+
+from lib import scoring
 
 _SIZES = 6  # how many sizes are calibrated, from one sample to a whole window; others are interpolated
 _BEYOND = 10  # errors past a percentile from which it is taken as it is
@@ -82,3 +85,20 @@ def upper_percentile(errors, percentile):
     shape, _, scale = stats.genpareto.fit(excess, floc=0)
     tail = start + stats.genpareto.ppf((percentile - _TAIL) / (100 - _TAIL), np.clip(shape, -0.5, 0.5), scale=scale)
     return np.clip(tail, np.percentile(errors, percentile - (100 - percentile)), 2 * errors.max())
+
+
+def shares(errors, calibration, *, sizes):
+    """The share of windows that reach each level: a frame by channel set and size, with a column for 0.3 and 0.7.
+
+    errors: {channel set: (sizes, N)}, as for `calibrate`; calibration: what that returned.
+    """
+    rows = {}
+    for name, by_size in errors.items():
+        limits = scoring.limits(calibration, channel_set=name, size=np.asarray(sizes))
+        scores = scoring.anomaly_scores(by_size, {level: values[:, None] for level, values in limits.items()})
+        rows |= {
+            (name, size): [(row >= score).mean() for score in (scoring.BORDERLINE, scoring.ALERT)]
+            for size, row in zip(sizes, scores, strict=True)
+        }
+    index = pd.MultiIndex.from_tuples(rows, names=["channel set", "samples"])
+    return pd.DataFrame(list(rows.values()), index=index, columns=["reach 0.3", "reach 0.7"])

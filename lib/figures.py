@@ -215,6 +215,20 @@ def error_distributions(errors_by_name, threshold, alert):
     return figure
 
 
+def limits_by_size(calibration, *, interval_s):
+    """Threshold (solid) and alert level (dashed) of each channel set over the seconds a window rests on."""
+    figure, axis = _axes(4)
+    seconds = np.array(calibration["sizes"]) * interval_s
+    for (name, known), colour in zip(calibration["sets"].items(), (BLUE, ORANGE, GREEN, RED), strict=False):
+        axis.plot(seconds, known["threshold"], color=colour, marker="o", label=name)
+        axis.plot(seconds, known["alert"], color=colour, marker="o", linestyle="--")
+    axis.set(xscale="log", yscale="log", xlabel="a window rests on (s)", ylabel="error")
+    axis.set_xticks(seconds, [f"{value:g}" for value in seconds])
+    axis.minorticks_off()
+    axis.legend()
+    return figure
+
+
 def reconstruction(window, reconstructed, title, *, interval_s=5):
     """Observed and expected channels of one window: two (length, 7) arrays in raw units."""
     minutes = np.arange(len(window)) * interval_s / 60

@@ -76,3 +76,15 @@ def test_training_ends_with_its_best_weights(samples, tmp_path):
     first = np.arange(90, 110)
     error = autoencoder.feature_errors(model, samples, first, length=8, batch_size=7).mean()
     assert error == pytest.approx(min(row["val_loss"] for row in history), rel=1e-4)
+
+
+def test_errors_of_short_windows_are_those_of_windows_padded_by_hand(samples):
+    model, last = small(), np.array([30, 40])
+    sets = {"some": np.arange(7) < 2}
+    errors = autoencoder.errors_by_channel_set(model, samples, last, length=8, sizes=[3, 8], sets=sets)["some"]
+    known = np.where(np.arange(7) < 2, samples, 0)
+    padded = np.stack([np.concatenate([known[[row - 2]].repeat(5, axis=0), known[row - 2 : row + 1]]) for row in last])
+    rebuilt = model.predict_on_batch(padded.astype(np.float32))
+    expected = np.square(padded - rebuilt)[:, 5:, :2].mean(axis=(1, 2))
+    np.testing.assert_allclose(errors[0], expected, rtol=1e-5)
+    assert errors.shape == (2, 2)

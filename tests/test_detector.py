@@ -40,6 +40,49 @@ def test_no_window_crosses_a_segment(detector):
     np.testing.assert_allclose(scores[70:129], alone.by_sample, rtol=1e-6)
 
 
+@pytest.mark.parametrize("count", [1, 2, 17, 59])
+def test_a_short_batch_scores_as_the_notebooks_padded_windows_do(detector, model, model_json, count):
+    samples = life(count)
+    scaled = features.scale(samples, model_json["scaler"])
+    size = np.array([count])
+    by_feature = autoencoder.feature_errors(model, scaled, np.array([0]), length=60, size=size)
+    limits = scoring.limits(model_json["calibration"], channel_set="all channels", size=size)
+    expected = scoring.anomaly_scores(by_feature.mean(axis=1), limits)
+    found = detector.score(samples, np.zeros(count, dtype=int))
+    np.testing.assert_allclose(found.by_sample, np.repeat(expected, count), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("absent", "name"),
+    [
+        ([3], "without distance"),
+        ([2], "heart rate and steps"),
+        ([2, 3], "heart rate and steps"),
+        ([1], "heart rate alone"),
+        ([1, 2, 3], "heart rate alone"),
+    ],
+)
+def test_absent_channels_are_neither_fed_nor_counted(detector, model, model_json, absent, name):
+    samples = life(60)
+    samples[:, absent] = np.nan
+    counted = features.channel_sets([True] * 7)[name]
+    scaled = np.where(counted, features.scale(samples, model_json["scaler"]), 0)[None].astype(np.float32)
+    error = np.square(scaled - model.predict_on_batch(scaled))[:, :, counted].mean(axis=(1, 2))
+    limits = scoring.limits(model_json["calibration"], channel_set=name, size=np.array([60]))
+    found = detector.score(samples, np.zeros(60, dtype=int))
+    assert found.channel_set == name
+    np.testing.assert_allclose(found.scores, scoring.anomaly_scores(error, limits), rtol=1e-5)
+
+
+def test_the_reasons_lie_where_the_reconstruction_fails(detector):
+    samples = life(100)
+    samples[50:55, 3] = 400.0
+    (why, *_) = detector.explain(samples, 20, 60)
+    assert why["feature"] == "distance"
+    assert (why["begin"], why["observed"]) == (50, 400 * 12)
+    assert why["end"] <= 54
+
+
 def test_a_stuck_sensor_gets_no_score(detector):
     samples = life(130)
     samples[:70, 0] = 80.0

@@ -51,3 +51,10 @@ def test_a_feature_is_present_where_any_sample_has_it():
 def test_no_samples_are_no_scaler():
     with pytest.raises(ValueError, match="no samples"):
         features.fit_scaler(np.empty((0, 7)))
+
+
+def test_a_channel_set_holds_what_its_watches_report_and_the_model_counts():
+    sets = features.channel_sets([True, True, False, True, True, True, True])
+    assert sets["all channels"].tolist() == [True, True, False, True, True, True, True]
+    assert sets["without distance"].tolist() == [True, True, False, False, True, True, True]
+    assert sets["heart rate alone"].tolist() == [True, False, False, False, True, True, True]

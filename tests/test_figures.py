@@ -139,6 +139,14 @@ def test_error_distributions_are_shares_that_add_up_to_all_windows():
     assert np.unique(outline[:, 1]).tolist() == [0, 25, 75]
 
 
+def test_limits_have_a_solid_and_a_dashed_line_for_each_channel_set():
+    known = {"threshold": [0.1, 0.2], "alert": [1.0, 0.9]}
+    axis = figures.limits_by_size({"sizes": [1, 60], "sets": {"a": known, "b": known}}, interval_s=5).axes[0]
+    assert [line.get_linestyle() for line in axis.lines] == ["-", "--", "-", "--"]
+    assert axis.lines[1].get_xydata().tolist() == [[5, 1.0], [300, 0.9]]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["a", "b"]
+
+
 def test_a_reconstruction_draws_what_was_observed_and_expected_of_each_channel():
     window = np.tile(np.arange(7.0), (60, 1))
     axes = figures.reconstruction(window, window + 1, "A window").axes

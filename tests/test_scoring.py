@@ -36,33 +36,23 @@ def test_levels_begin_at_their_scores():
     ]
 
 
-def test_calibration_takes_the_percentiles_of_the_errors():
-    made = scoring.calibrate(np.arange(1001.0), threshold_percentile=95, alert_percentile=99.9)
-    assert made["threshold"] == pytest.approx(950)
-    assert made["alert"] == pytest.approx(999)
-    assert made["windows"] == 1001
+def test_padding_does_not_count_in_the_error():
+    windows, rebuilt = np.zeros((2, 4, 7)), np.zeros((2, 4, 7))
+    windows[:, :2, 0], windows[:, 2:, 0] = 9, 2
+    by_feature = scoring.feature_errors(windows, rebuilt, np.array([2, 4]))
+    assert by_feature[:, 0].tolist() == [4, (2 * 81 + 2 * 4) / 4]
 
 
-def test_calibration_errors_that_are_all_alike_still_make_two_levels():
-    made = scoring.calibrate(np.zeros(9), threshold_percentile=95, alert_percentile=99.9)
-    assert 0 < made["threshold"] < made["alert"]
+def test_limits_are_interpolated_in_logarithms_between_the_sizes():
+    known = {"threshold": [1.0, 100.0], "alert": [2.0, 200.0]}
+    limits = scoring.limits({"sizes": [1, 4], "sets": {"all": known}}, channel_set="all", size=np.array([1, 2, 4]))
+    np.testing.assert_allclose(limits["threshold"], [1, 10, 100])
+    np.testing.assert_allclose(limits["alert"], [2, 20, 200])
 
 
-@pytest.mark.parametrize("percentiles", [(0, 99), (99, 95), (95, 100), (95, 95)])
-def test_percentiles_out_of_order_are_refused_by_name(percentiles):
-    low, high = percentiles
-    with pytest.raises(ValueError, match=f"threshold_percentile={low} and alert_percentile={high}"):
-        scoring.calibrate(np.ones(9), threshold_percentile=low, alert_percentile=high)
-
-
-@pytest.mark.parametrize("values", [[], [1.0, np.nan]])
-def test_errors_that_are_none_or_not_finite_are_refused(values):
-    with pytest.raises(ValueError, match="calibration errors"):
-        scoring.calibrate(np.array(values), threshold_percentile=95, alert_percentile=99)
-
-
-def test_ten_windows_beyond_the_999_permille_need_ten_thousand():
-    assert scoring.windows_needed(99.9) == pytest.approx(10_000, abs=1)
+def test_each_window_is_read_against_its_own_limits():
+    limits = {"threshold": np.array([1.0, 10.0]), "alert": np.array([4.0, 40.0])}
+    np.testing.assert_allclose(scoring.anomaly_scores([1, 40], limits), [0.3, 0.7])
 
 
 def test_a_window_is_stuck_when_its_heart_rate_holds_for_five_minutes():
@@ -71,3 +61,9 @@ def test_a_window_is_stuck_when_its_heart_rate_holds_for_five_minutes():
     windows[1, 5:65, 0] = 80
     windows[2, 5:64, 0] = 80
     assert scoring.stuck(windows, interval_s=5).tolist() == [False, True, False]
+
+
+def test_padding_does_not_make_a_window_stuck():
+    windows = np.full((2, 70, 7), 80.0)
+    windows[:, 60:, 0] = np.arange(10)
+    assert scoring.stuck(windows, interval_s=5, size=np.array([70, 11])).tolist() == [True, False]

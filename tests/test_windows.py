@@ -41,3 +41,15 @@ def test_an_even_draw_takes_alike_from_each_stratum():
 def test_a_draw_of_more_than_there_are_takes_all():
     drawn = windows.spread_evenly(np.arange(5), np.zeros(5), at_most=9, rng=np.random.default_rng(1))
     np.testing.assert_array_equal(drawn, np.arange(5))
+
+
+def test_a_sample_closes_a_window_and_a_short_group_is_one_of_its_own_size():
+    first, size = windows.closing(np.repeat([0, 1, 2], [4, 2, 3]), length=3)
+    assert first.tolist() == [0, 1, 4, 6]
+    assert size.tolist() == [3, 3, 2, 3]
+
+
+def test_a_short_window_is_padded_with_its_first_sample():
+    values = np.arange(5.0)[:, None]
+    made = windows.gather(values, [1, 3], length=3, size=[3, 1])
+    assert made[:, :, 0].tolist() == [[1, 2, 3], [3, 3, 3]]

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from lib import calibration, scoring
+
+PERCENTILES = {"threshold_percentile": 95, "alert_percentile": 99.9}
+
+
+def calibrate(whole, **percentiles):
+    errors = {"all channels": np.stack([whole * 3, whole])}
+    return calibration.calibrate(errors, sizes=[1, 60], whole=whole, **(PERCENTILES | percentiles))
+
+
+def test_whole_windows_have_the_percentiles_of_all_their_errors():
+    errors = {"all channels": np.ones((2, 5))}
+    made = calibration.calibrate(errors, sizes=[1, 60], whole=np.arange(1001.0), **PERCENTILES)
+    assert made["threshold"] == pytest.approx(950)
+    assert made["windows"] == 1001
+    assert made["sets"]["all channels"]["threshold"] == [pytest.approx(1), pytest.approx(950)]
+
+
+def test_many_errors_give_their_own_percentile():
+    errors = np.random.default_rng(0).exponential(size=60_000)
+    assert calibration.upper_percentile(errors, 99.9) == np.percentile(errors, 99.9)
+
+
+def test_the_tail_of_few_errors_is_nearer_the_truth_than_their_percentile():
+    truth = -np.log(0.001)  # of the standard exponential distribution
+    rng = np.random.default_rng(0)
+    samples = rng.exponential(size=(60, 1000))
+    fitted = np.array([calibration.upper_percentile(sample, 99.9) for sample in samples])
+    taken = np.percentile(samples, 99.9, axis=1)
+    assert np.abs(fitted - truth).mean() < np.abs(taken - truth).mean()
+
+
+def test_a_tail_never_reaches_beyond_twice_the_largest_error():
+    errors = np.append(np.ones(900), np.geomspace(1.1, 1e9, 100))
+    assert calibration.upper_percentile(errors, 99.99) <= 2e9
+
+
+def test_errors_that_are_all_alike_still_make_two_levels():
+    made = calibrate(np.zeros(9))
+    assert 0 < made["threshold"] < made["alert"]
+
+
+@pytest.mark.parametrize("percentiles", [(0, 99), (99, 95), (95, 100), (95, 95)])
+def test_percentiles_out_of_order_are_refused_by_name(percentiles):
+    low, high = percentiles
+    with pytest.raises(ValueError, match=f"threshold_percentile={low} and alert_percentile={high}"):
+        calibrate(np.ones(9), threshold_percentile=low, alert_percentile=high)
+
+
+@pytest.mark.parametrize("values", [[], [1.0, np.nan]])
+def test_errors_that_are_none_or_not_finite_are_refused(values):
+    with pytest.raises(ValueError, match="calibration errors"):
+        calibrate(np.array(values))
+
+
+def test_ten_windows_beyond_the_999_permille_need_ten_thousand():
+    assert calibration.windows_needed(99.9) == pytest.approx(10_000, abs=1)
+
+
+def test_sizes_go_from_one_sample_to_a_whole_window():
+    assert calibration.sizes(60) == [1, 2, 5, 12, 26, 60]
+    assert calibration.sizes(3) == [1, 2, 3]
+
+
+def test_the_shares_of_the_calibration_errors_are_those_promised():
+    errors = {"all channels": np.random.default_rng(0).exponential(size=(2, 60_000))}
+    made = calibration.calibrate(errors, sizes=[1, 60], whole=errors["all channels"][1], **PERCENTILES)
+    found = calibration.shares(errors, made, sizes=[1, 60])
+    np.testing.assert_allclose(found["reach 0.3"], 0.05, atol=1e-3)
+    np.testing.assert_allclose(found["reach 0.7"], 0.001, atol=1e-4)
+    assert found.index.tolist() == [("all channels", 1), ("all channels", 60)]
+
+
+def test_a_short_window_at_its_threshold_scores_borderline():
+    made = calibrate(np.random.default_rng(0).exponential(size=2000))
+    limits = scoring.limits(made, channel_set="all channels", size=np.array([1]))
+    assert scoring.anomaly_scores(limits["threshold"], limits)[0] == pytest.approx(0.3)
