@@ -16,7 +16,7 @@ from runtime_api import Ended, RuntimeApi
 
 NAME = "health-anomaly-detector"
 PROVIDED = ("awslambdaric", "boto3")  # what Lambda's Python has beside the standard library
-_PASSED_ON = ("PATH", "MODEL_DIR", "MODEL_PATH", "MODEL_SHA256")  # and all that begins with AWS_
+_PASSED_ON = ("PATH", "HOME", "MODEL_", "AWS_")  # what the names of variables that the handler gets begin with
 _KILLED = "the handler's process ended"
 
 
@@ -31,8 +31,9 @@ class ExecutionEnvironment:
         self._folder, self._handler, self._log = Path(folder), handler, log
         self._variables = variables or {}
         self._turn = threading.Lock()
-        self._provided = tempfile.TemporaryDirectory(prefix="lambda-runtime-")
-        link_provided(Path(self._provided.name))
+        self._temporary = tempfile.TemporaryDirectory(prefix="lambda-runtime-")
+        self.provided = Path(self._temporary.name).resolve()
+        link_provided(self.provided)
         self.process = self.api = None
 
     def __enter__(self):
@@ -40,7 +41,7 @@ class ExecutionEnvironment:
 
     def __exit__(self, *_):
         self.stop()
-        self._provided.cleanup()
+        self._temporary.cleanup()
 
     def start(self, *, timeout_s=10.0):
         """Start the process, unless it runs, and wait until it asks for its first invocation.
@@ -93,10 +94,10 @@ class ExecutionEnvironment:
         return self.api.send(event, timeout_s=timeout_s)
 
     def _environment(self):
-        passed = {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith("AWS_")}
+        passed = {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
         return {
             **passed,
-            "PYTHONPATH": self._provided.name,
+            "PYTHONPATH": str(self.provided),
             "PYTHONDONTWRITEBYTECODE": "1",  # as on Lambda, where the function's folder can not be written
             "OPENBLAS_NUM_THREADS": "1",  # a function of less than 1,769 MB has one core
             "LANG": "en_US.UTF-8",
