@@ -29,7 +29,7 @@ class ExecutionEnvironment:
 
     def __init__(self, folder, *, handler="lambda_function.lambda_handler", log=None, variables=None):
         self._folder, self._handler, self._log = Path(folder), handler, log
-        self._variables = variables or {}
+        self._more = variables or {}
         self._turn = threading.Lock()
         self._temporary = tempfile.TemporaryDirectory(prefix="lambda-runtime-")
         self.provided = Path(self._temporary.name).resolve()
@@ -55,7 +55,7 @@ class ExecutionEnvironment:
             self.process = subprocess.Popen(
                 [sys.executable, "-S", "-m", "awslambdaric", self._handler],
                 cwd=self._folder,
-                env=self._environment(),
+                env=self.variables(),
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
@@ -93,7 +93,8 @@ class ExecutionEnvironment:
         self.start(timeout_s=timeout_s)
         return self.api.send(event, timeout_s=timeout_s)
 
-    def _environment(self):
+    def variables(self):
+        """The environment variables of the process: {name: value}."""
         passed = {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
         return {
             **passed,
@@ -110,7 +111,7 @@ class ExecutionEnvironment:
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{NAME}",
             "AWS_LAMBDA_LOG_STREAM_NAME": "local",
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
-            **self._variables,
+            **self._more,
         }
 
 

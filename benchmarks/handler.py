@@ -1,0 +1,169 @@
+"""What the deployed handler takes: cold start, time a request, memory. Prints the README's tables.
+
+    python benchmarks/handler.py --run default --requests 10000
+
+A run's lambda_deployment.zip under AWS' runtime client, in one process with one thread for NumPy, is sent requests of
+the run's test wearers. `server` is from the invocation's leaving the runtime API to its answer's being back; `handler`
+is the handler's call alone, in a process without the client. Linux only: memory is read from /proc.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from lib import bundle, clean
+from lib.runs import ROOT, Run
+
+sys.path.insert(0, str(ROOT / "lambda"))
+from execution_environment import ExecutionEnvironment
+
+STARTS = 11
+WARM = {60: 500, 100: 200, 1440: 20}  # readings in a request: how many are timed
+MIXED = {1: 0.1, 20: 0.1, 59: 0.05, 60: 0.35, 100: 0.35, 200: 0.04, 1440: 0.01}  # readings: share of the requests
+SPANS = """
+import json, sys, time
+marks = [time.monotonic()]
+def mark(*modules):
+    for name in modules:
+        __import__(name)
+    marks.append(time.monotonic())
+mark("awslambdaric.__main__", "concurrent.futures.thread")
+mark("numpy")
+mark(*sys.argv[2:])
+mark("lambda_function")
+print(json.dumps([marks[0] - float(sys.argv[1]), *(b - a for a, b in zip(marks, marks[1:]))]))
+"""
+SPAN_NAMES = ("Python", "awslambdaric", "NumPy", "the handler's modules", "the model, hashed and read")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", default="default", help="whose bundle and test wearers (default: %(default)s)")
+    parser.add_argument("--requests", type=int, default=10_000, help="for the memory (default: %(default)s)")
+    given = parser.parse_args()
+    run = Run.at(given.run)
+    archive = run.models / "lambda_export" / bundle.ZIP
+    draw = windows_of(clean.load(run.data / "processed/anomalous_data.csv"))
+    versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
+    print(f"{processor()}, {os.cpu_count()} cores, {versions}, 1 thread")
+    with (
+        tempfile.TemporaryFile() as log,
+        bundle.unpacked(archive) as folder,
+        ExecutionEnvironment(folder, log=log) as environment,
+    ):
+        compiled = "compiled" if compile_as_shipped(folder) else "not compiled"
+        print(f"{archive.stat().st_size / 1e6:.1f} MB zip, the handler's modules in it {compiled}\n")
+        cold(environment, draw(60))
+        spans(environment, folder)
+        warm(environment, archive, draw)
+        memory(environment, draw, given.requests)
+
+
+def processor():
+    """The processor's name, as Linux gives it."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+
+
+def compile_as_shipped(folder):
+    """Compile the handler's modules for this Python where the zip ships them compiled for its own; whether it does.
+
+    The NumPy that stands in for the zip's is compiled in any case.
+    """
+    shipped = any((folder / "__pycache__").glob("lambda_function.*.pyc"))
+    if shipped:
+        command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+        subprocess.run([*command, "-x", "/numpy/", str(folder)], check=True)
+    return shipped
+
+
+def windows_of(table, *, seed=1):
+    """A function that draws the next request of a given number of readings, from unbroken stretches of `table`."""
+    rng, samples = np.random.default_rng(seed), clean.samples(table)
+    stretch = clean.groups(table)
+
+    def draw(length):
+        while True:
+            first = int(rng.integers(len(samples) - length))
+            if stretch[first] == stretch[first + length - 1]:
+                return bundle.request_of(samples[first : first + length])
+
+    return draw
+
+
+def cold(environment, request):
+    """Times from the process' spawn, in ms."""
+    event, asked, answered = json.dumps(request).encode(), [], []
+    for _ in range(STARTS):
+        environment.stop()
+        began = time.perf_counter()
+        asked.append(environment.start() - began)
+        answered.append(environment.invoke(event).answered - began)
+    print("| cold start, from spawn to | median ms | fastest | slowest | guide |\n|---|---|---|---|---|")
+    for name, times in (("the first request taken", asked), ("the first answer", answered)):
+        low, middle, high = 1000 * np.percentile(times, [0, 50, 100])
+        print(f"| {name} | {middle:.0f} | {low:.0f} | {high:.0f} | 2,000–3,000 |")
+
+
+def spans(environment, folder):
+    """Where the time up to the first request goes: a table of medians."""
+    files = [path.relative_to(folder).with_suffix("") for part in (".", "lib") for path in (folder / part).glob("*.py")]
+    modules = [".".join(file.parts) for file in files if file.name not in ("__init__", "lambda_function")]
+    rows = []
+    for _ in range(STARTS):
+        command = [sys.executable, "-S", "-c", SPANS, str(time.monotonic()), *modules]
+        done = subprocess.run(command, env=environment.variables(), cwd=folder, capture_output=True, check=True)
+        rows.append(json.loads(done.stdout.splitlines()[-1]))
+    middle = 1000 * np.median(rows, axis=0)
+    print("\n| where it goes | median ms |\n|---|---|")
+    for name, ms in zip((*SPAN_NAMES, "together"), (*middle, 1000 * np.median(np.sum(rows, axis=1))), strict=True):
+        print(f"| {name} | {ms:.0f} |")
+
+
+def warm(environment, archive, draw):
+    """Times a request, in the server and in the handler."""
+    print("\n| readings | windows | server: median ms | p99 | handler: median ms | p99 | guide |")
+    print("|---|---|---|---|---|---|---|")
+    for readings, number in WARM.items():
+        requests = [draw(readings) for _ in range(number)]
+        events = [json.dumps(request).encode() for request in requests]
+        for event in events[:5]:
+            environment.invoke(event)
+        done = [environment.invoke(event) for event in events]
+        served = [1000 * (invocation.answered - invocation.taken) for invocation in done]
+        _, calls = bundle.call(archive, requests[:5] + requests)
+        called = [call["ms"] for call in calls[5:]]
+        figures = [f"{value:.1f}" for times in (served, called) for value in np.percentile(times, [50, 99])]
+        print(f"| {readings:,} | {readings - 59:,} | {' | '.join(figures)} | 100–200 |")
+
+
+def memory(environment, draw, requests):
+    """Resident memory after so many requests of mixed lengths, in a process that begins with the first."""
+    drawn = np.random.default_rng(2).choice(list(MIXED), size=500, p=list(MIXED.values()))
+    events = [json.dumps(draw(int(length))).encode() for length in drawn]
+    stops = sorted({1, min(1_000, requests), requests})
+    environment.stop()
+    print("\n| requests | memory MB | highest so far | guide |\n|---|---|---|---|")
+    for number in range(1, requests + 1):
+        environment.invoke(events[number % len(events)])
+        if number in stops:
+            now, highest = (f"{resident(environment, field):.1f}" for field in ("VmRSS", "VmHWM"))
+            print(f"| {number:,} | {now} | {highest} | ~500 |", flush=True)
+
+
+def resident(environment, field):
+    """MB of memory of the environment's process: VmRSS now, VmHWM at its highest."""
+    status = Path(f"/proc/{environment.process.pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith(field))) * 1024 / 1e6
+
+
+if __name__ == "__main__":
+    main()
