@@ -35,11 +35,13 @@ class ExecutionEnvironment:
         self.provided = Path(self._temporary.name).resolve()
         link_provided(self.provided)
         self.process = self.api = None
+        self._closed = False
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self._closed = True  # callers that still wait for their turn start no other process
         self.stop()
         self._temporary.cleanup()
 
@@ -49,6 +51,8 @@ class ExecutionEnvironment:
         Returns when that was (time.perf_counter()). Raises FunctionError when the handler can not be imported, Ended
         when its process ends, TimeoutError after timeout_s.
         """
+        if self._closed:
+            raise Ended("the environment is closed")
         if self.process is None or self.process.poll() is not None:
             self.stop()
             self.api = RuntimeApi(NAME)

@@ -1,7 +1,6 @@
 """HTTP before the function, as an HTTP API of API Gateway is: a request becomes an event, an answer a response.
 
-Events have payload format 2.0: Amazon API Gateway Developer Guide, "Lambda proxy integrations for
-HTTP APIs"
+Events have payload format 2.0: Amazon API Gateway Developer Guide, "Lambda proxy integrations for HTTP APIs".
 What the gateway itself refuses: a body above Lambda's limit (413), one that is not HTTP (400), a function that failed
 (502), and one that takes too long (504). Not in the bundle.
 """

@@ -145,7 +145,7 @@ def _is_standard_library(path):
     return path.is_relative_to(Path(threading.__file__).parent) and "site-packages" not in path.parts
 
 
-def test_a_killed_process_leaves_no_folder_behind(tmp_path):
+def test_a_closed_environment_leaves_no_process_and_no_folder_and_starts_no_other(tmp_path):
     (tmp_path / "told.py").write_text(HANDLER)
     with ExecutionEnvironment(tmp_path, handler="told.handler") as environment:
         environment.start()
@@ -153,6 +153,8 @@ def test_a_killed_process_leaves_no_folder_behind(tmp_path):
         assert provided.exists()
     assert process.poll() is not None
     assert not provided.exists()
+    with pytest.raises(Ended, match="closed"):
+        environment.invoke(b"{}")
 
 
 # --- the runtime API itself
