@@ -1,0 +1,424 @@
+import hashlib
+import http.client
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.request
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import model_source
+import pytest
+from model_source import Holder, ModelUnavailable
+from moto.server import ThreadedMotoServer
+
+from lib.detector import DamagedModel, Detector
+from lib.runs import ROOT
+
+URL = "s3://models/default/lambda_export"
+NEEDED = ["model.json", "threshold.npy", "lstm_weights.npz"]
+SECRETS = {"AWS_ACCESS_KEY_ID": "AKIACANARY", "AWS_SECRET_ACCESS_KEY": "secret-canary"}
+
+
+class _Wire(BaseHTTPRequestHandler):
+    """Hands a request on to moto, or spoils the answer as the next of the server's faults says."""
+
+    def do_GET(self):
+        self.server.asked.append(urlsplit(self.path).path.rpartition("/")[2])
+        fault = self.server.faults.pop(0) if self.server.faults else "none"
+        upstream = http.client.HTTPConnection("127.0.0.1", self.server.moto)
+        upstream.request("GET", self.path, headers=dict(self.headers))
+        answer = upstream.getresponse()
+        status, body = answer.status, answer.read()
+        upstream.close()
+        if fault == "slow":
+            self.server.over.wait(10)
+            return
+        if isinstance(fault, int):
+            code = {403: "AccessDenied", 500: "InternalError"}[fault]
+            status, body = fault, f"<Error><Code>{code}</Code><Message>{SECRETS}</Message></Error>".encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        changed = bytes([body[0] ^ 1]) + body[1:]
+        half = body[: len(body) // 2]
+        self.wfile.write({"cut": half, "stall": half, "changed": changed}.get(fault, body))
+        if fault == "stall":
+            self.server.over.wait(10)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def moto():
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    yield server.get_host_and_port()[1]
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def client(moto):
+    import boto3
+
+    return boto3.client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{moto}",
+        region_name="us-east-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+
+
+@pytest.fixture
+def wire(moto, monkeypatch, tmp_path):
+    """The way to S3: `asked` lists the files that were asked for, `faults` spoil the next answers in turn."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Wire)
+    server.daemon_threads = True
+    server.moto, server.asked, server.faults, server.over = moto, [], [], threading.Event()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    settings = SECRETS | {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "NO_PROXY": "127.0.0.1",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "MODEL_DIR", "MODEL_SHA256"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    yield server
+    server.over.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def bucket(wire, moto, client, export, monkeypatch):
+    """The export in a bucket that keeps versions; MODEL_PATH names it."""
+    client.create_bucket(Bucket="models")
+    client.put_bucket_versioning(Bucket="models", VersioningConfiguration={"Status": "Enabled"})
+    for name in NEEDED:
+        client.put_object(Bucket="models", Key=f"default/lambda_export/{name}", Body=(export / name).read_bytes())
+    monkeypatch.setenv("MODEL_PATH", URL)
+    yield client
+    urllib.request.urlopen(f"http://127.0.0.1:{moto}/moto-api/reset", data=b"").close()
+
+
+def pin_of(folder):
+    return hashlib.sha256((folder / "model.json").read_bytes()).hexdigest()
+
+
+def refused(*, key="default/lambda_export/model.json"):
+    """The ModelUnavailable that comes of asking; it names bucket and key, and no secret."""
+    with pytest.raises(ModelUnavailable) as caught:
+        model_source.folder()
+    error = caught.value
+    assert (error.bucket, error.key) == ("models", key)
+    assert str(error) == f"s3://models/{key}: {error.reason}"
+    assert not any(secret in str(error) for secret in SECRETS.values())
+    return error
+
+
+def left(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_without_settings_the_model_lies_beside_the_handler(monkeypatch):
+    for name in ("MODEL_DIR", "MODEL_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    assert model_source.folder() == ROOT / "lambda"
+
+
+def test_a_folder_is_taken_as_it_is_and_model_dir_goes_first(monkeypatch):
+    monkeypatch.delenv("MODEL_DIR", raising=False)
+    monkeypatch.setenv("MODEL_PATH", "some/folder")
+    assert model_source.folder() == Path("some/folder")
+    monkeypatch.setenv("MODEL_DIR", "another")
+    assert model_source.folder() == Path("another")
+
+
+@pytest.mark.parametrize("url", ["s3://", "s3:///prefix", "s3:/bucket/prefix", "https://x/y", "s3://id:key@models/a"])
+def test_a_url_without_a_bucket_is_refused_without_saying_what_it_holds(monkeypatch, url):
+    monkeypatch.delenv("MODEL_DIR", raising=False)
+    monkeypatch.setenv("MODEL_PATH", url)
+    with pytest.raises(ModelUnavailable) as caught:
+        model_source.folder()
+    assert str(caught.value) == "MODEL_PATH is neither s3://bucket/prefix nor a folder"
+    assert not caught.value.transient
+
+
+def test_the_fetched_model_is_the_exported_one_and_only_what_is_needed_is_fetched(bucket, wire, export):
+    fetched = Detector.load(model_source.folder())
+    assert fetched.sha256 == Detector.load(export).sha256
+    assert wire.asked == NEEDED
+
+
+def test_an_empty_prefix_is_the_bucket_itself(bucket, wire, export, monkeypatch):
+    for name in NEEDED:
+        bucket.put_object(Bucket="models", Key=name, Body=(export / name).read_bytes())
+    for url in ("s3://models", "s3://models/"):
+        monkeypatch.setenv("MODEL_PATH", url)
+        assert Detector.load(model_source.folder()).run == "test"
+
+
+def test_with_a_pin_the_second_start_asks_s3_for_nothing(bucket, wire, export, monkeypatch):
+    monkeypatch.setenv("MODEL_SHA256", pin_of(export).upper())
+    first = model_source.folder()
+    assert wire.asked == NEEDED
+    assert model_source.folder() == first
+    assert wire.asked == NEEDED
+
+
+def test_without_a_pin_the_second_start_asks_for_model_json_alone(bucket, wire):
+    model_source.folder()
+    model_source.folder()
+    assert wire.asked == [*NEEDED, "model.json"]
+
+
+@pytest.mark.parametrize("name", [*NEEDED, "exported.json"])
+def test_a_file_that_was_changed_in_the_temporary_folder_is_mended(bucket, export, monkeypatch, name):
+    monkeypatch.setenv("MODEL_SHA256", pin_of(export))
+    place = model_source.folder() / name
+    whole = place.read_bytes()
+    place.write_bytes(whole[:-1])
+    Detector.load(model_source.folder())
+    assert place.read_bytes() == whole
+
+
+def test_another_pin_is_refused_and_nothing_is_left(bucket, wire, export, monkeypatch, tmp_path):
+    monkeypatch.setenv("MODEL_SHA256", "0" * 64)
+    error = refused()
+    assert error.reason == f"its SHA-256 is {pin_of(export)}, not {'0' * 64}"
+    assert not error.transient
+    assert wire.asked == ["model.json"] * 2
+    assert left(tmp_path) == []
+
+
+def test_a_version_is_asked_for_by_its_id(bucket, export, monkeypatch):
+    key = "default/lambda_export/model.json"
+    version = bucket.list_object_versions(Bucket="models", Prefix=key)["Versions"][0]["VersionId"]
+    bucket.put_object(Bucket="models", Key=key, Body=b"{}")
+    assert "lists the model's files" in refused().reason
+    monkeypatch.setenv("MODEL_VERSION_ID", version)
+    assert Detector.load(model_source.folder()).run == "test"
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_a_missing_key_is_named(bucket, name):
+    bucket.delete_object(Bucket="models", Key=f"default/lambda_export/{name}")
+    error = refused(key=f"default/lambda_export/{name}")
+    assert error.reason == "there is no such object (NoSuchKey)"
+    assert error.transient
+
+
+def test_a_missing_bucket_is_named(wire, monkeypatch):
+    monkeypatch.setenv("MODEL_PATH", URL)
+    assert refused().reason == "there is no such bucket (NoSuchBucket)"
+
+
+def test_access_denied_is_said_at_once(bucket, wire):
+    wire.faults += [403]
+    assert refused().reason.endswith("(AccessDenied)")
+    assert wire.asked == ["model.json"]
+
+
+def test_a_fault_of_the_server_is_tried_again(bucket, wire):
+    wire.faults += [500]
+    assert Detector.load(model_source.folder()).run == "test"
+    assert wire.asked == ["model.json", *NEEDED]
+
+
+def test_a_server_that_never_recovers_is_given_up(bucket, wire, monkeypatch):
+    monkeypatch.setattr(model_source, "ATTEMPTS", 2)
+    wire.faults += [500] * 9
+    assert refused().reason == "can not be read (InternalError)"
+    assert wire.asked == ["model.json"] * 2
+
+
+def test_a_server_that_does_not_answer_is_given_up(bucket, wire, monkeypatch):
+    monkeypatch.setattr(model_source, "ATTEMPTS", 2)
+    monkeypatch.setattr(model_source, "READ_S", 0.1)
+    wire.faults += ["slow"] * 9
+    assert refused().reason == "can not be read (ReadTimeoutError)"
+    assert wire.asked == ["model.json"] * 2
+
+
+def test_nothing_that_listens_is_said(bucket, wire, monkeypatch):
+    monkeypatch.setattr(model_source, "ATTEMPTS", 1)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert refused().reason == "can not be read (EndpointConnectionError)"
+
+
+def test_an_endpoint_that_is_no_url_is_said(bucket, wire, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nowhere")
+    assert refused().reason == "can not be read (ValueError)"
+
+
+def test_no_credentials_are_said(bucket, wire, monkeypatch):
+    for name in SECRETS:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # which remembers those of the other tests
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    assert refused().reason == "can not be read (NoCredentialsError)"
+
+
+@pytest.mark.parametrize("name", NEEDED)
+@pytest.mark.parametrize("fault", ["cut", "changed"])
+def test_a_file_cut_off_or_changed_on_its_way_is_fetched_once_more(bucket, wire, export, monkeypatch, name, fault):
+    monkeypatch.setenv("MODEL_SHA256", pin_of(export))
+    place = NEEDED.index(name)
+    wire.faults += [*["none"] * place, fault]
+    assert Detector.load(model_source.folder()).run == "test"
+    assert wire.asked == [*NEEDED[: place + 1], *NEEDED[place:]]
+
+
+def test_a_body_that_stalls_is_not_waited_for(bucket, wire, monkeypatch):
+    monkeypatch.setattr(model_source, "READ_S", 0.1)
+    wire.faults += ["none", "none", "stall", "stall"]
+    assert refused(key="default/lambda_export/lstm_weights.npz").reason == "was cut off twice (ReadTimeoutError)"
+
+
+def test_a_file_cut_off_twice_is_refused_and_tried_again_later(bucket, wire, tmp_path):
+    wire.faults += ["none", "none", "cut", "cut"]
+    error = refused(key="default/lambda_export/lstm_weights.npz")
+    assert error.reason == "was cut off twice (IncompleteReadError)"
+    assert error.transient
+    assert left(tmp_path) == ["threshold.npy"]
+
+
+@pytest.mark.parametrize("name", NEEDED[1:])
+def test_a_file_that_is_not_the_exported_one_is_refused_for_good(bucket, wire, tmp_path, name):
+    bucket.put_object(Bucket="models", Key=f"default/lambda_export/{name}", Body=b"another")
+    error = refused(key=f"default/lambda_export/{name}")
+    assert error.reason.startswith(f"its SHA-256 is {hashlib.sha256(b'another').hexdigest()}, not ")
+    assert not error.transient
+    assert wire.asked.count(name) == 2
+    assert name not in left(tmp_path)
+
+
+def test_a_file_too_large_is_not_read_to_its_end(bucket, wire, monkeypatch):
+    monkeypatch.setattr(model_source, "LARGEST", 100_000)
+    error = refused(key="default/lambda_export/lstm_weights.npz")
+    assert error.reason == "is larger than 100000 bytes"
+    assert not error.transient
+    assert wire.asked == NEEDED
+
+
+def test_a_model_that_takes_too_long_in_all_is_given_up(bucket, monkeypatch):
+    monkeypatch.setattr(model_source, "TOTAL_S", -1)
+    error = refused()
+    assert error.reason == "the model took more than -1 s"
+    assert error.transient
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"files": {}}', '{"files": []}', "[" * 100_000, "\x00\xff"])
+def test_a_model_json_that_lists_no_files_is_refused(bucket, text):
+    bucket.put_object(Bucket="models", Key="default/lambda_export/model.json", Body=text.encode("latin-1"))
+    assert "is not a model.json that lists the model's files" in refused().reason
+
+
+def test_a_temporary_folder_that_can_not_be_written_is_said(bucket, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    assert refused().reason.endswith("(FileNotFoundError)")
+
+
+def test_without_boto3_it_is_said(bucket, wire, monkeypatch):
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    error = refused()
+    assert error.reason == "boto3 is not installed"
+    assert not error.transient
+
+
+class Loader:
+    """Gives or raises the outcomes in turn, and counts."""
+
+    def __init__(self, *outcomes):
+        self.outcomes, self.calls = list(outcomes), 0
+
+    def __call__(self):
+        self.calls += 1
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+def test_a_model_that_is_there_is_loaded_once():
+    load = Loader("detector")
+    holder = Holder(load, now=iter(range(100)).__next__)
+    assert [holder.get() for _ in range(5)] == [("detector", None)] * 5
+    assert load.calls == 1
+
+
+def test_after_a_transient_fault_the_next_attempt_comes_30_s_later_and_counts():
+    clock = [1000.0]
+    load = Loader(ModelUnavailable("slow", bucket="b", key="k"), ModelUnavailable("again"), "detector")
+    holder = Holder(load, now=lambda: clock[0])
+    seen = []
+    for seconds in (0, 1, 29.9, 30, 31, 59, 60, 61):
+        clock[0] = 1000.0 + seconds
+        seen.append((*holder.get(), load.calls))
+    slow = (None, "s3://b/k: slow", 1)
+    assert seen == [slow, slow, slow, *[(None, "again", 2)] * 3, *[("detector", None, 3)] * 2]
+
+
+@pytest.mark.parametrize(
+    "error", [DamagedModel("threshold.npy", "is missing"), ModelUnavailable("its SHA-256 is a, not b", transient=False)]
+)
+def test_a_damaged_model_stays_refused(error):
+    clock = [0.0]
+    load = Loader(error)
+    holder = Holder(load, now=lambda: clock[0])
+    for clock[0] in (0.0, 31.0, 1e6):
+        assert holder.get() == (None, str(error))
+    assert load.calls == 1
+
+
+def test_a_holder_recovers_once_s3_does(bucket, wire):
+    clock = [0.0]
+    holder = Holder(now=lambda: clock[0])
+    wire.faults += [403]
+    assert holder.get()[0] is None
+    clock[0] = 30.0
+    assert holder.get()[0].run == "test"
+
+
+_START = """
+import json, sys
+import model_source
+detector, fault = model_source.Holder().get()
+print(json.dumps({"fault": fault, "run": detector.run, "boto3": "boto3" in sys.modules, "code": model_source.__file__}))
+"""
+
+
+def test_the_bundle_imports_boto3_only_to_fetch_a_model(bucket, wire, export, tmp_path):
+    unpacked = tmp_path / "unpacked"
+    with zipfile.ZipFile(export / "lambda_deployment.zip") as archive:
+        archive.extractall(unpacked)
+    (unpacked / "model_source.py").write_bytes((ROOT / "lambda/model_source.py").read_bytes())
+
+    def start(**settings):
+        known = {name: value for name, value in os.environ.items() if not name.startswith("MODEL_")}
+        env = known | {"PYTHONPATH": str(unpacked), "TMPDIR": str(tmp_path), **settings}
+        done = subprocess.run([sys.executable, "-c", _START], env=env, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        said = json.loads(done.stdout)
+        assert said.pop("code") == str(unpacked / "model_source.py")
+        return said
+
+    loaded = {"fault": None, "run": "test"}
+    assert start() == {**loaded, "boto3": False}
+    assert wire.asked == []
+    assert start(MODEL_PATH=URL, MODEL_SHA256=pin_of(export)) == {**loaded, "boto3": True}
+    assert wire.asked == NEEDED
+    assert start(MODEL_PATH=URL, MODEL_SHA256=pin_of(export)) == {**loaded, "boto3": False}
+    assert wire.asked == NEEDED
