@@ -12,15 +12,17 @@ from contextlib import contextmanager
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-from lib.detector import MODEL, THRESHOLD, WEIGHTS, sha256
+from lib import bytecode, checksums
+from lib.checksums import SUMS, sha256
+from lib.detector import MODEL, THRESHOLD, WEIGHTS
 from lib.features import FEATURES
+from lib.packages import REQUIREMENTS, TARGETS, check_target, numpy_files, python_of
 from lib.runs import ROOT, write_json, writing
 
 HANDLER = ROOT / "lambda"
 ZIP = "lambda_deployment.zip"
 LARGEST_ZIP, LARGEST_UNPACKED = 50_000_000, 250_000_000  # bytes: Lambda's limits
-TARGETS = ("3.13", "3.12", "local")  # Pythons on Lambda, x86_64 on Amazon Linux 2023 (glibc 2.34), and this one
-PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64")
+OF_LAMBDA = {"boto3", "botocore"}  # what Lambda's Python has of its own
 
 EXAMPLE_READING = {
     "heartRate": 75.0,
@@ -32,61 +34,83 @@ EXAMPLE_READING = {
     "is_weekend": 0,
 }
 
-_LEFT_OUT_FOLDERS = {"tests", "f2py", "include", "_pyinstaller", "__pycache__"}
-_LEFT_OUT_SUFFIXES = {".pyi", ".a", ".h", ".c", ".pxd"}
-
 
 def sources(handler=HANDLER):
     """The handler's files by their name in the bundle: {name: path}, with all that lambda_function.py imports.
 
-    Raises ValueError when one of them needs anything but the standard library, NumPy and its neighbours.
+    Raises ValueError when one of them needs anything but the standard library, NumPy and its neighbours, or boto3,
+    which Lambda's Python has but takes long to load, other than within a function.
     """
     found = {"lambda_function.py": handler / "lambda_function.py", "lib/__init__.py": ROOT / "lib/__init__.py"}
     waiting = [found["lambda_function.py"]]
     while waiting:
         path = waiting.pop()
-        for module in _imports(path):
+        for module, at_once in _imports(path):
             name = module.replace(".", "/") + ".py"
             folder = ROOT if module.startswith("lib.") else handler
+            package = module.partition(".")[0]
             if (folder / name).is_file():
                 if name not in found:
                     found[name] = folder / name
                     waiting.append(found[name])
-            elif module.partition(".")[0] not in {"numpy"} | sys.stdlib_module_names:
+            elif package in OF_LAMBDA and at_once:
+                raise ValueError(f"{path.name} imports {module} outside a function: each cold start would load it")
+            elif package not in {"numpy"} | OF_LAMBDA | sys.stdlib_module_names:
                 raise ValueError(f"{path.name} imports {module}, which the bundle does not hold")
     return dict(sorted(found.items()))
 
 
 def _imports(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    """What a file imports: (module, whether that is when the file itself is imported)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    later = {node for function in functions for node in ast.walk(function)}
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((alias.name, node not in later) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module == "lib":
-            yield from (f"lib.{alias.name}" for alias in node.names)
+            yield from ((f"lib.{alias.name}", node not in later) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module or "a relative name"
+            yield node.module or "a relative name", node not in later
 
 
 def write_export(folder, model, *, target=TARGETS[0]):
-    """Complete an export folder that holds the model's formats: handler, model.json with hashes, and the zip.
+    """Complete an export folder that holds the model's formats: handler, zip, and model.json with every file's hash.
 
-    folder: with threshold.npy and lstm_weights.npz in it; model: what model.json is to say. Raises ValueError when
-    the zip would break Lambda's limits, RuntimeError when NumPy for the target can not be had.
+    folder: with threshold.npy and lstm_weights.npz in it; model: what model.json is to say. Raises ValueError for an
+    unknown target or a zip beyond Lambda's limits, RuntimeError when NumPy for the target can not be had.
     """
-    if target not in TARGETS:
-        raise ValueError(f"lambda_python={target!r}: one of {', '.join(TARGETS)} is wanted")
+    check_target(target)
     code = sources()
     for name, path in code.items():
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(path, folder / name)
-    shutil.copyfile(HANDLER / "requirements.txt", folder / "requirements.txt")
-    inside = [*code, THRESHOLD, WEIGHTS]
-    deployed = {**model, "files": {name: sha256(folder / name) for name in inside}}
-    write_json(folder / MODEL, deployed)
-    write_zip(folder / ZIP, {name: folder / name for name in [*inside, MODEL]} | numpy_files(target=target))
+    shutil.copyfile(REQUIREMENTS, folder / REQUIREMENTS.name)
+    own = {name: folder / name for name in [*code, THRESHOLD, WEIGHTS]}
+    with tempfile.TemporaryDirectory() as made:
+        write_zip(folder / ZIP, _deployed(own, model, Path(made), target=target))
     every = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MODEL)
     files = {path.relative_to(folder).as_posix(): sha256(path) for path in every}
     write_json(folder / MODEL, {**model, "files": files})
+
+
+def _deployed(own, model, made, *, target):
+    """The zip's files: {name: path}, those that are not to be had elsewhere written to the folder `made`.
+
+    Its model.json says which Python compiled the code ("compiled", None where none was found) and lists the function's
+    own files, its SHA256SUMS all.
+    """
+    files = own | numpy_files(target=target)
+    python = bytecode.interpreter(python_of(target))
+    if python:
+        files |= bytecode.compiled(files, made / "code", by=python)
+    else:
+        print(f"no Python {target} was found to compile the zip's code: each cold start will, and take twice as long")
+    mine = {name: sha256(path) for name, path in sorted(files.items()) if not name.startswith("numpy")}
+    write_json(made / MODEL, {**model, "compiled": python and python.version, "files": mine})
+    files[MODEL] = made / MODEL
+    (made / SUMS).write_text(checksums.written(files), encoding="ascii")
+    return {**files, SUMS: made / SUMS}
 
 
 def write_zip(path, files):
@@ -105,48 +129,6 @@ def write_zip(path, files):
         if new.stat().st_size > LARGEST_ZIP:
             size = new.stat().st_size / 1e6
             raise ValueError(f"{path.name}: {size:.0f} MB are more than Lambda's {LARGEST_ZIP / 1e6:.0f}")
-
-
-def numpy_files(*, target):
-    """NumPy's files by their name in the zip: of the wheel for Python `target` on Lambda, or the "local" one."""
-    if target == "local":
-        import numpy
-
-        packages = Path(numpy.__file__).parents[1]
-    else:
-        packages = _wheel(target)
-    files = {
-        path.relative_to(packages).as_posix(): path
-        for pattern in ("numpy/**/*", "numpy.libs/*", "numpy-*.dist-info/licenses/**/*")
-        for path in packages.glob(pattern)
-        if path.is_file()
-    }
-    return {name: path for name, path in files.items() if _is_needed(name)}
-
-
-def _is_needed(name):
-    path = Path(name)
-    return path.suffix not in _LEFT_OUT_SUFFIXES and not _LEFT_OUT_FOLDERS & set(path.parts)
-
-
-def _wheel(target):
-    """The folder into which NumPy's wheel for Python `target` on Lambda is unpacked, fetched on first use."""
-    requirements = HANDLER / "requirements.txt"
-    folder = Path(sys.prefix) / "lambda-wheels" / f"{target}-{sha256(requirements)[:16]}"
-    if folder.exists():
-        return folder
-    platforms = [word for name in PLATFORMS for word in ("--platform", name)]
-    with writing(folder) as new, tempfile.TemporaryDirectory() as downloads:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-        command += ["--require-hashes", "--implementation", "cp", "--python-version", target, *platforms]
-        done = subprocess.run([*command, "-d", downloads, "-r", requirements], capture_output=True, text=True)
-        wheels = list(Path(downloads).glob("*.whl"))
-        if done.returncode or not wheels:
-            raise RuntimeError(f"NumPy for Lambda's Python {target} can not be had: {done.stderr.strip()[-500:]}")
-        for wheel in wheels:
-            with zipfile.ZipFile(wheel) as archive:
-                archive.extractall(new)
-    return folder
 
 
 def request_of(samples):
@@ -202,6 +184,9 @@ def _link_local_numpy(folder):
         shutil.rmtree(folder / name)
         if (local := Path(numpy.__file__).parents[1] / name).exists():
             (folder / name).symlink_to(local)
+    if (sums := folder / SUMS).exists():
+        kept = [line for line in sums.read_text().splitlines(keepends=True) if "  numpy" not in line]
+        sums.write_text("".join(kept))
 
 
 def call(archive, events):

@@ -1,6 +1,7 @@
-import itertools
+import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 from conftest import life
 
-from lib import bundle
-from lib.detector import Detector, sha256
+from lib import bundle, bytecode, checksums
+from lib.checksums import sha256
+from lib.detector import Detector
 from lib.runs import ROOT
 
 MODEL_FILES = {"lstm_weights.npz", "threshold.npy"}
@@ -81,20 +83,28 @@ def test_modules_beside_the_handler_and_the_standard_library_are_accepted(tmp_pa
     assert found["lib/windows.py"].samefile(ROOT / "lib" / "windows.py")
 
 
+def test_boto3_which_lambda_has_is_accepted_within_a_function(tmp_path):
+    (tmp_path / "lambda_function.py").write_text("def fetch():\n    import boto3\n    from botocore import config\n")
+    assert set(bundle.sources(tmp_path)) == {"lambda_function.py", "lib/__init__.py"}
+
+
+@pytest.mark.parametrize(
+    "text", ["import boto3\n", "try:\n    from botocore.config import Config\nfinally:\n    pass\n"]
+)
+def test_boto3_is_refused_where_each_cold_start_would_load_it(tmp_path, text):
+    (tmp_path / "lambda_function.py").write_text(text)
+    with pytest.raises(ValueError, match="lambda_function.py imports boto.* outside a function"):
+        bundle.sources(tmp_path)
+
+
 # --- the zip
 
 
 def test_the_zip_holds_handler_model_and_numpy_and_nothing_else(names):
-    own = {name for name in names if not name.startswith("numpy")}
-    assert own == set(bundle.sources()) | MODEL_FILES | {"model.json"}
+    own = {name for name in names if not name.startswith("numpy") and not name.endswith(".pyc")}
+    assert own == set(bundle.sources()) | MODEL_FILES | {"model.json", "SHA256SUMS"}
     assert "numpy/__init__.py" in names
     assert any(name.startswith("numpy-") and name.endswith("licenses/LICENSE.txt") for name in names)
-
-
-def test_the_zip_leaves_out_numpys_tests_headers_stubs_and_static_libraries(names):
-    parts = {part for name in names for part in Path(name).parts}
-    assert not parts & {"tests", "f2py", "include", "__pycache__"}
-    assert not {Path(name).suffix for name in names} & {".pyi", ".h", ".a", ".pyc"}
 
 
 def test_the_zip_and_what_is_in_it_keep_to_lambdas_limits(archive):
@@ -160,12 +170,57 @@ def test_model_json_lists_every_file_beside_it_with_its_hash(export):
     assert all(sha256(export / name) == digest for name, digest in listed.items())
 
 
-def test_model_json_in_the_zip_lists_what_is_in_the_zip(archive, tmp_path):
+def test_model_json_in_the_zip_lists_the_functions_own_files_their_bytecode_too(archive, tmp_path):
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(tmp_path)
     listed = json.loads((tmp_path / "model.json").read_text())["files"]
-    assert set(listed) == set(bundle.sources()) | MODEL_FILES
+    code = set(bundle.sources())
+    assert {name for name in listed if not name.endswith(".pyc")} == code | MODEL_FILES
+    assert {tmp_path / name for name in listed if name.endswith(".pyc")} == {
+        Path(importlib.util.cache_from_source(tmp_path / name)) for name in code
+    }
     assert all(sha256(tmp_path / name) == digest for name, digest in listed.items())
+
+
+def test_sha256sums_lists_every_other_file_of_the_zip_and_holds(archive, names, tmp_path):
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(tmp_path)
+    checksums.check(tmp_path)
+    assert set(checksums.listed((tmp_path / "SHA256SUMS").read_text())) == set(names) - {"SHA256SUMS"}
+
+
+def test_the_bytecode_in_the_zip_is_what_runs(archive):
+    with bundle.unpacked(archive) as folder:
+        for source in (folder / "lib/detector.py", folder / "numpy/_core/numeric.py"):
+            source.write_text("raise SystemExit('the source was read')")
+        command = [sys.executable, "-B", "-c", "import lib.detector, numpy; print('ran')"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("ran\n", "")
+
+
+def test_a_zip_for_which_no_python_is_found_is_made_without_bytecode_and_says_so(
+    export, model_json, tmp_path, monkeypatch, capsys
+):
+    for name in MODEL_FILES:
+        shutil.copy(export / name, tmp_path)
+    monkeypatch.setattr(bytecode, "interpreter", lambda python: None)
+    bundle.write_export(tmp_path, model_json, target="local")
+    assert "no Python local was found" in capsys.readouterr().out
+    with zipfile.ZipFile(tmp_path / "lambda_deployment.zip") as opened:
+        assert not [name for name in opened.namelist() if name.endswith(".pyc")]
+        assert json.loads(opened.read("model.json"))["compiled"] is None
+
+
+def test_the_zip_says_which_python_compiled_it(archive):
+    with zipfile.ZipFile(archive) as opened:
+        assert json.loads(opened.read("model.json"))["compiled"] == sys.version.split()[0]
+
+
+def test_the_same_export_gives_the_same_zip(export, model_json, tmp_path):
+    for name in MODEL_FILES:
+        shutil.copy(export / name, tmp_path)
+    bundle.write_export(tmp_path, model_json, target="local")
+    assert sha256(tmp_path / "lambda_deployment.zip") == sha256(export / "lambda_deployment.zip")
 
 
 def test_model_json_keeps_what_it_was_given(export, model_json):
@@ -173,54 +228,11 @@ def test_model_json_keeps_what_it_was_given(export, model_json):
     assert {name: written[name] for name in model_json} == model_json
 
 
-def test_an_unknown_target_is_refused_before_anything_is_written(tmp_path, model_json):
-    with pytest.raises(ValueError, match="lambda_python='2.7'"):
-        bundle.write_export(tmp_path, model_json, target="2.7")
+@pytest.mark.parametrize(("target", "reason"), [("2.7", "; one of 3.13, 3.12, local"), ("3.11", ": .* glibc 2.26 .*;")])
+def test_another_target_is_refused_before_anything_is_written(tmp_path, model_json, target, reason):
+    with pytest.raises(ValueError, match=f"lambda_python='{target}'{reason}"):
+        bundle.write_export(tmp_path, model_json, target=target)
     assert not list(tmp_path.iterdir())
-
-
-# --- NumPy for Lambda
-
-
-def pinned_numpy(path):
-    """The line that pins NumPy in a requirements file, and its hashes."""
-    lines = path.read_text().splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith("numpy=="))
-    hashes = itertools.takewhile(lambda line: "--hash=" in line, lines[start + 1 :])
-    return [line.strip(" \\") for line in (lines[start], *hashes)]
-
-
-def test_the_function_is_given_the_numpy_of_the_lock_with_its_hashes():
-    function = pinned_numpy(ROOT / "lambda" / "requirements.txt")
-    assert len(function) > 1
-    assert function == pinned_numpy(ROOT / "requirements.lock")
-
-
-@pytest.fixture
-def bare_cache(tmp_path, monkeypatch):
-    """An environment that holds no wheel for Lambda yet."""
-    monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    return tmp_path / "lambda-wheels"
-
-
-def test_numpy_that_can_not_be_had_is_reported_and_leaves_nothing(bare_cache, monkeypatch):
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(RuntimeError, match="Lambda's Python 3.13 can not be had: .*numpy"):
-        bundle.numpy_files(target="3.13")
-    assert not list(bare_cache.iterdir())
-
-
-def test_a_wheel_fetched_before_is_used_without_pip(bare_cache, monkeypatch):
-    folder = bare_cache / f"3.13-{sha256(ROOT / 'lambda' / 'requirements.txt')[:16]}"
-    for name in ("numpy/core.py", "numpy/tests/test_core.py", "numpy/core.pyi", "numpy.libs/blas.so", "other/x.py"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-    monkeypatch.setattr(subprocess, "run", lambda *args, **kwargs: pytest.fail("pip was called"))
-    assert set(bundle.numpy_files(target="3.13")) == {"numpy/core.py", "numpy.libs/blas.so"}
-
-
-def test_the_local_numpy_is_the_one_that_is_imported():
-    assert bundle.numpy_files(target="local")["numpy/__init__.py"].samefile(np.__file__)
 
 
 # --- the bundle in a process of its own
@@ -290,6 +302,16 @@ def test_a_local_numpy_of_another_version_does_not_stand_in(tmp_path):
         bundle.unpacked(small_zip(tmp_path, "", version="1.2.3")),
     ):
         pytest.fail("it did")
+
+
+def test_the_checksums_hold_where_the_local_numpy_stands_in(tmp_path):
+    made = small_zip(tmp_path, "")
+    with zipfile.ZipFile(made, "a") as opened:
+        opened.extractall(tmp_path / "held")
+        opened.writestr("SHA256SUMS", checksums.written({name: tmp_path / "held" / name for name in opened.namelist()}))
+    with bundle.unpacked(made) as folder:
+        checksums.check(folder)
+        assert list(checksums.listed((folder / "SHA256SUMS").read_text())) == ["lambda_function.py"]
 
 
 def test_an_unpacked_bundle_is_gone_when_it_is_left(archive):
