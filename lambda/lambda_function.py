@@ -49,16 +49,16 @@ lambda_handler = handler
 
 
 def _answered(event):
-    """The answer's status and body, and what the log is to say of it (None for a problem)."""
+    """The answer's status and body, and what the log is to say of it."""
     try:
         if is_ping(event):
-            return 200, {"message": "warm"}, None
+            return 200, {"message": "warm"}, {}
         if DETECTOR is None:
             raise Problem(503, "no_model", f"the model can not be used: {DAMAGE}")
         return 200, *answer_body(parse(payload(event), interval_s=DETECTOR.interval_s), DETECTOR)
     except Problem as problem:
-        return problem.status, problem.body, None
+        return problem.status, problem.body, {}
     except Exception as error:  # a defect: the app gets a well-formed answer, the log the place but no value
         place = traceback.extract_tb(error.__traceback__)[-1]
-        print(f"defect: {type(error).__name__} at {Path(place.filename).name}:{place.lineno}")
-        return 500, Problem(500, "defect", "the request could not be answered").body, None
+        defect = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
+        return 500, Problem(500, "defect", "the request could not be answered").body, {"defect": defect}
