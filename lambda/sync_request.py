@@ -84,7 +84,7 @@ def _wearer(item):
 
 def _zone(name):
     try:
-        return ZoneInfo(name)
+        return UTC if name == "UTC" else ZoneInfo(name)  # the default is to need no time zone data
     except (LookupError, ValueError, TypeError, OSError):
         raise Problem(400, "bad_timezone", "timezone: an IANA name is wanted", field="timezone") from None
 
@@ -138,7 +138,8 @@ def _short(value):
     """A value as an error shows it: at most 40 characters, and nothing of what a list or an object holds."""
     match value:
         case str():
-            return repr(value[:32]) + ("…" if len(value) > 32 else "")
+            said = repr(value[:32])
+            return said if len(value) <= 32 and len(said) <= 40 else said[:39] + "…"
         case bool() | None | float():
             return str(value)
         case int():
