@@ -31,8 +31,8 @@ METRICS = {  # name: unit
 def line(*, request_id, status, body, facts, duration_ms, cold, model):
     """The line of one request, with no line break: its answer's body, and what `sync_answer.answer_body` says of it.
 
-    facts: that, or {} for what was not scored, or {"defect": what and where}; model: (run, SHA-256), or None where there
-    is none.
+    facts: that, or {} for what was not scored, or {"defect": what and where}; model: (run, SHA-256), or None where
+    there is none.
     """
     values = {"DurationMs": round(duration_ms, 2), "ColdStart": int(cold)}
     if "excess" in facts:
