@@ -8,6 +8,7 @@ import tempfile
 import threading
 import urllib.request
 import zipfile
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from lib.runs import ROOT
 
 URL = "s3://models/default/lambda_export"
 NEEDED = ["model.json", "threshold.npy", "lstm_weights.npz"]
+CODES = {403: "AccessDenied", 500: "InternalError"}
 SECRETS = {"AWS_ACCESS_KEY_ID": "AKIACANARY", "AWS_SECRET_ACCESS_KEY": "secret-canary"}
 
 
@@ -30,26 +32,31 @@ class _Wire(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.asked.append(urlsplit(self.path).path.rpartition("/")[2])
-        fault = self.server.faults.pop(0) if self.server.faults else "none"
-        upstream = http.client.HTTPConnection("127.0.0.1", self.server.moto)
-        upstream.request("GET", self.path, headers=dict(self.headers))
-        answer = upstream.getresponse()
-        status, body = answer.status, answer.read()
-        upstream.close()
-        if fault == "slow":
+        fault = self.server.faults.pop(0) if self.server.faults else None
+        if fault == "silent":
             self.server.over.wait(10)
-            return
-        if isinstance(fault, int):
-            code = {403: "AccessDenied", 500: "InternalError"}[fault]
-            status, body = fault, f"<Error><Code>{code}</Code><Message>{SECRETS}</Message></Error>".encode()
+        elif fault == "stall":
+            self.answer(200, b"{", length=1000)
+            self.server.over.wait(10)
+        elif fault in CODES:
+            self.answer(fault, f"<Error><Code>{CODES[fault]}</Code><Message>{SECRETS}</Message></Error>".encode())
+        else:
+            status, body = self.ask_moto()
+            spoiled = {"cut": body[: len(body) // 2], "changed": body[::-1]}
+            self.answer(status, spoiled.get(fault, body), length=len(body))
+
+    def ask_moto(self):
+        with closing(http.client.HTTPConnection("127.0.0.1", self.server.moto)) as moto:
+            moto.request("GET", self.path, headers=dict(self.headers))
+            answer = moto.getresponse()
+            return answer.status, answer.read()
+
+    def answer(self, status, body, *, length=None):
         self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(length or len(body)))
         self.end_headers()
-        changed = bytes([body[0] ^ 1]) + body[1:]
-        half = body[: len(body) // 2]
-        self.wfile.write({"cut": half, "stall": half, "changed": changed}.get(fault, body))
-        if fault == "stall":
-            self.server.over.wait(10)
+        self.wfile.write(body)
+        self.wfile.flush()
 
     def log_message(self, *_):
         pass
@@ -95,6 +102,8 @@ def wire(moto, monkeypatch, tmp_path):
     for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "MODEL_DIR", "MODEL_SHA256"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(model_source, "READ_S", 20)  # no answer is late because this machine is busy
+    monkeypatch.setattr(model_source, "TOTAL_S", 60)
     yield server
     server.over.set()
     server.shutdown()
@@ -246,8 +255,8 @@ def test_a_server_that_never_recovers_is_given_up(bucket, wire, monkeypatch):
 
 def test_a_server_that_does_not_answer_is_given_up(bucket, wire, monkeypatch):
     monkeypatch.setattr(model_source, "ATTEMPTS", 2)
-    monkeypatch.setattr(model_source, "READ_S", 0.1)
-    wire.faults += ["slow"] * 9
+    monkeypatch.setattr(model_source, "READ_S", 0.3)
+    wire.faults += ["silent"] * 9
     assert refused().reason == "can not be read (ReadTimeoutError)"
     assert wire.asked == ["model.json"] * 2
 
@@ -276,19 +285,19 @@ def test_no_credentials_are_said(bucket, wire, monkeypatch):
 def test_a_file_cut_off_or_changed_on_its_way_is_fetched_once_more(bucket, wire, export, monkeypatch, name, fault):
     monkeypatch.setenv("MODEL_SHA256", pin_of(export))
     place = NEEDED.index(name)
-    wire.faults += [*["none"] * place, fault]
+    wire.faults += [*[None] * place, fault]
     assert Detector.load(model_source.folder()).run == "test"
     assert wire.asked == [*NEEDED[: place + 1], *NEEDED[place:]]
 
 
 def test_a_body_that_stalls_is_not_waited_for(bucket, wire, monkeypatch):
-    monkeypatch.setattr(model_source, "READ_S", 0.1)
-    wire.faults += ["none", "none", "stall", "stall"]
-    assert refused(key="default/lambda_export/lstm_weights.npz").reason == "was cut off twice (ReadTimeoutError)"
+    monkeypatch.setattr(model_source, "READ_S", 0.3)
+    wire.faults += ["stall", "stall"]
+    assert refused().reason == "was cut off twice (ReadTimeoutError)"
 
 
 def test_a_file_cut_off_twice_is_refused_and_tried_again_later(bucket, wire, tmp_path):
-    wire.faults += ["none", "none", "cut", "cut"]
+    wire.faults += [None, None, "cut", "cut"]
     error = refused(key="default/lambda_export/lstm_weights.npz")
     assert error.reason == "was cut off twice (IncompleteReadError)"
     assert error.transient
