@@ -1,0 +1,87 @@
+"""A model made by hand, which expects the training mean whatever it is given: what it scores can be reckoned on paper.
+
+In the model's units its reconstruction is 0. A channel at its mean adds nothing to a window's error, one that is k
+scales away for a share p of the samples adds p·k²; the calendar adds sin² + cos² = 1, and 1 more at a weekend. The
+error is their sum over the number of features that count.
+"""
+
+import json
+
+import numpy as np
+
+from lib import features
+from lib.checksums import sha256
+from lib.detector import Detector
+
+LENGTH = 20  # samples of a window
+MEAN, SCALE = (70.0, 10.0, 1.0, 8.0), (10.0, 10.0, 1.0, 8.0)  # heart rate; steps, kcal and m of one sample
+MONDAY_7H = 1_772_434_800  # 2026-03-02T07:00:00Z
+LIMITS = {"threshold": [1.0, 1.0], "alert": [4.0, 4.0]}
+
+
+def write(folder, *, length=LENGTH, interval_s=5, limits=LIMITS):
+    """The files that the handler needs, in `folder`; limits: of windows that rest on one sample and on `length`."""
+    width = len(features.FEATURES)
+    arrays = {"repeat": np.int64(1), "dense_kernel": np.zeros((1, width)), "dense_bias": np.zeros(width)}
+    for layer, inputs in enumerate((width, 1)):
+        arrays |= {f"{layer}_kernel": np.ones((inputs, 4)), f"{layer}_recurrent": np.ones((1, 4))}
+        arrays[f"{layer}_bias"] = np.zeros(4)
+    np.savez(folder / "lstm_weights.npz", **{name: np.asarray(array, np.float32) for name, array in arrays.items()})
+    np.save(folder / "threshold.npy", np.float64(limits["threshold"][-1]))
+    sets = dict.fromkeys(features.CHANNEL_SETS, limits)
+    calibration = {"threshold": limits["threshold"][-1], "alert": limits["alert"][-1]}
+    model = {
+        "run": "by hand",
+        "features": list(features.FEATURES),
+        "sequence_length": length,
+        "interval_s": interval_s,
+        "scaler": {"mean": MEAN, "scale": SCALE},
+        "channels": [True] * width,
+        "calibration": {**calibration, "sizes": [1, length], "sets": sets},
+        "files": {name: sha256(folder / name) for name in ("lstm_weights.npz", "threshold.npy")},
+    }
+    (folder / "model.json").write_text(json.dumps(model), encoding="utf-8")
+    return folder
+
+
+def detector(folder, **form):
+    """The Detector of `write`'s files."""
+    return Detector.load(write(folder, **form))
+
+
+def metrics(count, *, spacing=5, start=MONDAY_7H, **changes):
+    """`count` readings at the means, interval counters, with Unix ms timestamps `spacing` seconds apart.
+
+    changes: of each reading, such as distance=0; None leaves the field out.
+    """
+    usual = dict(zip(features.CHANNELS, MEAN, strict=True)) | changes
+    given = {name: value for name, value in usual.items() if value is not None}
+    return [{"timestamp": 1000 * (start + spacing * place), **given} for place in range(count)]
+
+
+def error(squares=0.0, *, features_counted=7, weekend=False):
+    """A window's error on paper: squares is what its channels add."""
+    return (squares + 1 + weekend) / features_counted
+
+
+def envelope(given, user="ada", device="watch"):
+    """The Wear app's form of readings."""
+    items = [dict(metric) for metric in given]
+    return [{"userId": user, "deviceId": device, "timestamp": item.pop("timestamp"), "metrics": item} for item in items]
+
+
+def running(given):
+    """The same readings with cumulative counters."""
+    totals = np.cumsum([[metric[name] for name in ("steps", "calories", "distance")] for metric in given], axis=0)
+    return [
+        metric | dict(zip(("steps", "calories", "distance"), row, strict=True))
+        for metric, row in zip(given, totals.tolist(), strict=True)
+    ]
+
+
+def moving(count, **form):
+    """Readings at the means, but for a heart rate that is another each time, so that each window's score is too."""
+    given = metrics(count, **form)
+    for place, metric in enumerate(given):
+        metric["heartRate"] = 70 + place % 7 + place / 16
+    return given
