@@ -1,0 +1,99 @@
+import json
+import time
+
+import numpy as np
+import pytest
+import request_log
+from request_log import METRICS
+
+BODY = {
+    "anomalyDetected": True,
+    "anomalyScore": 0.812345,
+    "level": "anomaly",
+    "rejected": 2,
+    "results": [{"index": place} for place in range(7)],
+}
+FACTS = {"wearers": 2, "unknown": 1, "excess": np.array([0.5, 1.0, 1.5, 2.0, 9.0])}
+UNITS = {"Count", "None", "Milliseconds"}  # of those that CloudWatch knows
+
+
+def line(status=200, body=None, facts=None, **changes):
+    """The line's JSON."""
+    given = {"request_id": "4f3a", "duration_ms": 12.3456, "cold": False, "model": ("march", "0123456789abcdef")}
+    text = request_log.line(
+        status=status, body=BODY | (body or {}), facts=FACTS if facts is None else facts, **given | changes
+    )
+    assert "\n" not in text
+    return json.loads(text)
+
+
+def test_a_scored_request_is_told_in_full():
+    said = line()
+    del said["_aws"]
+    assert said == {
+        "Model": "march",
+        "ModelSha256": "0123456789ab",
+        "RequestId": "4f3a",
+        "Status": 200,
+        "Level": "anomaly",
+        "DurationMs": 12.35,
+        "ColdStart": 0,
+        "Readings": 7,
+        "Rejected": 2,
+        "Unknown": 1,
+        "Wearers": 2,
+        "Windows": 5,
+        "Alerts": 1,
+        "LargestScore": 0.8123,
+        "ErrorP50": 1.5,
+        "ErrorP90": 6.2,
+        "ErrorMax": 9.0,
+    }
+
+
+def test_the_metrics_are_declared_as_cloudwatch_wants_them():
+    said = line()
+    assert said["_aws"].keys() == {"Timestamp", "CloudWatchMetrics"}
+    assert abs(said["_aws"]["Timestamp"] - 1000 * time.time()) < 60_000
+    (directive,) = said["_aws"]["CloudWatchMetrics"]
+    assert directive.keys() == {"Namespace", "Dimensions", "Metrics"}
+    assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == METRICS
+    assert set(METRICS.values()) <= UNITS
+    assert [len(directive["Metrics"]), len(directive["Dimensions"])] == [len(METRICS), 1]
+
+
+@pytest.mark.parametrize("facts", [FACTS, {}, {**FACTS, "excess": np.empty(0)}])
+@pytest.mark.parametrize("body", [{}, {"anomalyScore": None, "anomalyDetected": False}])
+def test_each_declared_metric_is_a_number_and_each_dimension_a_text(facts, body):
+    said = line(body=body, facts=facts)
+    (directive,) = said["_aws"]["CloudWatchMetrics"]
+    for metric in directive["Metrics"]:
+        assert isinstance(said[metric["Name"]], (int, float))
+        assert not isinstance(said[metric["Name"]], bool)
+    for (dimension,) in directive["Dimensions"]:
+        assert isinstance(said[dimension], str)
+    undeclared = METRICS.keys() - {metric["Name"] for metric in directive["Metrics"]}
+    assert not undeclared & said.keys()
+
+
+def test_a_problem_is_told_by_its_code_without_figures_of_readings():
+    said = line(status=413, body={"code": "too_large", "level": None}, facts={})
+    assert (said["Status"], said["Code"]) == (413, "too_large")
+    figures = {"DurationMs", "ColdStart"}
+    assert said.keys() - {"_aws"} == {"Model", "ModelSha256", "RequestId", "Status", "Code"} | figures
+
+
+def test_a_defect_is_told_by_type_and_place():
+    assert line(status=500, facts={"defect": "KeyError at grid.py:12"})["Defect"] == "KeyError at grid.py:12"
+    assert "Defect" not in line()
+
+
+def test_without_a_model_it_is_named_none():
+    said = line(status=503, facts={}, model=None, cold=True)
+    assert (said["Model"], said["ModelSha256"], said["ColdStart"]) == ("none", "none", 1)
+
+
+def test_every_field_is_documented():
+    documented = METRICS.keys() | set(request_log.__doc__.replace(",", " ").replace(":", " ").split())
+    said = line(body={"code": "x"}, facts={**FACTS, "defect": "y"})
+    assert said.keys() - {"_aws"} <= documented
