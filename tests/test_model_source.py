@@ -10,7 +10,9 @@ import urllib.request
 import zipfile
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain, repeat
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import model_source
@@ -322,11 +324,13 @@ def test_a_file_too_large_is_not_read_to_its_end(bucket, wire, monkeypatch):
     assert wire.asked == NEEDED
 
 
-def test_a_model_that_takes_too_long_in_all_is_given_up(bucket, monkeypatch):
-    monkeypatch.setattr(model_source, "TOTAL_S", -1)
+@pytest.mark.parametrize(("seconds", "asked"), [([0, 61], []), ([0, 59, 61], ["model.json"])])
+def test_a_model_that_takes_too_long_in_all_is_given_up(bucket, wire, monkeypatch, seconds, asked):
+    monkeypatch.setattr(model_source, "time", SimpleNamespace(monotonic=chain(seconds, repeat(61)).__next__))
     error = refused()
-    assert error.reason == "the model took more than -1 s"
+    assert error.reason == "the model took more than 60 s"
     assert error.transient
+    assert wire.asked == asked
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"files": {}}', '{"files": []}', "[" * 100_000, "\x00\xff"])
