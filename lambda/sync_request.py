@@ -96,29 +96,35 @@ class _Bad(Exception):
 def _readings(metrics, places, zone, *, interval_s, cumulative):
     given = {name for metric in metrics if isinstance(metric, dict) for name in metric}
     rows = [_reading(metric, given, zone) for metric in metrics]
-    seconds, heart_rate, counters, when, errors = zip(*rows, strict=True)
+    seconds, wall, heart_rate, counters, when, errors = map(list, zip(*rows, strict=True))
+    when, wall = np.array(when), np.array(wall)
+    told = np.isnan(when[:, 0])  # by the timestamp; reckoned at once, for NumPy takes as long for one as for all
+    when[told] = calendar(wall[told])
     return Readings(
         index=np.array(places),
         seconds=np.array(seconds) if "timestamp" in given else np.arange(len(rows)) * float(interval_s),
         heart_rate=np.array(heart_rate),
         counters=np.array(counters),
-        calendar=np.array(when),
-        errors=list(errors),
+        calendar=when,
+        errors=errors,
         cumulative=cumulative,
     )
 
 
 def _reading(metric, given, zone):
-    """(instant, heart rate, counters, calendar, None) of one reading, or five times nothing but the error."""
+    """(instant, wall clock, heart rate, counters, calendar, None) of one reading, or NaN for each and the error.
+
+    calendar: NaN where the wall clock is to tell it.
+    """
     try:
         if not isinstance(metric, dict):
             raise _Bad("a reading is an object")
         heart_rate = _number(metric, "heartRate", *HEART_RATE_RANGE)
         counters = [_number(metric, name, 0.0, LARGEST_COUNT) if name in given else math.nan for name in COUNTERS]
-        instant, wall = _clock(metric, zone) if "timestamp" in given else (math.nan, None)
-        return instant, heart_rate, counters, _calendar(metric, wall), None
+        instant, wall = _clock(metric, zone) if "timestamp" in given else (math.nan, math.nan)
+        return instant, wall, heart_rate, counters, _calendar(metric, wall), None
     except _Bad as error:
-        return math.nan, math.nan, [math.nan] * 3, [math.nan] * 3, str(error)
+        return math.nan, math.nan, math.nan, [math.nan] * 3, [math.nan] * 3, str(error)
 
 
 def _number(metric, name, low, high):
@@ -173,7 +179,7 @@ def _clock(metric, zone):
 def _calendar(metric, wall):
     if all(name in metric for name in CALENDAR):
         return [_number(metric, name, -1.0, 1.0) for name in CALENDAR]
-    if wall is None:
+    if math.isnan(wall):
         missing = next(name for name in CALENDAR if name not in metric)
         raise _Bad(f"{missing} is missing, and there is no timestamp to tell it by")
-    return calendar([wall])[0].tolist()
+    return [math.nan] * 3
