@@ -102,6 +102,8 @@ def main():
         direct = (given_.requests - large) // 2
         numbers = {"direct": direct, "by HTTP": given_.requests - large - direct, "as large as may be": large}
         for name, number in numbers.items():
+            if not number:
+                continue
             memory = send(server, tallies[name], KINDS[name], number, given_.seed)
         server.stop()
         errors.seek(0)

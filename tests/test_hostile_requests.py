@@ -2,12 +2,17 @@ import contextlib
 import importlib
 import io
 import json
+import os
+import subprocess
+import sys
 
 import hostile
 import pytest
 import small_model
 from http_event import is_http, is_ping
 from hypothesis import HealthCheck, given, settings
+
+from lib.runs import ROOT
 
 repeatable = settings(deadline=None, derandomize=True, max_examples=400, suppress_health_check=list(HealthCheck))
 
@@ -67,6 +72,18 @@ def test_the_largest_requests_are_answered(handler, place):
 @pytest.mark.parametrize("place", range(len(hostile.LARGE_BODIES)))
 def test_the_largest_bodies_are_answered(handler, place):
     hostile.check(*answered(handler, {"body": hostile.LARGE_BODIES[place]}))
+
+
+def test_the_built_bundle_survives_them_in_its_own_process(export, tmp_path):
+    (tmp_path / "models/tried").mkdir(parents=True)
+    (tmp_path / "models/tried/lambda_export").symlink_to(export)
+    command = [sys.executable, ROOT / "benchmarks/fuzz.py", "--run", "tried", "--requests", "60"]
+    done = subprocess.run(command, env={**os.environ, "RUNS_HOME": str(tmp_path)}, capture_output=True, text=True)
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ") and "requests" not in line]
+    assert [(row[0], row[1], *row[4:6]) for row in rows] == [
+        (f"| {name}", "30", "0", "0") for name in ("direct", "by HTTP")
+    ]
+    assert "wrote 0 characters to stderr" in done.stdout, done.stderr
 
 
 WEARER = {"userId": "canary-ada", "deviceId": "canary-watch"}

@@ -112,6 +112,7 @@ def test_headers_of_another_form_mean_utf_8(headers):
         {"body": "%%%", "isBase64Encoded": True},
         {"body": "e30", "isBase64Encoded": True},
         {"body": "é", "isBase64Encoded": True},
+        {"body": "e3!0=", "isBase64Encoded": True},
         {"body": base64.b64encode(b"\xff\xfe{").decode(), "isBase64Encoded": True},
         encoded("{}", "utf-16"),
     ],
@@ -143,6 +144,11 @@ def test_a_direct_answer_is_an_object():
 def test_an_http_answer_is_text_with_headers(status, headers):
     found = answer(post(), status, {"é": 0.5})
     assert found == {"statusCode": status, "headers": headers, "body": '{"\\u00e9": 0.5}', "isBase64Encoded": False}
+
+
+def test_an_answer_that_json_does_not_know_is_never_sent():
+    with pytest.raises(ValueError, match="JSON"):
+        answer(post(), 200, {"anomalyScore": float("nan")})
 
 
 def test_a_problem_says_where_it_lies_only_where_it_knows():

@@ -110,3 +110,11 @@ def test_the_log_is_told_how_many_and_how_unusual(model):
     assert (facts["wearers"], facts["unknown"], body["rejected"]) == (3, 5, 1)
     assert len(facts["excess"]) == 6
     assert body["anomalyScore"] == pytest.approx(0.3 * facts["excess"].max())
+
+
+def test_a_window_of_a_stuck_sensor_is_no_window_of_the_log(tmp_path):
+    coarse = small_model.detector(tmp_path, interval_s=30)
+    given = [*moving(20, spacing=30), *metrics(20, start=small_model.MONDAY_7H + 600, spacing=30)]
+    body, facts = answer_body(parse({"metrics": given, "counters": "interval"}, interval_s=30), coarse)
+    stuck = sum("reason" in item for item in body["results"])
+    assert (stuck, facts["unknown"], len(facts["excess"])) == (11, 11, 21 - 11)
