@@ -79,8 +79,9 @@ def _verdict(readings, detector):
     scores[usable] = scored.scores[window]
     for index in usable[np.isnan(scores[usable])]:
         why[index] = f"stuck sensor: the heart rate has not moved for {grid.STUCK_S / 60:g} minutes"
-    kept = scored.excess[~np.isnan(scored.scores)]
-    found = _reasons(scored, samples, readings.index[order][laid.row], detector)
+    read = np.unique(window)  # not those that end at a sample between two readings
+    kept = scored.excess[read][~np.isnan(scored.scores[read])]
+    found = _reasons(scored, read, samples, readings.index[order][laid.row], detector)
     return Verdict(scores, why, kept, int(scored.size.max()), scored.channel_set, found)
 
 
@@ -103,11 +104,11 @@ def _samples(readings, rows, interval_s):
     return np.column_stack([laid.heart_rate, laid.amounts, calendar]), laid
 
 
-def _reasons(scored, samples, index, detector):
-    """Why the highest window alerts, its stretches as indices of the readings sent; nothing where none does."""
-    if np.isnan(scored.scores).all():
+def _reasons(scored, read, samples, index, detector):
+    """Why the highest of the windows `read` alerts, its stretches as indices of the readings sent; else nothing."""
+    if np.isnan(scored.scores[read]).all():
         return []
-    top = int(np.nanargmax(scored.scores))
+    top = int(read[np.nanargmax(scored.scores[read])])
     if scored.scores[top] < scoring.ALERT:
         return []
     first, size = int(scored.first[top]), int(scored.size[top])

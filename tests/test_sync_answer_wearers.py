@@ -55,6 +55,16 @@ def test_reasons_are_given_for_an_alert_only(ask):
     assert (body["reasons"], body["anomalyReasons"]) == ([], None)
 
 
+def test_what_no_reading_scores_is_no_alert_and_has_no_reasons(ask):
+    given = metrics(12, spacing=15, steps=30, calories=3, distance=24)  # three samples a reading, two of them carried
+    given[3]["heartRate"] = given[9]["heartRate"] = 70.0 + 110
+    # windows that end at a reading hold four such samples at most; that which ends a sample after reading 9 holds five
+    assert (4 * 121 / 20 + 1) / 7 < 4 < (5 * 121 / 20 + 1) / 7
+    body = ask(given)
+    assert (body["anomalyDetected"], body["reasons"], body["anomalyReasons"]) == (False, [], None)
+    assert body["anomalyScore"] == pytest.approx(0.3 + 0.4 * ((4 * 121 / 20 + 1) / 7 - 1) / 3)
+
+
 def test_an_alert_of_absent_channels_rests_on_those_there_are(ask):
     given = [{name: value for name, value in metric.items() if name != "distance"} for metric in alerting()]
     (why,) = ask(given)["reasons"]
