@@ -3,29 +3,37 @@
 Weights are named arrays in an .npz: `<layer>_kernel`, `<layer>_recurrent`, `<layer>_bias` for the LSTM layers
 0, 1, … (gates in Keras' order: input, forget, cell, output), `repeat` (how many LSTM layers come before the window is
 one vector) and `dense_kernel`, `dense_bias`.
+
+A NumPy call takes as long as its work on one window, so the pass makes few calls. The layers of a stack run side by
+side, each a step behind the one that feeds it, and share every call but the matrix products. A sigmoid is a tanh,
+sigmoid(x) = (1 + tanh(x / 2)) / 2, so one tanh serves all gates; its halves are folded into the weights, that of the
+output gate into the weights of whatever a layer feeds: its outputs are kept doubled.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+_BLOCK = 64  # units of a matrix product: OpenBLAS is fastest on products below 10⁶ multiplications, at AVX-512
+_CACHE_LINE = 64  # bytes
+
 
 @dataclass(frozen=True)
-class Layer:
-    """One LSTM layer of U units, its gates folded so that all four are one tanh: see `_folded`."""
+class Stack:
+    """LSTM layers that feed one another, ready for `_run`: gates in the order input, forget, output, candidate."""
 
-    kernel: np.ndarray  # (inputs, 4U)
-    recurrent: np.ndarray  # (U, 4U)
-    bias: np.ndarray  # (4U,)
+    kernels: tuple  # a layer's (blocks, 4, inputs + units, units a block), for its inputs and its own outputs
+    bias: np.ndarray  # (4, 1, units of all layers)
+    ends: tuple  # where each layer's units end among all
 
 
 @dataclass(frozen=True)
 class Weights:
     """The whole autoencoder: LSTM layers before and after the bottleneck, and the dense layer at the end."""
 
-    encoder: tuple
-    decoder: tuple
-    dense_kernel: np.ndarray  # (U, features)
+    encoder: Stack
+    decoder: Stack
+    dense_kernel: np.ndarray  # (units, features)
     dense_bias: np.ndarray  # (features,)
 
 
@@ -50,50 +58,84 @@ def load_weights(path):
     """The Weights in an .npz that `export_weights` wrote. Raises ValueError or KeyError for another file."""
     with np.load(path, allow_pickle=False) as arrays:
         count = sum(name.endswith("_recurrent") for name in arrays.files)
-        parts = ("kernel", "recurrent", "bias")
-        layers = [_folded(*(arrays[f"{number}_{part}"] for part in parts)) for number in range(count)]
-        repeat = int(arrays["repeat"])
-        return Weights(tuple(layers[:repeat]), tuple(layers[repeat:]), arrays["dense_kernel"], arrays["dense_bias"])
+        layers = [_folded(arrays, number) for number in range(count)]
+        encoder, decoder = layers[: int(arrays["repeat"])], layers[int(arrays["repeat"]) :]
+        return Weights(_stack(encoder), _stack(decoder), arrays["dense_kernel"] / 2, arrays["dense_bias"])
 
 
-def _folded(kernel, recurrent, bias):
-    """A Layer whose sigmoid gates are a tanh of half their input: sigmoid(x) = (1 + tanh(x / 2)) / 2."""
-    units = recurrent.shape[0]
-    half = np.full(4 * units, 0.5, dtype=np.float32)
-    half[2 * units : 3 * units] = 1.0  # the cell's candidate is a tanh already
-    return Layer(*(np.ascontiguousarray(part * half, dtype=np.float32) for part in (kernel, recurrent, bias)))
+def _stack(layers):
+    """A Stack of layers (kernel, bias), each by gate: (4, inputs + units, units) and (4, 1, units)."""
+    kernels, biases = zip(*layers, strict=True)
+    ends = np.cumsum([kernel.shape[2] for kernel in kernels])
+    return Stack(tuple(_blocks(kernel) for kernel in kernels), np.concatenate(biases, axis=2), tuple(ends.tolist()))
+
+
+def _folded(arrays, number):
+    """A layer's kernel and bias by gate. It is given doubled outputs, the first one samples."""
+    kernel, recurrent, bias = (arrays[f"{number}_{part}"] for part in ("kernel", "recurrent", "bias"))
+    return _by_gate(np.concatenate([kernel / 2 if number else kernel, recurrent / 2])), _by_gate(bias[None])
+
+
+def _by_gate(columns):
+    """Columns (R, 4U) in Keras' order as (4, R, U) float32 in this module's; those of the sigmoids halved."""
+    let_in, keep, new, let_out = np.split(columns, 4, axis=1)
+    return np.stack([let_in / 2, keep / 2, let_out / 2, new]).astype(np.float32)
+
+
+def _blocks(kernel):
+    """A kernel (4, R, U) as (blocks, 4, R, U / blocks), each row of a block at the beginning of a cache line."""
+    rows, units = kernel.shape[1:]
+    blocks = kernel.reshape(4, rows, -1, units if units % _BLOCK else _BLOCK).transpose(2, 0, 1, 3)
+    room = np.empty(kernel.nbytes + _CACHE_LINE, dtype=np.uint8)
+    begin = -room.ctypes.data % _CACHE_LINE
+    aligned = room[begin : begin + kernel.nbytes].view(np.float32).reshape(blocks.shape)
+    aligned[...] = blocks
+    return aligned
 
 
 def reconstruct(windows, weights):
     """Reconstructions (N, length, features) float32 of scaled windows of that shape."""
-    steps = np.ascontiguousarray(windows.transpose(1, 0, 2), dtype=np.float32)  # (length, N, features)
-    length = len(steps)
-    for layer in weights.encoder:
-        steps = _run(layer, steps, length)
-    steps = steps[-1:]  # (1, N, bottleneck): the first decoder layer is given it at each step
-    for layer in weights.decoder:
-        steps = _run(layer, steps, length)
-    rebuilt = steps.reshape(-1, steps.shape[-1]) @ weights.dense_kernel + weights.dense_bias
-    return rebuilt.reshape(length, len(windows), -1).transpose(1, 0, 2)
+    steps = windows.transpose(1, 0, 2)  # (length, N, features)
+    code = _run(weights.encoder, steps, len(steps))[-1:]  # (1, N, bottleneck)
+    decoded = _run(weights.decoder, code, len(steps))  # (length, N, units)
+    return (decoded @ weights.dense_kernel + weights.dense_bias).transpose(1, 0, 2)
 
 
-def _run(layer, steps, length):
-    """The outputs (length, N, U) of a layer for inputs (length, N, inputs), or (1, N, inputs) given at each step."""
-    given, number, inputs = steps.shape
-    units = layer.recurrent.shape[0]
-    projected = (steps.reshape(-1, inputs) @ layer.kernel + layer.bias).reshape(given, number, 4 * units)
-    outputs = np.empty((length, number, units), dtype=np.float32)
-    hidden = np.zeros((number, units), dtype=np.float32)
-    cell = np.zeros((number, units), dtype=np.float32)
-    gates = np.empty((number, 4 * units), dtype=np.float32)
-    for step in range(length):
-        np.matmul(hidden, layer.recurrent, out=gates)
-        gates += projected[step if given > 1 else 0]
+def _run(stack, steps, length):
+    """The last layer's outputs (length, N, units), doubled, for inputs (length, N, inputs), or (1, N, inputs) held."""
+    number, inputs = steps.shape[1:]
+    state = np.zeros((number, inputs + stack.ends[-1]), dtype=np.float32)  # the inputs, and all layers' outputs
+    planes = np.zeros((5, number, stack.ends[-1]), dtype=np.float32)  # the gates in their order, and the cells
+    given, hidden = state[:, :inputs], state[:, inputs:]
+    gates, sigmoids, entry, kept, (let_out, new, cell) = planes[:4], planes[:3], planes[:2], planes[3:], planes[2:]
+    products = list(_products(stack, state, gates))
+    behind = len(products) - 1  # steps that the last layer is behind the first
+    last = hidden[:, (0, *stack.ends)[behind] :]
+    outputs = np.empty((length, *last.shape), dtype=np.float32)
+    for step in range(length + behind):
+        if step < len(steps):
+            given[...] = steps[step]
+        for seen, kernel, sums in products:
+            np.matmul(seen, kernel, out=sums)
+        gates += stack.bias
         np.tanh(gates, out=gates)
-        let_in, keep, new, let_out = (gates[:, i * units : (i + 1) * units] for i in range(4))
-        cell *= keep + 1
-        cell += (let_in + 1) * new
+        sigmoids += 1
+        kept *= entry  # the candidate by the input gate, the cell by the forget gate
+        cell += new
         cell *= 0.5
-        hidden = np.multiply(let_out + 1, np.tanh(cell), out=outputs[step])
-        hidden *= 0.5
+        np.tanh(cell, out=hidden)
+        hidden *= let_out
+        if step >= behind:
+            outputs[step - behind] = last
+        else:  # nothing has reached the layers after this step's: they begin at zero
+            cell[:, stack.ends[step] :] = hidden[:, stack.ends[step] :] = 0
     return outputs
+
+
+def _products(stack, state, gates):
+    """Each layer's matrix product: what it sees of the state (N, inputs + units), its kernel, where its gates go."""
+    inputs = state.shape[1] - gates.shape[2]
+    for kernel, begin, end in zip(stack.kernels, (0, *stack.ends), stack.ends, strict=False):
+        blocks, _, seen, width = kernel.shape
+        sums = gates[:, :, begin:end].reshape(4, len(state), blocks, width).transpose(2, 0, 1, 3)  # a view
+        yield state[:, inputs + end - seen : inputs + end], kernel, sums
