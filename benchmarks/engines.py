@@ -1,0 +1,194 @@
+"""Which engine should run the model on Lambda: NumPy, onnxruntime or LiteRT? Prints the README's table.
+
+    .venv/bin/pip install -r benchmarks/requirements.txt
+    .venv/bin/python benchmarks/engines.py --run default
+
+Each engine runs a run's model in a process of its own, with one thread, on windows of the run's test wearers. All take
+turns, several rounds long, and a figure is the median of the rounds: what else the machine does meets all alike. Zip is
+what the engine loads of its packages, without Python, compressed, and the model: no zip can hold less. Takes eight
+minutes, four of them to convert the model for LiteRT. Linux only.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from lib import clean, features, scoring, silence
+from lib.runs import Run
+from lib.windows import gather, starts
+
+CHILD = Path(__file__).with_name("one_engine.py")
+ROOT = CHILD.parents[1]
+BATCHES = (8, 41)  # LiteRT's, besides 1
+BASE = "onnxruntime"  # what the ratios are to
+INSTALL = {
+    "onnxruntime": "pip install -r benchmarks/requirements.txt",
+    "litert": "pip install -r requirements.txt",
+}
+MODULES = {"onnxruntime": ("onnx", "onnxruntime"), "litert": ("ai_edge_litert", "tf_keras")}
+HEADS = ("engine", "cold start ms", "1 window ms", "p99", "ratio", "41 windows ms", "ratio", "memory MB", "zip MB")
+HEADS += ("error off by", "score off by")
+GUIDE = ("*the guide expects*", "2,000–3,000", "100–200 a batch", "", "", "", "", "~500", "< 50", "", "")
+
+
+def main():
+    given = _arguments()
+    run = Run.at(given.run)
+    model = json.loads((run.models / "lambda_export/model.json").read_text(encoding="utf-8"))
+    windows = windows_of(run, model, at_most=given.windows)
+    with tempfile.TemporaryDirectory() as made:
+        made = Path(made)
+        np.save(made / "windows.npy", windows)
+        expected, engines = write_models(run, windows, made)
+        rounds = [{name: measure(*which, made) for name, which in engines.items()} for _ in range(given.rounds + 1)]
+        files = {name: [*rounds[0][name]["files"], path] for name, (_, path) in engines.items()}
+        sizes = {name: sum(map(zipped, paths)) for name, paths in files.items()}
+    print(f"{machine()}; 1 thread, {given.rounds} rounds, {len(windows):,} windows of test wearers\n")
+    for row in (HEADS, ["---"] * len(HEADS), GUIDE):
+        print(f"| {' | '.join(row)} |")
+    for name in engines:
+        cells = figures(name, rounds[1:], sizes[name]) + differences(rounds[0][name], expected, model)
+        print(f"| {' | '.join([name, *cells])} |")
+    for engine in missing():
+        print(f"| {engine}: not installed, `{INSTALL[engine]}` |{' |' * (len(HEADS) - 1)}")
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", default="default", help="whose model and test wearers (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=7, help="after one that is not timed (default: %(default)s)")
+    parser.add_argument("--windows", type=int, default=500, help="to compare errors on (default: %(default)s)")
+    return parser.parse_args()
+
+
+def windows_of(run, model, *, at_most):
+    """Scaled windows (N, length, 7) float32 of a run's test wearers, anomalies among them, evenly over all."""
+    table, length = clean.load(run.data / "processed/anomalous_data.csv"), model["sequence_length"]
+    first = starts(clean.groups(table), length=length)
+    samples = features.scale(clean.samples(table), model["scaler"])
+    return gather(samples, first[:: -(-len(first) // at_most)], length=length).astype(np.float32)
+
+
+def missing():
+    """The engines that are not installed."""
+    return [engine for engine, modules in MODULES.items() if not all(find_spec(name) for name in modules)]
+
+
+def write_models(run, windows, folder):
+    """Keras' errors of the windows, and the engines: {name: (what one_engine.py calls it, its model's path)}."""
+    with silence.stderr():
+        import keras
+
+        model = keras.saving.load_model(run.models / "lstm_autoencoder.keras", compile=False)
+        expected = np.square(windows - model.predict(windows, verbose=0), dtype=np.float64).mean(axis=(1, 2))
+    weights = run.models / "lambda_export/lstm_weights.npz"
+    engines = {"NumPy (deployed)": ("numpy", weights)}
+    if "onnxruntime" not in missing():
+        with silence.stderr():
+            engines |= _onnx(weights, folder, length=windows.shape[1])
+    if "litert" not in missing():
+        with silence.stderr():
+            engines |= _tflite(model, folder)
+    return expected, engines
+
+
+def _onnx(weights, folder, *, length):
+    import onnx_graph
+
+    whole, small = folder / "model.onnx", folder / "quantised.onnx"
+    onnx_graph.write(weights, whole, length=length)
+    onnx_graph.write_quantised(whole, small)
+    return {BASE: ("onnxruntime", whole), f"{BASE}, quantised": ("onnxruntime", small)}
+
+
+def _tflite(model, folder):
+    import tensorflow as tf
+    import tf_keras
+
+    from lib.formats import _twin
+
+    engines = {}
+    for batch in (1, *BATCHES):
+        given = tf_keras.layers.Input(model.input_shape[1:], batch_size=batch)
+        for quantised in (False, True):
+            converter = tf.lite.TFLiteConverter.from_keras_model(tf_keras.Sequential([given, *_twin(model).layers]))
+            converter.optimizations = [tf.lite.Optimize.DEFAULT] if quantised else []
+            path = folder / f"{batch}_{quantised}.tflite"
+            path.write_bytes(converter.convert())
+            engines[f"LiteRT, batch {batch}{', quantised' if quantised else ''}"] = ("litert", path)
+    return engines
+
+
+def measure(engine, path, folder):
+    """What one_engine.py found of an engine in a new process; cold_ms is from its spawn to its first window's error."""
+    packages = os.pathsep.join([str(ROOT), *sys.path[1:]])
+    single = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")}
+    command = [sys.executable, "-S", str(CHILD), engine, str(path), str(folder / "windows.npy")]
+    began = time.monotonic()
+    done = subprocess.run(command, env={"PYTHONPATH": packages, **single}, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{engine} {path.name}: {done.stderr.strip()}")
+    found = json.loads(done.stdout.splitlines()[-1])
+    return found | {"cold_ms": 1000 * (found["scored_at"] - began)}
+
+
+@cache
+def zipped(path):
+    """Bytes of a file, compressed as in a zip."""
+    return len(zlib.compress(Path(path).read_bytes(), 9))
+
+
+def figures(name, rounds, size):
+    """An engine's cells of times, memory and size: medians of the rounds, the 99th percentile that of all calls."""
+
+    def middle(what):
+        return np.median([np.median(found[name][what]) for found in rounds])
+
+    p99 = np.percentile(np.concatenate([found[name]["ms_1"] for found in rounds]), 99)
+    return [
+        f"{middle('cold_ms'):.0f}",
+        f"{middle('ms_1'):.2f}",
+        f"{p99:.2f}",
+        _ratio(name, rounds, "ms_1"),
+        f"{middle('ms_41'):.1f}",
+        _ratio(name, rounds, "ms_41"),
+        f"{middle('memory') / 1e6:.0f}",
+        f"{size / 1e6:.1f}",
+    ]
+
+
+def _ratio(name, rounds, what):
+    """An engine's time over onnxruntime's in the same round."""
+    if BASE not in rounds[0]:
+        return "–"
+    return f"{np.median([np.median(found[name][what]) / np.median(found[BASE][what]) for found in rounds]):.2f}"
+
+
+def differences(found, expected, model):
+    """How far a window's error is from Keras' at most, relative; and how far its score in 0..1."""
+    limits = {name: model["calibration"][name] for name in ("threshold", "alert")}
+    errors = np.array(found["errors"])
+    scores, theirs = (scoring.anomaly_scores(values, limits) for values in (errors, expected))
+    return [f"{np.max(np.abs(errors / expected - 1)):.1e}", f"{np.max(np.abs(scores - theirs)):.1e}"]
+
+
+def machine():
+    """The processor, its cores, and the versions of Python and the engines."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    name = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}"
+
+
+if __name__ == "__main__":
+    main()

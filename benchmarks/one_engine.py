@@ -1,0 +1,105 @@
+"""One engine in a process of its own: python one_engine.py <engine> <model> <windows.npy>; see engines.py.
+
+Prints one line of JSON: when the first window was scored (time.monotonic(), of one clock for all processes), the
+times of calls with one window and with 41, resident memory, the windows' errors, and the packages' files it loaded.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+TOGETHER = 41  # windows in a request of 100 readings
+CALLS, SECONDS = 200, 1.0  # whichever comes first
+
+
+def numpy_engine(path):
+    """A function that rebuilds windows (N, length, features) with the weights in an .npz, as the handler does."""
+    from lib.inference import load_weights, reconstruct
+
+    weights = load_weights(path)
+    return lambda windows: reconstruct(windows, weights)
+
+
+def onnxruntime_engine(path):
+    """The same with an ONNX graph."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return lambda windows: session.run(None, {"windows": windows})[0]
+
+
+def litert_engine(path):
+    """The same with a TFLite file of any fixed batch, the last batch filled up with zeros.
+
+    The fused LSTM keeps its state from one call to the next, so it is reset before each.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=path, num_threads=1)
+    interpreter.allocate_tensors()
+    given, made = interpreter.get_input_details()[0], interpreter.get_output_details()[0]["index"]
+    batch = np.zeros(given["shape"], dtype=np.float32)
+
+    def reconstruct(windows):
+        rebuilt = np.empty_like(windows)
+        for begin in range(0, len(windows), len(batch)):
+            part = windows[begin : begin + len(batch)]
+            batch[: len(part)], batch[len(part) :] = part, 0
+            interpreter.reset_all_variables()
+            interpreter.set_tensor(given["index"], batch)
+            interpreter.invoke()
+            rebuilt[begin : begin + len(part)] = interpreter.get_tensor(made)[: len(part)]
+        return rebuilt
+
+    return reconstruct
+
+
+ENGINES = {"numpy": numpy_engine, "onnxruntime": onnxruntime_engine, "litert": litert_engine}
+
+
+def main():
+    engine, model, path = sys.argv[1:]
+    windows = np.load(path)  # (N, length, features) float32
+    reconstruct = ENGINES[engine](model)
+    errors(windows[:1], reconstruct)
+    found = {"scored_at": time.monotonic()}
+    found |= {f"ms_{number}": _times(reconstruct, windows[:number]) for number in (1, TOGETHER)}
+    found["memory"] = _resident()
+    found["errors"] = errors(windows, reconstruct).tolist()
+    print(json.dumps(found | {"files": loaded_files()}))
+
+
+def errors(windows, reconstruct):
+    """Each window's mean squared error, (N,) float64."""
+    return np.square(windows - reconstruct(windows), dtype=np.float64).mean(axis=(1, 2))
+
+
+def _times(reconstruct, windows):
+    """Milliseconds of each of several calls, after one that is not counted."""
+    reconstruct(windows)
+    taken, end = [], time.perf_counter() + SECONDS
+    while len(taken) < CALLS and (began := time.perf_counter()) < end:
+        reconstruct(windows)
+        taken.append(1000 * (time.perf_counter() - began))
+    return taken
+
+
+def _resident():
+    status = Path("/proc/self/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))) * 1024
+
+
+def loaded_files():
+    """The modules and libraries that are loaded and not Python's own or the system's."""
+    modules = {module.__file__ for module in sys.modules.values() if getattr(module, "__file__", None)}
+    mapped = {line.split(maxsplit=5)[-1] for line in Path("/proc/self/maps").read_text().splitlines() if ".so" in line}
+    return sorted(name for name in modules | mapped if not name.startswith((sys.base_prefix, "/usr/", "/lib")))
+
+
+if __name__ == "__main__":
+    main()
