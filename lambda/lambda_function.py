@@ -1,64 +1,42 @@
-"""The AWS Lambda handler behind `POST /health-data/sync`: readings in, a score for each out.
+"""The function that AWS Lambda calls: `lambda_function.lambda_handler`. It answers as `answering` does.
 
-The model lies beside this file; MODEL_DIR names another folder. One JSON line a request goes to the log.
+A damaged module may do anything, so a bundle's files are checked against its SHA256SUMS before any of them but the
+check itself is imported. Where one is damaged, nothing else is imported, and every request gets 503.
 """
 
-import os
-import time
-import traceback
+import json
 from pathlib import Path
 
-import request_log
-from http_event import Problem, answer, is_ping, payload
-from sync_answer import answer_body
-from sync_request import parse
+from lib import checksums
 
-from lib.detector import DamagedModel, Detector
+_HERE = Path(__file__).parent
 
 
-def _load():
+def _damage():
+    """What is wrong with the bundle this file is in, or None; also None in the source tree, which is no bundle."""
+    if not any((_HERE / name).exists() for name in (checksums.SUMS, "numpy")):
+        return None
     try:
-        return Detector.load(os.environ.get("MODEL_DIR") or Path(__file__).parent), None
-    except DamagedModel as error:
-        return None, str(error)
+        checksums.check(_HERE)
+    except checksums.DamagedFile as error:
+        return str(error)
 
 
-DETECTOR, DAMAGE = _load()
-_cold = True
+DAMAGE = _damage()
+if DAMAGE is None:
+    from answering import handler
+else:
 
-
-def handler(event, context):
-    """Answer one event; see the README for requests, answers and errors."""
-    global _cold
-    began, cold, _cold = time.perf_counter(), _cold, False
-    status, body, facts = _answered(event)
-    line = request_log.line(
-        request_id=getattr(context, "aws_request_id", None),
-        status=status,
-        body=body,
-        facts=facts,
-        duration_ms=1000 * (time.perf_counter() - began),
-        cold=cold,
-        model=DETECTOR and (DETECTOR.run, DETECTOR.sha256),
-    )
-    print(line)
-    return answer(event, status, body)
+    def handler(event, context):
+        """Refuse any event with 503, in a form that direct callers and HTTP both read; the log names the file."""
+        request = getattr(context, "aws_request_id", None)
+        print(json.dumps({"Status": 503, "Code": "no_model", "Fault": DAMAGE, "RequestId": request}))
+        problem = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "code": "no_model"}
+        problem["detail"] = "the function's files are damaged; its log says which"
+        if not (isinstance(event, dict) and event.keys() & {"requestContext", "httpMethod", "body"}):
+            return {"statusCode": 503, "body": problem}
+        headers = {"Content-Type": "application/problem+json"}
+        return {"statusCode": 503, "headers": headers, "body": json.dumps(problem), "isBase64Encoded": False}
 
 
 lambda_handler = handler
-
-
-def _answered(event):
-    """The answer's status and body, and what the log is to say of it."""
-    try:
-        if is_ping(event):
-            return 200, {"message": "warm"}, {}
-        if DETECTOR is None:
-            raise Problem(503, "no_model", f"the model can not be used: {DAMAGE}")
-        return 200, *answer_body(parse(payload(event), interval_s=DETECTOR.interval_s), DETECTOR)
-    except Problem as problem:
-        return problem.status, problem.body, {}
-    except Exception as error:  # a defect: the app gets a well-formed answer, the log the place but no value
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        defect = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
-        return 500, Problem(500, "defect", "the request could not be answered").body, {"defect": defect}

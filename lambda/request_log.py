@@ -1,8 +1,8 @@
 """One JSON line a request, in CloudWatch's embedded metric format: numbers become metrics without an agent.
 
 There is nothing in it of a reading and nothing of a wearer. The fields are those of METRICS, where they are known, and:
-Model (the run), ModelSha256, RequestId, Status (of HTTP), Code (of a problem), Level (of the whole answer) and, of a
-500, Defect: the exception's type and where it was raised.
+Model (the run), ModelSha256, RequestId, Status (of HTTP), Code (of a problem), Level (of the whole answer); of a 500
+Defect, the exception's type and where it was raised; of a 503 Fault, the model's file or object and what is wrong.
 Format: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
@@ -31,8 +31,8 @@ METRICS = {  # name: unit
 def line(*, request_id, status, body, facts, duration_ms, cold, model):
     """The line of one request, with no line break: its answer's body, and what `sync_answer.answer_body` says of it.
 
-    facts: that, or {} for what was not scored, or {"defect": what and where}; model: (run, SHA-256), or None where
-    there is none.
+    facts: that, or {} for what was not scored, or {"defect": what and where}, or {"fault": of the model}; model: (run,
+    SHA-256), or None where there is none.
     """
     values = {"DurationMs": round(duration_ms, 2), "ColdStart": int(cold)}
     if "excess" in facts:
@@ -41,7 +41,8 @@ def line(*, request_id, status, body, facts, duration_ms, cold, model):
     run, sha256 = model or ("none", "none")
     directive = {"Namespace": NAMESPACE, "Dimensions": [["Model"]], "Metrics": named}
     text = {"Model": run, "ModelSha256": sha256[:12], "RequestId": request_id, "Status": status}
-    text |= {"Code": body.get("code"), "Level": body.get("level"), "Defect": facts.get("defect")}
+    text |= {"Code": body.get("code"), "Level": body.get("level")}
+    text |= {"Defect": facts.get("defect"), "Fault": facts.get("fault")}
     aws = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
     return json.dumps({"_aws": aws, **{name: value for name, value in text.items() if value is not None}, **values})
 

@@ -22,7 +22,7 @@ from lib.runs import ROOT, write_json, writing
 HANDLER = ROOT / "lambda"
 ZIP = "lambda_deployment.zip"
 LARGEST_ZIP, LARGEST_UNPACKED = 50_000_000, 250_000_000  # bytes: Lambda's limits
-OF_LAMBDA = {"boto3", "botocore"}  # what Lambda's Python has of its own
+OF_LAMBDA = {"boto3", "botocore", "urllib3"}  # what Lambda's Python has of its own
 
 EXAMPLE_READING = {
     "heartRate": 75.0,

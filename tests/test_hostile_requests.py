@@ -21,9 +21,9 @@ repeatable = settings(deadline=None, derandomize=True, max_examples=400, suppres
 def handler(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODEL_DIR", str(small_model.write(tmp_path_factory.mktemp("model"))))
-        import lambda_function
+        import answering
 
-        return importlib.reload(lambda_function).handler
+        return importlib.reload(answering).handler
 
 
 def answered(handler, event):

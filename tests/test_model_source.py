@@ -407,31 +407,40 @@ def test_a_holder_recovers_once_s3_does(bucket, wire):
 
 _START = """
 import json, sys
-import model_source
-detector, fault = model_source.Holder().get()
-print(json.dumps({"fault": fault, "run": detector.run, "boto3": "boto3" in sys.modules, "code": model_source.__file__}))
+from lambda_function import lambda_handler
+answer = lambda_handler({"metrics": [{"heartRate": 70, "timestamp": "2026-03-02T10:00:00Z"}]}, None)
+print(json.dumps({"status": answer["statusCode"], "body": answer["body"], "boto3": "boto3" in sys.modules}))
 """
 
 
-def test_the_bundle_imports_boto3_only_to_fetch_a_model(bucket, wire, export, tmp_path):
+@pytest.fixture
+def start(export, tmp_path):
+    """Start the bundle in a process of its own, ask it once, and tell (log, answer)."""
     unpacked = tmp_path / "unpacked"
     with zipfile.ZipFile(export / "lambda_deployment.zip") as archive:
         archive.extractall(unpacked)
-    (unpacked / "model_source.py").write_bytes((ROOT / "lambda/model_source.py").read_bytes())
 
-    def start(**settings):
+    def started(**settings):
         known = {name: value for name, value in os.environ.items() if not name.startswith("MODEL_")}
         env = known | {"PYTHONPATH": str(unpacked), "TMPDIR": str(tmp_path), **settings}
         done = subprocess.run([sys.executable, "-c", _START], env=env, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
-        said = json.loads(done.stdout)
-        assert said.pop("code") == str(unpacked / "model_source.py")
-        return said
+        return tuple(json.loads(line) for line in done.stdout.splitlines())
 
-    loaded = {"fault": None, "run": "test"}
-    assert start() == {**loaded, "boto3": False}
-    assert wire.asked == []
-    assert start(MODEL_PATH=URL, MODEL_SHA256=pin_of(export)) == {**loaded, "boto3": True}
-    assert wire.asked == NEEDED
-    assert start(MODEL_PATH=URL, MODEL_SHA256=pin_of(export)) == {**loaded, "boto3": False}
-    assert wire.asked == NEEDED
+    return started
+
+
+def test_the_bundle_imports_boto3_only_to_fetch_a_model(bucket, wire, export, start):
+    settings = {"MODEL_PATH": URL, "MODEL_SHA256": pin_of(export)}
+    for given, boto3, asked in (({}, False, []), (settings, True, NEEDED), (settings, False, NEEDED)):
+        log, answer = start(**given)
+        assert (answer["status"], answer["body"]["model"]["run"], answer["boto3"]) == (200, "test", boto3)
+        assert (log["Model"], wire.asked) == ("test", asked)
+
+
+def test_while_s3_has_no_model_each_request_is_503_and_the_log_says_why(wire, start):
+    log, answer = start(MODEL_PATH="s3://nowhere/x")
+    assert (answer["status"], answer["body"]["code"]) == (503, "no_model")
+    assert log["Fault"] == "s3://nowhere/x/model.json: there is no such bucket (NoSuchBucket)"
+    assert not any(secret in str(answer) + str(log) for secret in SECRETS.values())
+    assert "nowhere" not in str(answer)

@@ -1,0 +1,50 @@
+"""Answering a request of `POST /health-data/sync`: readings in, a score for each out, and one JSON line to the log."""
+
+import time
+import traceback
+from pathlib import Path
+
+import model_source
+import request_log
+from http_event import Problem, answer, is_ping, payload
+from sync_answer import answer_body
+from sync_request import parse
+
+MODEL = model_source.Holder()
+MODEL.get()  # while the function starts, not while a wearer waits
+_cold = True
+
+
+def handler(event, context):
+    """Answer one event; see the README for requests, answers and errors."""
+    global _cold
+    began, cold, _cold = time.perf_counter(), _cold, False
+    detector, fault = MODEL.get()
+    status, body, facts = _answered(event, detector)
+    line = request_log.line(
+        request_id=getattr(context, "aws_request_id", None),
+        status=status,
+        body=body,
+        facts={"fault": fault} if fault else facts,
+        duration_ms=1000 * (time.perf_counter() - began),
+        cold=cold,
+        model=detector and (detector.run, detector.sha256),
+    )
+    print(line)
+    return answer(event, status, body)
+
+
+def _answered(event, detector):
+    """The answer's status and body, and what the log is to say of it."""
+    try:
+        if detector is None:
+            raise Problem(503, "no_model", "the model is missing or damaged; the function's log says which file")
+        if is_ping(event):
+            return 200, {"message": "warm"}, {}
+        return 200, *answer_body(parse(payload(event), interval_s=detector.interval_s), detector)
+    except Problem as problem:
+        return problem.status, problem.body, {}
+    except Exception as error:  # a defect: the app gets a well-formed answer, the log the place but no value
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        defect = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
+        return 500, Problem(500, "defect", "the request could not be answered").body, {"defect": defect}
