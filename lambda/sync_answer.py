@@ -73,15 +73,13 @@ def _verdict(readings, detector):
     if spacing > MOST_SPACING * detector.interval_s:
         return Verdict(scores, [_too_sparse(spacing, detector)] * len(why))
     samples, laid = _samples(readings, order, detector.interval_s)
-    scored = detector.score(samples, laid.segment)
     cell = np.ceil(readings.seconds[usable] / detector.interval_s) * detector.interval_s
-    window = scored.window[np.searchsorted(laid.seconds, cell)]
-    scores[usable] = scored.scores[window]
+    scored = detector.score(samples, laid.segment, np.searchsorted(laid.seconds, cell))  # not between two readings
+    scores[usable] = scored.by_sample
     for index in usable[np.isnan(scores[usable])]:
         why[index] = f"stuck sensor: the heart rate has not moved for {grid.STUCK_S / 60:g} minutes"
-    read = np.unique(window)  # not those that end at a sample between two readings
-    kept = scored.excess[read][~np.isnan(scored.scores[read])]
-    found = _reasons(scored, read, samples, readings.index[order][laid.row], detector)
+    kept = scored.excess[~np.isnan(scored.scores)]
+    found = _reasons(scored, samples, readings.index[order][laid.row], detector)
     return Verdict(scores, why, kept, int(scored.size.max()), scored.channel_set, found)
 
 
@@ -104,11 +102,11 @@ def _samples(readings, rows, interval_s):
     return np.column_stack([laid.heart_rate, laid.amounts, calendar]), laid
 
 
-def _reasons(scored, read, samples, index, detector):
-    """Why the highest of the windows `read` alerts, its stretches as indices of the readings sent; else nothing."""
-    if np.isnan(scored.scores[read]).all():
+def _reasons(scored, samples, index, detector):
+    """Why the highest window alerts, its stretches as indices of the readings sent; else nothing."""
+    if np.isnan(scored.scores).all():
         return []
-    top = int(read[np.nanargmax(scored.scores[read])])
+    top = int(np.nanargmax(scored.scores))
     if scored.scores[top] < scoring.ALERT:
         return []
     first, size = int(scored.first[top]), int(scored.size[top])

@@ -35,7 +35,7 @@ class Scored:
     excess: np.ndarray  # (N,) the error over the threshold: 1 scores 0.3
     first: np.ndarray  # (N,) each window's first row
     size: np.ndarray  # (N,) how many samples it rests on
-    window: np.ndarray  # (T,) the window that gives each sample its score
+    window: np.ndarray  # (T,) the window that gives each sample, or each of the rows asked for, its score
     channel_set: str  # which of features.CHANNEL_SETS was scored
 
     @property
@@ -81,14 +81,14 @@ class Detector:
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedModel(MODEL, f"is incomplete ({error})") from error
 
-    def score(self, samples, segment):
+    def score(self, samples, segment, rows=None):
         """What samples (T, 7), in raw units and NaN for a channel that is absent throughout, are worth: a Scored.
 
-        segment (T,): changes at each hole. Each sample's score is that of the window that ends at it; those before a
-        segment's first full window share that window's.
+        segment (T,): changes at each hole; rows: those samples whose scores are wanted, None for all. A sample's score
+        is that of the window that ends at it; those before a segment's first full window share that window's.
         """
         name, counted = self._channel_set(samples)
-        first, size = windows.closing(segment, length=self.sequence_length)
+        first, size, window = _windows_of(rows, segment, length=self.sequence_length)
         errors, stuck = np.empty(len(first)), np.empty(len(first), dtype=bool)
         for low in range(0, len(first), _AT_ONCE):
             batch = slice(low, low + _AT_ONCE)
@@ -98,7 +98,6 @@ class Detector:
             stuck[batch] = scoring.stuck(raw, interval_s=self.interval_s, size=size[batch])
         limits = scoring.limits(self.calibration, channel_set=name, size=size)
         scores = np.where(stuck, np.nan, scoring.anomaly_scores(errors, limits))
-        window = np.maximum(np.searchsorted(first + size - 1, np.arange(len(samples))), 0)
         return Scored(scores, errors / limits["threshold"], first, size, window, name)
 
     def explain(self, samples, first, size):
@@ -126,6 +125,15 @@ class Detector:
         return raw, given, reconstruct(given, self.weights)
 
 
+def _windows_of(rows, segment, *, length):
+    """The windows that give these rows their scores, by first row and size, and which of them each row's is."""
+    first, size = windows.closing(segment, length=length)
+    if rows is None:
+        rows = np.arange(len(segment))
+    used, window = np.unique(np.searchsorted(first + size - 1, rows), return_inverse=True)
+    return first[used], size[used], window
+
+
 def sha256(path):
     """The SHA-256 (hex) of a file's bytes."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
@@ -135,7 +143,7 @@ def _checked_model(folder):
     try:
         model = json.loads((folder / MODEL).read_text(encoding="utf-8"))
         files = dict(model["files"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedModel(MODEL, f"can not be read ({type(error).__name__})") from error
     for name in {THRESHOLD, WEIGHTS, *files}:
         if not (folder / name).is_file():
