@@ -36,7 +36,7 @@ def parse(request, *, interval_s):
     """The Readings of each wearer in a request; without timestamps they stand `interval_s` seconds apart.
 
     A request is an object whose `metrics` is a list of readings, or the app's envelope: a list of objects with
-    `metrics`, one reading each. Raises Problem: 400 for no list of readings or a bad `counters` or `timezone`, 413 for
+    `metrics`, one reading each. A reading's own `timezone`, or its envelope's, goes before the request's. Raises Problem: 400 for no list of readings or a bad `counters` or `timezone`, 413 for
     too many.
     """
     metrics, wearers = _sent(request)
@@ -44,7 +44,10 @@ def parse(request, *, interval_s):
     counters = options.get("counters", "cumulative")
     if counters not in COUNTER_FORMS:
         raise Problem(400, "bad_counters", "counters: cumulative or interval is wanted", field="counters")
-    zone = _zone(options.get("timezone", "UTC"))
+    try:
+        zone = _zone(options.get("timezone", "UTC"))
+    except _Bad:
+        raise Problem(400, "bad_timezone", "timezone: an IANA name is wanted", field="timezone") from None
     of_wearer = {}
     for index, wearer in enumerate(wearers):
         of_wearer.setdefault(wearer, []).append(index)
@@ -73,7 +76,7 @@ def _opened(item):
     """The reading in an envelope, or None."""
     if not isinstance(item, dict) or not isinstance(item.get("metrics"), dict):
         return None
-    return {**item["metrics"], **{name: item[name] for name in ("timestamp",) if name in item}}
+    return {**item["metrics"], **{name: item[name] for name in ("timestamp", "timezone") if name in item}}
 
 
 def _wearer(item):
@@ -82,15 +85,15 @@ def _wearer(item):
     return tuple(name if isinstance(name, (str, int)) else None for name in names)
 
 
+class _Bad(Exception):
+    """What is wrong with one reading."""
+
+
 def _zone(name):
     try:
         return UTC if name == "UTC" else ZoneInfo(name)  # the default is to need no time zone data
     except (LookupError, ValueError, TypeError, OSError):
-        raise Problem(400, "bad_timezone", "timezone: an IANA name is wanted", field="timezone") from None
-
-
-class _Bad(Exception):
-    """What is wrong with one reading."""
+        raise _Bad(f"timezone {_short(name)} is not an IANA name") from None
 
 
 def _readings(metrics, places, zone, *, interval_s, cumulative):
@@ -158,7 +161,7 @@ def _clock(metric, zone):
     """Seconds since 1970 by which readings are put in order, and of the wearer's wall clock."""
     if "timestamp" not in metric:
         raise _Bad("timestamp is missing")
-    value = metric["timestamp"]
+    value, zone = metric["timestamp"], _zone(metric["timezone"]) if "timezone" in metric else zone
     try:
         if isinstance(value, str):
             moment = datetime.fromisoformat(value)

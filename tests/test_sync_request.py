@@ -86,6 +86,21 @@ def test_the_weekend_is_the_wearers():
     assert {zone: read(at(sunday_20h * 1000), timezone=zone).calendar[0, 2] for zone in zones} == zones
 
 
+def test_each_envelope_may_name_its_wearers_time_zone():
+    zones = {"ada": "Asia/Tokyo", "bob": "America/St_Johns", "eve": None}
+    sent = [
+        {"userId": name, "timestamp": START * 1000, "timezone": zone, "metrics": READING}
+        for name, zone in zones.items()
+    ]
+    del sent[2]["timezone"]
+    assert [round(hour(readings), 3) for readings in parse(sent, interval_s=5)] == [16, 3.5, 7]
+
+
+def test_a_readings_unknown_time_zone_sinks_that_reading_alone():
+    readings = read(at(START * 1000, timezone="Mars/Olympus"), at(START * 1000, timezone="Asia/Tokyo"))
+    assert readings.errors == ["timezone 'Mars/Olympus' is not an IANA name", None]
+
+
 def test_a_calendar_that_is_given_goes_before_the_timestamp():
     assert read(at(START * 1000, **CALENDAR)).calendar.tolist() == [[0.5, 0.866, 0]]
 
