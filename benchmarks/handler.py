@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT / "lambda"))
 from execution_environment import ExecutionEnvironment
 
 STARTS = 11
+LOADING = ("__init__", "lambda_function", "answering")  # modules that load the model, or nothing
 WARM = {60: 500, 100: 200, 1440: 20}  # readings in a request: how many are timed
 MIXED = {1: 0.1, 20: 0.1, 59: 0.05, 60: 0.35, 100: 0.35, 200: 0.04, 1440: 0.01}  # readings: share of the requests
 SPANS = """
@@ -41,7 +42,7 @@ mark(*sys.argv[2:])
 mark("lambda_function")
 print(json.dumps([marks[0] - float(sys.argv[1]), *(b - a for a, b in zip(marks, marks[1:]))]))
 """
-SPAN_NAMES = ("Python", "awslambdaric", "NumPy", "the handler's modules", "the model, hashed and read")
+SPAN_NAMES = ("Python", "awslambdaric", "NumPy", "the handler's modules", "the bundle checked, the model read")
 
 
 def main():
@@ -116,7 +117,7 @@ def cold(environment, request):
 def spans(environment, folder):
     """Where the time up to the first request goes: a table of medians."""
     files = [path.relative_to(folder).with_suffix("") for part in (".", "lib") for path in (folder / part).glob("*.py")]
-    modules = [".".join(file.parts) for file in files if file.name not in ("__init__", "lambda_function")]
+    modules = [".".join(file.parts) for file in files if file.name not in LOADING]
     rows = []
     for _ in range(STARTS):
         command = [sys.executable, "-S", "-c", SPANS, str(time.monotonic()), *modules]
