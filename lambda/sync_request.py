@@ -36,8 +36,8 @@ def parse(request, *, interval_s):
     """The Readings of each wearer in a request; without timestamps they stand `interval_s` seconds apart.
 
     A request is an object whose `metrics` is a list of readings, or the app's envelope: a list of objects with
-    `metrics`, one reading each. A reading's own `timezone`, or its envelope's, goes before the request's. Raises Problem: 400 for no list of readings or a bad `counters` or `timezone`, 413 for
-    too many.
+    `metrics`, one reading each. A reading's own `timezone`, or its envelope's, goes before the request's. Raises
+    Problem: 400 for no list of readings or a bad `counters` or `timezone`, 413 for too many.
     """
     metrics, wearers = _sent(request)
     options = request if isinstance(request, dict) else {}

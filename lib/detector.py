@@ -87,18 +87,41 @@ class Detector:
         segment (T,): changes at each hole; rows: those samples whose scores are wanted, None for all. A sample's score
         is that of the window that ends at it; those before a segment's first full window share that window's.
         """
-        name, counted = self._channel_set(samples)
-        first, size, window = _windows_of(rows, segment, length=self.sequence_length)
+        return self.score_each([(samples, segment, rows)])[0]
+
+    def score_each(self, wearers):
+        """A Scored for each of the wearers' (samples, segment, rows), which are those of `score`.
+
+        Their windows share the forward passes: as fast for many wearers with few windows as for one with many.
+        """
+        held = [self._channel_set(samples) for samples, _, _ in wearers]
+        laid = [_windows_of(rows, segment, length=self.sequence_length) for _, segment, rows in wearers]
+        begin = np.cumsum([0, *(len(samples) for samples, _, _ in wearers)])
+        errors, stuck = self._errors(
+            np.concatenate([samples for samples, _, _ in wearers]),
+            np.concatenate([first + low for (first, _, _), low in zip(laid, begin, strict=False)]),
+            np.concatenate([size for _, size, _ in laid]),
+            np.repeat([counted for _, counted in held], [len(first) for first, _, _ in laid], axis=0),
+        )
+        ends = np.cumsum([len(first) for first, _, _ in laid])[:-1]
+        parts = zip(held, laid, np.split(errors, ends), np.split(stuck, ends), strict=True)
+        return [self._scored(name, *windows, *found) for (name, _), windows, *found in parts]
+
+    def _errors(self, samples, first, size, counted):
+        """Errors (N,) over the features `counted` (N, 7) of the windows at rows `first`, and which are stuck (N,)."""
         errors, stuck = np.empty(len(first)), np.empty(len(first), dtype=bool)
         for low in range(0, len(first), _AT_ONCE):
             batch = slice(low, low + _AT_ONCE)
-            raw, given, rebuilt = self._rebuild(samples, first[batch], size[batch], counted)
+            raw, given, rebuilt = self._rebuild(samples, first[batch], size[batch], counted[batch])
             by_feature = scoring.feature_errors(given, rebuilt, size[batch])
-            errors[batch] = scoring.window_errors(by_feature, counted)
+            errors[batch] = scoring.window_errors(by_feature, counted[batch])
             stuck[batch] = scoring.stuck(raw, interval_s=self.interval_s, size=size[batch])
-        limits = scoring.limits(self.calibration, channel_set=name, size=size)
+        return errors, stuck
+
+    def _scored(self, channel_set, first, size, window, errors, stuck):
+        limits = scoring.limits(self.calibration, channel_set=channel_set, size=size)
         scores = np.where(stuck, np.nan, scoring.anomaly_scores(errors, limits))
-        return Scored(scores, errors / limits["threshold"], first, size, window, name)
+        return Scored(scores, errors / limits["threshold"], first, size, window, channel_set)
 
     def explain(self, samples, first, size):
         """Why the window of samples (T, 7) that starts at row `first` and rests on `size` samples is unusual.
@@ -106,7 +129,7 @@ class Detector:
         Returns what `lib.reasons.reasons` does, its stretches as rows of `samples`.
         """
         _, counted = self._channel_set(samples)
-        raw, given, rebuilt = self._rebuild(samples, np.array([first]), np.array([size]), counted)
+        raw, given, rebuilt = self._rebuild(samples, np.array([first]), np.array([size]), counted[None])
         squares = np.where(counted, np.square(given - rebuilt, dtype=np.float64), 0.0)[0, -size:]
         expected = features.unscale(rebuilt, self.scaler)[0, -size:]
         found = reasons(raw[0, -size:], expected, squares, interval_s=self.interval_s)
@@ -119,9 +142,12 @@ class Detector:
         return next((name, counted) for name, counted in sets.items() if held[counted].all())
 
     def _rebuild(self, samples, first, size, counted):
-        """The windows (N, length, 7) in raw units and as the model is given them, and what it makes of them."""
+        """The windows (N, length, 7) in raw units, as the model is given them, and what it makes of them.
+
+        counted (N, 7): the features that are not hidden from it.
+        """
         raw = windows.gather(samples, first, length=self.sequence_length, size=size)
-        given = features.scale(np.where(counted, raw, np.nan), self.scaler)
+        given = features.scale(np.where(counted[:, None], raw, np.nan), self.scaler)
         return raw, given, reconstruct(given, self.weights)
 
 

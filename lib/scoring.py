@@ -23,8 +23,11 @@ def feature_errors(windows, reconstructed, size=None):
 
 
 def window_errors(by_feature, present):
-    """A window's reconstruction error, (N,): the mean of its features' errors (N, 7) over those `present` (7,)."""
-    return by_feature[:, np.asarray(present)].mean(axis=1)
+    """A window's reconstruction error, (N,): the mean of its features' errors (N, 7) over those `present`.
+
+    present: booleans, (7,) of all windows or (N, 7) of each.
+    """
+    return np.mean(by_feature, axis=1, where=np.asarray(present))
 
 
 def limits(calibration, *, channel_set, size):

@@ -1,0 +1,122 @@
+"""What each wearer's readings are worth: laid on the grid, scored by the detector, and back to the readings."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lib import grid, scoring
+
+MOST_SPACING = 3  # times the model's interval: readings further apart are not what it learned from
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one wearer's N readings got."""
+
+    scores: np.ndarray  # (N,) NaN for none
+    why: list  # (N,) why there is none, or None
+    excess: np.ndarray = field(default_factory=lambda: np.empty(0))  # (windows,) each window's error over its threshold
+    rests_on: int = 0  # samples in the longest window
+    channel_set: str = ""
+    reasons: list = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Laid:
+    """One wearer's N readings on the grid; or, where none is to be scored, the Verdict `without` scores."""
+
+    without: Verdict
+    samples: np.ndarray = None  # (T, 7)
+    segment: np.ndarray = None  # (T,)
+    index: np.ndarray = None  # (T,) the place in the request of the reading a sample rests on
+    usable: np.ndarray = None  # which of the N readings have no error
+    rows: np.ndarray = None  # the sample of each of those
+
+
+def verdicts_of(wearers, detector):
+    """A Verdict for each wearer's Readings, all of whose windows are scored together."""
+    laid = [_laid(readings, detector) for readings in wearers]
+    asked = [(lay.samples, lay.segment, lay.rows) for lay in laid if lay.samples is not None]
+    scored = iter(detector.score_each(asked) if asked else [])
+    return [_verdict(lay, next(scored), detector) if lay.samples is not None else lay.without for lay in laid]
+
+
+def _laid(readings, detector):
+    """A wearer's readings in time order and on the grid: a Laid."""
+    nothing = np.full(len(readings.errors), np.nan)
+    usable = np.flatnonzero([error is None for error in readings.errors])
+    if not len(usable):
+        return Laid(Verdict(nothing, [None] * len(nothing)))
+    order = usable[np.argsort(readings.seconds[usable], kind="stable")]
+    order = order[np.append(np.diff(readings.seconds[order]) > 0, True)]  # of readings of one instant, the last
+    spacing = np.median(np.diff(readings.seconds[order])) if len(order) > 1 else 0.0
+    if spacing > MOST_SPACING * detector.interval_s:
+        return Laid(Verdict(nothing, [_too_sparse(spacing, detector)] * len(nothing)))
+    samples, on_grid = _samples(readings, order, detector.interval_s)
+    cell = np.ceil(readings.seconds[usable] / detector.interval_s) * detector.interval_s
+    return Laid(
+        without=Verdict(nothing, [None] * len(nothing)),
+        samples=samples,
+        segment=on_grid.segment,
+        index=readings.index[order][on_grid.row],
+        usable=usable,
+        rows=np.searchsorted(on_grid.seconds, cell),
+    )
+
+
+def _verdict(laid, scored, detector):
+    """What a wearer's readings got, of the Scored of the samples they were laid to."""
+    scores, why = laid.without.scores.copy(), laid.without.why.copy()
+    scores[laid.usable] = scored.by_sample
+    for index in laid.usable[np.isnan(scores[laid.usable])]:
+        why[index] = f"stuck sensor: the heart rate has not moved for {grid.STUCK_S / 60:g} minutes"
+    kept = scored.excess[~np.isnan(scored.scores)]
+    found = _reasons(scored, laid.samples, laid.index, detector)
+    return Verdict(scores, why, kept, int(scored.size.max()), scored.channel_set, found)
+
+
+def _samples(readings, rows, interval_s):
+    """The seven features (T, 7) on the grid, and the Grid, of the readings `rows` in time order.
+
+    Of a single reading, a cumulative counter's growth is not known.
+    """
+    counters = readings.counters[rows]
+    if not readings.cumulative:
+        running, before = np.cumsum(counters, axis=0), np.zeros(counters.shape[1])
+    elif len(rows) > 1:
+        running, before = np.column_stack([grid.totals(column) for column in counters.T]), None
+    else:
+        running, before = np.full(counters.shape, np.nan), None
+    laid = grid.resample(
+        readings.seconds[rows], readings.heart_rate[rows], running, interval_s=interval_s, before=before
+    )
+    calendar = readings.calendar[rows][laid.row]
+    return np.column_stack([laid.heart_rate, laid.amounts, calendar]), laid
+
+
+def _reasons(scored, samples, index, detector):
+    """Why the highest window alerts, its stretches as indices of the readings sent; else nothing."""
+    if np.isnan(scored.scores).all():
+        return []
+    top = int(np.nanargmax(scored.scores))
+    if scored.scores[top] < scoring.ALERT:
+        return []
+    first, size = int(scored.first[top]), int(scored.size[top])
+    return [
+        {
+            "index": int(index[first + size - 1]),
+            "feature": why["feature"],
+            "observed": round(why["observed"], 1),
+            "expected": round(why["expected"], 1),
+            "unit": why["unit"],
+            "share": round(why["share"], 3),
+            "from": int(index[why["begin"]]),
+            "to": int(index[why["end"]]),
+        }
+        for why in detector.explain(samples, first, size)
+    ]
+
+
+def _too_sparse(spacing, detector):
+    most = MOST_SPACING * detector.interval_s
+    return f"readings are {spacing:g} s apart; the model reads one every {detector.interval_s:g} s, {most:g} s at most"
