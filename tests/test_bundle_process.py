@@ -1,0 +1,133 @@
+import sys
+import zipfile
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import life
+
+from lib import bundle, checksums
+from lib.detector import Detector
+
+
+@pytest.fixture(scope="module")
+def archive(export):
+    return export / "lambda_deployment.zip"
+
+
+def small_zip(folder, handler, *, suffix=".cpython-39-x86_64-linux-gnu.so", version=np.__version__):
+    """A zip of a handler's text with a stand-in for a NumPy whose extension modules end in `suffix`."""
+    files = {
+        "lambda_function.py": handler,
+        "numpy/__init__.py": "raise ImportError('the stand-in')",
+        f"numpy/_core/_multiarray_umath{suffix}": "",
+        f"numpy-{version}.dist-info/licenses/LICENSE.txt": "",
+        "numpy.libs/libopenblas.so": "",
+    }
+    with zipfile.ZipFile(folder / "small.zip", "w") as opened:
+        for name, text in files.items():
+            opened.writestr(name, text)
+    return folder / "small.zip"
+
+
+@pytest.fixture(scope="module")
+def served(archive):
+    """Requests for two wearers, each sent twice in mixed order, the example, and one that can not be answered."""
+    requests = [bundle.request_of(life(90, seed=seed)) for seed in (1, 2)]
+    example = {"metrics": [bundle.EXAMPLE_READING] * 60}
+    return bundle.call(archive, [requests[0], requests[1], requests[1], {"metrics": []}, requests[0], example])
+
+
+def scores(call):
+    return [item["anomalyScore"] for item in call["answer"]["body"]["results"]]
+
+
+def test_the_bundle_scores_as_the_detector_does(served, export):
+    detector = Detector.load(export)
+    for number, seed in ((0, 1), (1, 2)):
+        expected = detector.score(life(90, seed=seed), np.zeros(90, dtype=int)).by_sample
+        np.testing.assert_allclose(scores(served[1][number]), expected, rtol=1e-5)
+
+
+def test_a_request_gets_the_same_answer_whatever_came_before_it(served):
+    _, calls = served
+    assert calls[0]["answer"] == calls[4]["answer"]
+    assert calls[1]["answer"] == calls[2]["answer"]
+    assert calls[0]["answer"] != calls[1]["answer"]
+
+
+def test_the_bundle_answers_the_example_and_refuses_what_holds_no_readings(served):
+    _, calls = served
+    assert calls[5]["answer"]["statusCode"] == 200
+    assert len(calls[5]["answer"]["body"]["results"]) == 60
+    assert calls[3]["answer"]["statusCode"] == 400
+
+
+def test_the_times_of_loading_and_of_each_call_are_told(served):
+    start, calls = served
+    assert start["load_ms"] > 0
+    assert start["python"] == sys.version.split()[0]
+    assert len(calls) == 6
+    assert all(call["ms"] > 0 for call in calls)
+
+
+def test_the_process_sees_the_zip_alone_and_local_numpy_where_the_zips_is_for_another_python(tmp_path):
+    text = """
+import importlib.util, numpy
+def handler(event, context):
+    print("a line for the log")
+    return [numpy.__version__, importlib.util.find_spec("pandas") is None, importlib.util.find_spec("lib") is None]
+"""
+    _, calls = bundle.call(small_zip(tmp_path, text), [{}])
+    assert calls[0]["answer"] == [np.__version__, True, True]
+
+
+def test_a_numpy_that_is_for_this_python_is_left_in_place(tmp_path):
+    here = EXTENSION_SUFFIXES[0]
+    with pytest.raises(RuntimeError, match="the stand-in"):
+        bundle.call(small_zip(tmp_path, "import numpy\n", suffix=here), [{}])
+
+
+def test_a_local_numpy_of_another_version_does_not_stand_in(tmp_path):
+    with (
+        pytest.raises(RuntimeError, match=f"NumPy 1.2.3 .* and this one.s {np.__version__} can not stand in"),
+        bundle.unpacked(small_zip(tmp_path, "", version="1.2.3")),
+    ):
+        pytest.fail("it did")
+
+
+def test_the_checksums_hold_where_the_local_numpy_stands_in(tmp_path):
+    made = small_zip(tmp_path, "")
+    with zipfile.ZipFile(made, "a") as opened:
+        opened.extractall(tmp_path / "held")
+        opened.writestr("SHA256SUMS", checksums.written({name: tmp_path / "held" / name for name in opened.namelist()}))
+    with bundle.unpacked(made) as folder:
+        checksums.check(folder)
+        assert list(checksums.listed((folder / "SHA256SUMS").read_text())) == ["lambda_function.py"]
+
+
+def test_an_unpacked_bundle_is_gone_when_it_is_left(archive):
+    with bundle.unpacked(archive) as folder:
+        assert (folder / "lambda_function.py").is_file()
+    assert not folder.exists()
+
+
+def test_the_local_numpy_is_unharmed_by_the_call_it_stands_in_for(tmp_path):
+    bundle.call(small_zip(tmp_path, "def handler(event, context): return 1"), [{}])
+    assert Path(np.__file__).is_file()
+
+
+def test_a_process_that_dies_is_reported_with_its_reason(tmp_path):
+    handler = "def handler(event, context): raise SystemExit('out of breath')"
+    with pytest.raises(RuntimeError, match="out of breath"):
+        bundle.call(small_zip(tmp_path, handler), [{}])
+
+
+def test_a_damaged_model_in_the_zip_is_answered_not_raised(archive, tmp_path):
+    with zipfile.ZipFile(archive) as whole, zipfile.ZipFile(tmp_path / "cut.zip", "w") as cut:
+        for name in whole.namelist():
+            cut.writestr(name, b"" if name == "threshold.npy" else whole.read(name))
+    _, calls = bundle.call(tmp_path / "cut.zip", [{"metrics": [bundle.EXAMPLE_READING] * 60}])
+    assert calls[0]["answer"]["statusCode"] == 503
+    assert calls[0]["answer"]["body"]["code"] == "no_model"
