@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.ticker import MaxNLocator
 
 from lib import evaluation
 from lib.features import CHANNELS, UNITS
@@ -164,27 +165,28 @@ def hours(table):
 
 
 def history(history):
-    """Training and validation loss by epoch, from dicts of epoch, loss, val_loss and learning_rate.
+    """Training and validation loss by epoch, from dicts of loss, val_loss and learning_rate.
 
     A dotted line marks an epoch from which on the learning rate was smaller; the axis is logarithmic where
     the losses span more than a factor of 10.
     """
     rows = pd.DataFrame(history)
-    epochs = rows["epoch"] - rows["epoch"].iloc[0] + 1
+    epochs = np.arange(1, len(rows) + 1)
     figure, axis = _axes(4)
     for name, label, colour in (("loss", "training", BLUE), ("val_loss", "validation", ORANGE)):
         axis.plot(epochs, rows[name], "o-", markersize=3, color=colour, label=label)
     best = rows["val_loss"].idxmin()
     axis.plot(epochs[best], rows["val_loss"][best], "*", markersize=13, color=ORANGE, label="best")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     for place in np.flatnonzero(rows["learning_rate"].diff() < 0):
         axis.axvline(epochs[place], color=GREY, linestyle=":")
-        _name(axis, f"{rows['learning_rate'][place]:.1e}", epochs[place])
+        _name(axis, f"learning rate {rows['learning_rate'][place]:.1e}", epochs[place])
     losses = rows[["loss", "val_loss"]].to_numpy()
     axis.set_yscale("log" if losses.max() > 10 * losses.min() > 0 else "linear")
     axis.set(
         xlabel="epoch",
         ylabel="loss (mean squared error, scaled units)",
-        title="Training; dotted: the learning rate falls",
+        title=f"Training: best epoch {epochs[best]} of {len(epochs)}; its weights are used",
     )
     axis.legend()
     return figure

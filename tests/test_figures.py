@@ -106,15 +106,21 @@ def test_hours_count_the_samples_of_each_weekday_and_hour(table):
 
 
 def epochs(losses, rates):
-    rows = enumerate(zip(losses, rates, strict=True))
-    return [{"epoch": float(k), "loss": x, "val_loss": x + 0.1, "learning_rate": r} for k, (x, r) in rows]
+    rows = enumerate(zip(losses, rates, strict=True), 1)
+    return [{"epoch": k, "loss": x, "val_loss": x + 0.1, "learning_rate": r} for k, (x, r) in rows]
 
 
 def test_a_history_marks_the_epochs_at_which_the_learning_rate_falls():
     axis = figures.history(epochs([0.5, 0.4, 0.3, 0.2], [1e-3, 1e-3, 5e-4, 5e-4])).axes[0]
     dotted = [line.get_xdata()[0] for line in axis.lines if line.get_linestyle() == ":"]
     assert dotted == [3]
-    assert texts(axis) == ["5.0e-04"]
+    assert texts(axis) == ["learning rate 5.0e-04"]
+
+
+def test_a_history_says_which_epoch_is_used_and_counts_whole_epochs():
+    figure = figures.history(epochs([0.5, 0.3, 0.4], [1e-3] * 3))
+    assert figure.axes[0].get_title() == "Training: best epoch 2 of 3; its weights are used"
+    assert all(tick == round(tick) for tick in figure.axes[0].get_xticks())
 
 
 @pytest.mark.parametrize(("first", "scale"), [(0.5, "linear"), (5.0, "log")])
