@@ -1,5 +1,7 @@
 """The answer to a request: each reading's score, and for an alert its reasons."""
 
+import math
+
 import numpy as np
 from sync_verdict import verdicts_of
 
@@ -14,8 +16,9 @@ def answer_body(wearers, detector):
     verdicts = verdicts_of(wearers, detector)
     results = [None] * sum(len(readings.errors) for readings in wearers)
     for readings, verdict in zip(wearers, verdicts, strict=True):
-        for index, *found in zip(readings.index.tolist(), verdict.scores, verdict.why, readings.errors, strict=True):
-            results[index] = _result(index, *found)
+        found = zip(verdict.scores.tolist(), verdict.why, readings.errors, strict=True)
+        for index, of_reading in zip(readings.index.tolist(), found, strict=True):
+            results[index] = _result(index, *of_reading)
     rejected = sum("error" in result for result in results)
     scores = [result["anomalyScore"] for result in results if result["anomalyScore"] is not None]
     top = max(scores, default=None)
@@ -42,9 +45,9 @@ def answer_body(wearers, detector):
 def _result(index, score, why, error):
     if error is not None:
         return {"index": index, "anomalyScore": None, "level": scoring.UNKNOWN, "error": error}
-    if np.isnan(score):
+    if math.isnan(score):
         return {"index": index, "anomalyScore": None, "level": scoring.UNKNOWN, "reason": why}
-    return {"index": index, "anomalyScore": float(score), "level": scoring.level(score)}
+    return {"index": index, "anomalyScore": score, "level": scoring.level(score)}
 
 
 def _sentence(reason):

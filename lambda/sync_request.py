@@ -14,6 +14,7 @@ from lib.grid import HEART_RATE_RANGE
 MOST_READINGS = 1440
 MOST_ENVELOPES = 100
 COUNTERS = CHANNELS[1:]
+_CALENDAR = set(CALENDAR)
 COUNTER_FORMS = ("cumulative", "interval")
 LARGEST_COUNT = 1e9  # steps, kcal or m: no watch has ever counted so far
 _UNIX_MS = (946_684_800_000, 4_102_444_800_000)  # the years 2000 to 2100
@@ -131,16 +132,18 @@ def _reading(metric, given, zone):
 
 
 def _number(metric, name, low, high):
-    if name not in metric:
-        raise _Bad(f"{name} is missing")
-    value = metric[name]
+    value = metric.get(name)
+    kind = type(value)
+    if (kind is float or kind is int) and low <= value <= high:
+        return float(value)
+    raise _Bad(f"{name} is missing" if name not in metric else f"{name} {_short(value)} {_wrong(value, low, high)}")
+
+
+def _wrong(value, low, high):
+    """Why a value is no number in low..high."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _Bad(f"{name} {_short(value)} is not a number")
-    if not abs(value) < math.inf:
-        raise _Bad(f"{name} {_short(value)} is not a finite number")
-    if not low <= value <= high:
-        raise _Bad(f"{name} {_short(value)} is outside {low:g}..{high:g}")
-    return float(value)
+        return "is not a number"
+    return f"is outside {low:g}..{high:g}" if abs(value) < math.inf else "is not a finite number"
 
 
 def _short(value):
@@ -180,7 +183,7 @@ def _clock(metric, zone):
 
 
 def _calendar(metric, wall):
-    if all(name in metric for name in CALENDAR):
+    if metric.keys() >= _CALENDAR:
         return [_number(metric, name, -1.0, 1.0) for name in CALENDAR]
     if math.isnan(wall):
         missing = next(name for name in CALENDAR if name not in metric)

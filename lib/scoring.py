@@ -1,5 +1,7 @@
 """From a window and its reconstruction to a score in 0..1: NumPy alone, shared by the notebooks and the handler."""
 
+import math
+
 import numpy as np
 
 from lib.grid import STUCK_S
@@ -56,7 +58,7 @@ def anomaly_scores(errors, limits):
 
 def level(score):
     """The level's name of one score; `unknown` for NaN."""
-    if np.isnan(score):
+    if math.isnan(score):
         return UNKNOWN
     return LEVELS[int(score >= BORDERLINE) + int(score >= ALERT)]
 
