@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib import readings
+from lib import features, readings
 from lib.watch import record_days, record_stretches
 
 PARTS = ("train", "validation", "calibration", "test")
@@ -81,6 +81,41 @@ def units(table, *, by):
     if by == "wearer":
         return wearer
     return wearer + " " + table["timestamp"].to_numpy().astype("datetime64[D]").astype(str).astype(object)
+
+
+def reported(table):
+    """Which of the seven features each row's wearer reports at all, in a clean table: (T, 7) booleans."""
+    known = table[list(features.FEATURES)].notna()
+    return known.groupby(table["user_id"], observed=True).transform("any").to_numpy()
+
+
+def in_full(channels, reports):
+    """The largest of the channel sets of `channels` (7,) that one of reports (N, 7) has in full: a (7,) mask.
+
+    In a fleet where no watch reports all that some do, no window tells what an error over all of it would be. Raises
+    ValueError where none has even the smallest.
+    """
+    for counted in features.channel_sets(channels).values():
+        if reports[:, counted].all(axis=1).any():
+            return counted
+    raise ValueError(f"no wearer reports {' and '.join(np.array(features.FEATURES)[counted])}")
+
+
+def require_windows(first, table, *, part, length, interval_s):
+    """Raise ValueError, saying what the clean table of that part holds instead, where there are no windows `first`."""
+    if len(first):
+        return
+    segments = table.groupby(["user_id", "segment"], observed=True)["timestamp"].agg(["min", "size"])
+    apart = segments["min"].groupby(level=0, observed=True).diff().median().total_seconds()
+    quality = ", ".join(f"{count:,} {name}" for name, count in table["quality"].value_counts().items() if count)
+    fix = "a smaller sequence_length= may help"
+    if apart < length * interval_s:
+        fix = f"segments begin {apart:g} s apart, so that interval_s={apart:g} may be what the watch's readings want"
+    raise ValueError(
+        f"no {part} window: {length} trusted samples in a row are wanted, {interval_s} s apart; there are "
+        f"{len(table):,} samples ({quality or 'none'}) in {len(segments):,} segments, the longest of "
+        f"{segments['size'].max() if len(segments) else 0:,}; {fix}"
+    )
 
 
 def _by_wearer(raw, unit):

@@ -8,8 +8,6 @@ with silence.stderr():
 
 from lib import autoencoder
 
-SIZE = {"length": 8, "batch_size": 16}
-
 
 @pytest.fixture
 def samples():
@@ -21,61 +19,10 @@ def small(seed=1):
     return autoencoder.build(sequence_length=8, encoding_dim=4)
 
 
-def fit(model, samples, folder, epochs):
-    return autoencoder.train(
-        model,
-        autoencoder.Batches(samples, np.arange(80), seed=5, **SIZE),
-        autoencoder.Batches(samples, np.arange(90, 110), **SIZE),
-        epochs=epochs,
-        learning_rate=0.001,
-        folder=folder,
-    )
-
-
 def test_the_default_model_has_the_shape_and_weights_promised():
     model = autoencoder.build()
     assert model.input_shape == model.output_shape == (None, 60, 7)
     assert model.count_params() == 264_327
-
-
-def test_batches_hold_each_window_once_in_an_order_that_seed_and_epoch_decide(samples):
-    def order(epoch):
-        return autoencoder.Batches(samples, np.arange(40), seed=5, epoch=epoch, **SIZE).order
-
-    batches = autoencoder.Batches(samples, np.arange(40), seed=5, **SIZE)
-    given = np.concatenate([batches[i][0] for i in range(len(batches))])
-    np.testing.assert_array_equal(given, [samples[row : row + 8] for row in batches.order])
-    assert sorted(batches.order) == list(range(40))
-    batches.on_epoch_end()
-    np.testing.assert_array_equal(batches.order, order(1))
-    assert (order(0) != order(1)).any()
-
-
-def test_the_same_seed_trains_the_same_weights(samples, tmp_path):
-    made = []
-    for name in ("one", "two"):
-        model = small()
-        fit(model, samples, tmp_path / name, epochs=2)
-        made.append(model.get_weights())
-    for one, other in zip(*made, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_a_training_that_was_cut_off_goes_on_from_its_last_epoch(samples, tmp_path):
-    fit(small(), samples, tmp_path / "cut", epochs=2)
-    history = fit(small(seed=9), samples, tmp_path / "cut", epochs=4)
-    whole = fit(small(), samples, tmp_path / "whole", epochs=4)
-    assert [row["epoch"] for row in history] == [0, 1, 2, 3]
-    # dropout draws anew after an interruption; beginning anew would be off by more than 1e-2
-    np.testing.assert_allclose([row["loss"] for row in history], [row["loss"] for row in whole], rtol=2e-3)
-
-
-def test_training_ends_with_its_best_weights(samples, tmp_path):
-    model = small()
-    history = fit(model, samples, tmp_path, epochs=3)
-    first = np.arange(90, 110)
-    error = autoencoder.feature_errors(model, samples, first, length=8, batch_size=7).mean()
-    assert error == pytest.approx(min(row["val_loss"] for row in history), rel=1e-4)
 
 
 def test_errors_of_short_windows_are_those_of_windows_padded_by_hand(samples):
@@ -88,3 +35,15 @@ def test_errors_of_short_windows_are_those_of_windows_padded_by_hand(samples):
     expected = np.square(padded - rebuilt)[:, 5:, :2].mean(axis=(1, 2))
     np.testing.assert_allclose(errors[0], expected, rtol=1e-5)
     assert errors.shape == (2, 2)
+
+
+def test_a_channel_set_has_the_windows_of_the_wearers_who_report_all_of_it(samples):
+    model, last = small(), np.array([30, 40, 50])
+    sets = {"all": np.ones(7, dtype=bool), "some": np.arange(7) < 2}
+    reports = np.ones((3, 7), dtype=bool)
+    reports[1, 3] = False
+    size = {"length": 8, "sizes": [8]}
+    errors = autoencoder.errors_by_channel_set(model, samples, last, sets=sets, reports=reports, **size)
+    every = autoencoder.errors_by_channel_set(model, samples, last, sets=sets, **size)
+    np.testing.assert_allclose(errors["all"][0], every["all"][0][[0, 2]], rtol=1e-5)
+    np.testing.assert_allclose(errors["some"], every["some"], rtol=1e-5)

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import dataset, readings
+from lib import clean, dataset, readings
 
 
 def raw(wearers, days):
@@ -51,3 +51,52 @@ def test_numbers_that_make_no_dataset_are_named(name, value):
     numbers = {"samples": 100, "wearers": 2, "calibration_wearers": 1, "test_wearers": 1, "test_days": 1}
     with pytest.raises(ValueError, match=f"{name}={value}"):
         dataset.simulated(**numbers | {name: value}, interval_s=5, seed=1)
+
+
+def clean_table(spacing_s, *, wearers=1, lacks=()):
+    """An hour of readings of wearers w0, w1, …, cleaned to 5 s; those that are named lack distance."""
+    moments = pd.date_range("2026-03-02", periods=3600 // spacing_s, freq=f"{spacing_s}s").astype(str)
+    rows = [
+        (f"w{number}", moment, 70 + place % 3, place, place, None if f"w{number}" in lacks else place)
+        for number in range(wearers)
+        for place, moment in enumerate(moments)
+    ]
+    columns = ["user_id", "timestamp", "heartRate", "steps", "calories", "distance"]
+    table, _ = clean.clean(readings.parse(pd.DataFrame(rows, columns=columns)), interval_s=5)
+    return table
+
+
+def test_a_watch_that_reports_too_seldom_for_a_window_is_told_its_spacing():
+    with pytest.raises(ValueError, match="no training window") as caught:
+        dataset.require_windows([], clean_table(30), part="training", length=60, interval_s=5)
+    assert str(caught.value) == (
+        "no training window: 60 trusted samples in a row are wanted, 5 s apart; there are 120 samples (120 ok) in 120 "
+        "segments, the longest of 1; segments begin 30 s apart, so that interval_s=30 may be what the watch's readings "
+        "want"
+    )
+
+
+def test_a_table_without_long_segments_and_one_without_samples_are_told_too():
+    short = clean_table(5).head(40)
+    with pytest.raises(ValueError, match="40 samples .* in 1 segments, the longest of 40; a smaller sequence_length="):
+        dataset.require_windows([], short, part="validation", length=60, interval_s=5)
+    with pytest.raises(ValueError, match=r"0 samples \(none\) in 0 segments, the longest of 0; "):
+        dataset.require_windows([], short.head(0), part="calibration", length=60, interval_s=5)
+    dataset.require_windows([0], short, part="training", length=40, interval_s=5)
+
+
+def test_what_a_wearer_never_reports_is_known_of_each_row():
+    table = clean_table(5, wearers=2, lacks=["w1"])
+    reports = dataset.reported(table)
+    assert reports.shape == (len(table), 7)
+    lacking = (table["user_id"] == "w1").to_numpy()
+    assert (reports[:, 3] == ~lacking).all()
+    assert np.delete(reports, 3, axis=1).all()
+
+
+def test_the_channels_counted_are_the_most_that_one_wearer_reports_in_full():
+    no_distance, no_calories, no_heart_rate = (np.arange(7) != lacking for lacking in (3, 2, 0))
+    assert dataset.in_full([True] * 7, np.array([no_distance, [True] * 7])).all()
+    np.testing.assert_array_equal(dataset.in_full([True] * 7, np.array([no_distance, no_calories])), no_distance)
+    with pytest.raises(ValueError, match="no wearer reports heartRate and hour_sin"):
+        dataset.in_full([True] * 7, np.array([no_heart_rate]))

@@ -1,0 +1,162 @@
+"""Training: that it repeats itself, and that an interruption changes nothing."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from lib import silence
+
+with silence.stderr():
+    import keras
+
+from lib import autoencoder, training
+
+SIZE = {"length": 8, "batch_size": 16}
+RATE = 0.001
+
+
+@pytest.fixture(scope="module")
+def samples():
+    return np.random.default_rng(2).normal(size=(120, 7)).astype(np.float32)
+
+
+def small(seed=1):
+    """A model that compiles at once: training knows of no layer but dropout."""
+    keras.utils.set_random_seed(seed)
+    layers = [keras.layers.Dense(5), keras.layers.Dropout(0.2), keras.layers.Dense(7)]
+    return keras.Sequential([keras.Input((8, 7)), *layers])
+
+
+def fit(model, samples, folder, epochs, *, learning_rate=RATE):
+    return training.train(
+        model,
+        training.Batches(samples, np.arange(80), seed=5, **SIZE),
+        training.Batches(samples, np.arange(90, 110), **SIZE),
+        epochs=epochs,
+        learning_rate=learning_rate,
+        folder=folder,
+    )
+
+
+def history_of(*losses):
+    return [{"epoch": epoch, "val_loss": loss} for epoch, loss in enumerate(losses, 1)]
+
+
+def assert_same(one, other):
+    for mine, theirs in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_batches_hold_each_window_once_in_an_order_that_seed_and_epoch_decide(samples):
+    batches = training.Batches(samples, np.arange(40), seed=5, **SIZE)
+    given = np.concatenate([batches[i][0] for i in range(len(batches))])
+    np.testing.assert_array_equal(given, [samples[row : row + 8] for row in batches.order])
+    assert sorted(batches.order) == list(range(40))
+    first = batches.order
+    batches.begin(1)
+    assert (first != batches.order).any()
+    batches.begin(0)
+    np.testing.assert_array_equal(first, batches.order)
+
+
+def test_the_same_seed_trains_the_same_weights_whatever_was_drawn_before(samples, tmp_path):
+    one, other = small(), small()
+    fit(one, samples, tmp_path / "one", epochs=2)
+    keras.random.uniform((3,))
+    fit(other, samples, tmp_path / "other", epochs=2)
+    assert_same(one, other)
+
+
+@pytest.fixture(scope="module")
+def whole(samples, tmp_path_factory):
+    """The history of four epochs without a break, and the model they leave."""
+    model = small()
+    return fit(model, samples, tmp_path_factory.mktemp("whole"), epochs=4), model
+
+
+def test_a_training_that_was_cut_off_goes_on_as_if_it_had_not_been(samples, tmp_path, whole, capsys):
+    history, model = whole
+    fit(small(), samples, tmp_path, epochs=2)
+    resumed = small(seed=9)
+    assert fit(resumed, samples, tmp_path, epochs=4) == history
+    assert_same(resumed, model)
+    assert "taken up after epoch 2 of 4\n" in capsys.readouterr().err
+
+
+def test_an_epoch_cut_off_before_its_record_is_trained_again(samples, tmp_path, whole, monkeypatch):
+    history, _ = whole
+    fit(small(), samples, tmp_path, epochs=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(training.runs, "write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            fit(small(), samples, tmp_path, epochs=3)
+    assert fit(small(), samples, tmp_path, epochs=4) == history
+
+
+def test_a_training_that_had_ended_is_not_trained_on(samples, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "PATIENCE", 2)
+    monkeypatch.setattr(training, "best", lambda history: 1)
+    done = fit(small(), samples, tmp_path, epochs=9)
+    assert len(done) == 3
+    assert fit(small(), samples, tmp_path, epochs=9) == done
+
+
+@pytest.mark.parametrize(
+    ("losses", "over"),
+    [([], False), ([3, 2, 1], False), ([1, 2, 2, 2, 2, 2], False), ([1, 2, 2, 2, 2, 2, 1], True)],
+)
+def test_training_ends_when_six_epochs_were_no_better(losses, over):
+    assert training.ended(history_of(*losses)) == over
+
+
+@pytest.mark.parametrize(
+    ("losses", "rate"),
+    [
+        ([], 8),
+        ([3, 2, 1], 8),
+        ([1, 2, 2], 8),
+        ([1, 2, 2, 2], 4),
+        ([1, 2, 2, 2, 0, 0, 0], 4),
+        ([1, 2, 2, 2, 0, 0, 0, 0], 2),
+        ([1, 2, 2, 2, 2, 2, 2], 2),
+    ],
+)
+def test_each_three_epochs_that_were_no_better_halve_the_learning_rate_for_good(losses, rate):
+    assert training.learning_rate_after(history_of(*losses), start=8) == rate
+
+
+def test_training_ends_with_its_best_weights_and_keeps_those_and_the_last(samples, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "best", lambda history: 1)
+    model = small()
+    history = fit(model, samples, tmp_path, epochs=3)
+    error = autoencoder.feature_errors(model, samples, np.arange(90, 110), length=8, batch_size=7).mean()
+    assert error == pytest.approx(history[0]["val_loss"], rel=1e-4)
+    assert {path.name for path in tmp_path.glob("*.h5")} == {"epoch-1.weights.h5", "epoch-3.weights.h5"}
+
+
+def test_a_loss_that_is_not_finite_stops_training_and_says_what_may_help(samples, tmp_path):
+    with pytest.raises(ValueError, match=r"epoch 1 ends with .*nan.*: a learning_rate below 0.001 may help"):
+        fit(small(), np.where(samples > 2, np.nan, samples), tmp_path, epochs=2)
+    assert not (tmp_path / "history.json").exists()
+
+
+def test_where_bars_are_off_there_is_a_line_an_epoch(samples, tmp_path, monkeypatch, capsys):
+    fit(small(), samples, tmp_path / "bar", epochs=2)
+    assert "\repoch 2 of 2" in capsys.readouterr().err
+    monkeypatch.setattr(training, "tqdm", functools.partial(training.tqdm, disable=True))
+    fit(small(), samples, tmp_path / "log", epochs=2)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(": loss ")[0] for line in lines] == ["epoch 1 of 2", "epoch 2 of 2"]
+
+
+def test_the_key_is_another_for_other_data_settings_or_libraries(tmp_path, monkeypatch):
+    table = tmp_path / "health_metrics.csv"
+    table.write_text("70,1\n")
+    made = [training.key([table], seed=1), training.key([table], seed=1), training.key([table], seed=2)]
+    table.write_text("70,2\n")
+    made.append(training.key([table], seed=1))
+    monkeypatch.setattr(training.runs, "versions", lambda: {"keras": "4"})
+    made.append(training.key([table], seed=1))
+    assert made[0] == made[1]
+    assert len(set(made)) == 4
