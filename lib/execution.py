@@ -1,8 +1,10 @@
 """Executes one notebook by papermill, in a kernel of this environment, and makes its HTML report."""
 
+import ast
 import logging
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import nbformat
@@ -18,7 +20,15 @@ from lib.progress import heading
 from lib.runs import writing
 
 NAMES_WIDTH = 40  # what a progress bar leaves of a terminal's line to notebook and heading
+CONTRACT = "# NBVAL_CHECK_OUTPUT"  # what a contract cell begins with
 MESSAGE_LINES = 5  # of an exception's message; TensorFlow's can fill a screen
+
+
+def _bars():
+    """How the kernel's progress bars look: as wide as there is place for, and none where there is no terminal."""
+    if not sys.stdout.isatty():
+        return {"TQDM_DISABLE": "1"}
+    return {"TQDM_NCOLS": str(max(shutil.get_terminal_size().columns - NAMES_WIDTH, NAMES_WIDTH))}
 
 
 class CellFailed(Exception):
@@ -30,6 +40,10 @@ class CellFailed(Exception):
         self.message = message
 
 
+class ContractBroken(Exception):
+    """A notebook ran to its end, but a check in its contract cell says False."""
+
+
 class StagedKernel(AsyncKernelManager):
     """The kernel of the Python that runs this, whatever else is installed as 'python3'; its run is staged."""
 
@@ -38,8 +52,7 @@ class StagedKernel(AsyncKernelManager):
         return KernelSpecManager(kernel_dirs=[])
 
     async def start_kernel(self, **options):
-        bar = max(shutil.get_terminal_size().columns - NAMES_WIDTH, NAMES_WIDTH)
-        environment = {**os.environ, "RUN_STAGED": "1", "TQDM_NCOLS": str(bar)}
+        environment = {**os.environ, "RUN_STAGED": "1", **_bars()}
         # without it anyone on this machine who may read loopback traffic could read the data
         await super().start_kernel(env=environment, transport_encryption="auto", **options)
 
@@ -71,6 +84,29 @@ def execute(notebook, output, *, parameters, progress):
         raise CellFailed("DeadKernelError", "the kernel died; memory may have run out") from None
     finally:
         _name_paths(output, notebook)
+
+
+def check_contract(executed):
+    """Raise ContractBroken, naming the checks, where a contract cell of an executed notebook shows a False.
+
+    A contract cell is one that nbval checks; it shows a dict of literals, whose booleans are the notebook's checks.
+    """
+    for cell in nbformat.read(executed, as_version=4).cells:
+        if cell.cell_type == "code" and CONTRACT in cell.source:
+            broken = [name for name, value in _shown(cell).items() if value is False]
+            if broken:
+                raise ContractBroken("its contract says False to " + " and ".join(map(repr, broken)))
+
+
+def _shown(cell):
+    texts = [output.data["text/plain"] for output in cell.outputs if output.output_type == "execute_result"]
+    try:
+        shown = ast.literal_eval("".join(texts))
+    except (ValueError, SyntaxError):
+        shown = None
+    if not isinstance(shown, dict):
+        raise ContractBroken("its contract cell shows no dict of literals")
+    return shown
 
 
 def _literal(path):

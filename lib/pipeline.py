@@ -6,15 +6,13 @@ Exit status: 0 done, 1 a notebook failed, 2 what was asked for can not be done, 
 
 import argparse
 import json
-import re
 import resource
 import sys
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
-from lib import staging
-from lib.parameters import UsageError, caller_dir, declared, described, did_you_mean, given, located
+from lib import bounds, staging
+from lib.parameters import UsageError, caller_dir, declared, described, given, located
+from lib.plan import check_skipped, planned
 from lib.progress import Progress, duration
 from lib.runs import ROOT, Run
 
@@ -33,19 +31,9 @@ Runs the numbered notebooks one after the other into models/<run>/ and data/<run
   ./run_all.sh run=march --from 03_train
   ./run_all.sh run=march --only 04
 
-A run that fails leaves the finished run of that name as it was, and --from goes on from what it has done,
-with the values it was given. Exit status: 0 done, 1 a notebook failed, 2 what was asked for can not be done,
-3 the run is being worked on, 130 stopped by Ctrl-C."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to run, how the user asked for it, what must be done before, and all numbered notebooks."""
-
-    selected: tuple
-    how: str
-    needed: tuple
-    numbered: tuple
+A notebook fails when a cell does, or when a check in its contract cell says False. The finished run of that name stays
+as it was, and --from goes on from what is done, with the values that were given. Exit status: 0 done, 1 a notebook
+failed, 2 what was asked for can not be done, 3 the run is being worked on, 130 stopped by Ctrl-C."""
 
 
 class Stopped(Exception):
@@ -96,7 +84,8 @@ def _work(name, plan, paths, known, values):
     resumed = origin or (Run.at(name, staged=True) if plan.how.startswith("--from") else None)
     journal = resumed.journal if resumed else {}
     check_skipped(values, known, plan, journal.get("ran", {}))
-    values = {key: value for key, value in journal.get("given", {}).items() if key in known} | values
+    values = carried(journal.get("given", {}), known, finished=resumed == Run.at(name)) | values
+    bounds.check({key: parameter.default for key, parameter in known.items()} | values)
     _say_what_runs(name, plan, origin, values)
     staged = staging.stage(name, origin, without=plan.selected)
     staged.record("given", **values)
@@ -127,51 +116,13 @@ def _run_name(values, known):
         raise UsageError(error) from error
 
 
-def planned(names, *, only=None, start=None):
-    """The Plan for the notebooks of these names, in order: each numbered one, `only` one, or from `start` on.
+def carried(given_before, known, *, finished):
+    """Of the values {name: value} given to the run that is gone on from, those that still hold.
 
-    Raises UsageError where there is no such notebook.
+    A test_path was a question put to that run: once it is finished, its own test is what the next run of it reports.
     """
-    numbered = tuple(name for name in names if re.match(r"\d", name))
-    if only and start:
-        raise UsageError("--only and --from exclude each other")
-    if not numbered:
-        raise UsageError("there are no numbered notebooks to run")
-    if only:
-        name = _named(only, names)
-        return Plan((name,), f"--only {name}", _before(name, numbered), numbered)
-    if start:
-        name = _named(start, numbered)
-        return Plan(numbered[numbered.index(name) :], f"--from {name}", _before(name, numbered), numbered)
-    return Plan(numbered, "a run without --only", (), numbered)
-
-
-def _before(name, numbered):
-    return numbered[: numbered.index(name)] if name in numbered else numbered
-
-
-def _named(text, names):
-    """The notebook meant by its name, its number, or its name without number; folder and .ipynb aside."""
-    asked = Path(text).name.removesuffix(".ipynb")
-    shorts = {short: name for name in names if name[0].isdigit() for short in name.split("_", 1)}
-    shorts |= {name: name for name in names}
-    if asked not in shorts:
-        raise UsageError(f"no notebook is called {asked!r}{did_you_mean(asked, shorts)}")
-    return shorts[asked]
-
-
-def check_skipped(values, known, plan, ran):
-    """Refuse a value that only notebooks which do not run would take, unless they ran with that very value.
-
-    `ran` is the record of what ran: {step: {"parameters": {name: value}}}. Raises UsageError.
-    """
-    for name, value in values.items():
-        takers = known[name].notebooks
-        before = [ran[step]["parameters"][name] for step in takers if name in ran.get(step, {}).get("parameters", {})]
-        if set(takers) & set(plan.selected) or (before and all(old == value for old in before)):
-            continue
-        tail = f"; it ran with {before[0]}" if before else ""
-        raise UsageError(f"{name} is a parameter of {' and '.join(takers)}, which {plan.how} does not run{tail}")
+    dropped = {"test_path"} if finished else set()
+    return {name: value for name, value in given_before.items() if name in known and name not in dropped}
 
 
 def _say_what_runs(name, plan, origin, values):
@@ -198,11 +149,13 @@ def run_step(staged, notebook, known, values):
     try:
         execution.execute(notebook, executed, parameters=routed, progress=progress)
         execution.report(executed, run=staged.name)
-    except (execution.CellFailed, KeyboardInterrupt) as error:
+        execution.check_contract(executed)
+    except (execution.CellFailed, execution.ContractBroken, KeyboardInterrupt) as error:
         interrupted = isinstance(error, KeyboardInterrupt)
         progress.end("stopped after" if interrupted else "failed after")
         why = "stopped by Ctrl-C" if interrupted else f"failed: {error}"
-        raise Stopped(_stopped(staged, step, progress.heading, why, executed), 130 if interrupted else 1) from None
+        heading = "" if isinstance(error, execution.ContractBroken) else progress.heading
+        raise Stopped(_stopped(staged, step, heading, why, executed), 130 if interrupted else 1) from None
     staged.record("ran", **{step: {"parameters": defaults | routed, "seconds": round(progress.seconds, 1)}})
     progress.end("took")
 

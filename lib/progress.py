@@ -1,7 +1,7 @@
 """What a terminal shows while notebooks run: which notebook, which heading, what it took.
 
-On a terminal one line is rewritten in place, ended by whatever the cell writes to stderr (a progress bar).
-Elsewhere (a log, a pipe) there is a line for each heading.
+On a terminal one line is rewritten in place, ended by the progress bar that the cell writes to stderr.
+Elsewhere (a log, a pipe) there is a line for each heading. Whole lines on stderr stay, in both.
 """
 
 import shutil
@@ -54,10 +54,14 @@ class Progress:
             self._say(self._line() if self._live else f"  {found}\n")
 
     def write(self, text):
-        """Show the end of what a cell wrote to stderr, where a line can be rewritten."""
-        parts = [part for part in text.replace("\r", "\n").split("\n") if part.strip()]
-        if self._live and parts:
-            self._say(self._line(parts[-1].strip()))
+        """Show what a cell wrote to stderr: a whole line for good, the state of a bar where it can be rewritten."""
+        *whole, _ = lines = text.split("\n")
+        plain = [line for line in whole if line.strip() and "\r" not in line]  # a bar begins with "\r"
+        for line in plain:
+            self._say(f"{CLEAR_LINE if self._live else ''}  {line}\n")
+        bars = [part for line in lines if line not in plain for part in line.split("\r") if part.strip()]
+        if self._live and bars:
+            self._say(self._line(bars[-1].strip()))
 
     def flush(self):
         """Nothing is held back."""

@@ -22,6 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "papermill")
+LONGEST_NAME = 100  # of a run; file systems allow 255, of which staging takes some
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
@@ -41,6 +42,8 @@ class Run:
         """
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ValueError(f"run={name!r}: a run's name is letters, digits, '.', '_' and '-', and starts with no '.'")
+        if len(name) > LONGEST_NAME:
+            raise ValueError(f"run={name}: a run's name is at most {LONGEST_NAME} characters, not {len(name)}")
         folder = f".{name}.partial" if staged else name
         return cls(name, runs_home() / "data" / folder, runs_home() / "models" / folder)
 

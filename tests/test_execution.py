@@ -6,7 +6,7 @@ import nbformat
 import nbformat.v4 as v4
 import pytest
 
-from lib.execution import CellFailed, execute
+from lib.execution import CellFailed, ContractBroken, check_contract, execute
 
 FACTS = """
 import os, sys
@@ -62,3 +62,31 @@ def test_a_kernel_that_dies_is_a_failure_that_says_so(tmp_path):
     source = notebook(tmp_path, "import os\nos.kill(os.getpid(), 9)")
     with pytest.raises(CellFailed, match="the kernel died"):
         execute(source, tmp_path / "executed.ipynb", parameters={}, progress=Listener())
+
+
+def with_contract(folder, *shown, source="# NBVAL_CHECK_OUTPUT\nchecks"):
+    cells = [v4.new_code_cell("1 < 0", outputs=[result("False")])]
+    cells += [v4.new_code_cell(source, outputs=[result(text)]) for text in shown]
+    nbformat.write(v4.new_notebook(cells=cells), folder / "executed.ipynb")
+    return folder / "executed.ipynb"
+
+
+def result(text):
+    return v4.new_output("execute_result", data={"text/plain": text}, execution_count=1)
+
+
+def test_a_contract_that_says_false_is_broken_and_its_checks_are_named(tmp_path):
+    path = with_contract(tmp_path, "{'shape': (None, 7), 'a below b': False,\n 'c': 0, 'finite': False}")
+    with pytest.raises(ContractBroken, match="^its contract says False to 'a below b' and 'finite'$"):
+        check_contract(path)
+
+
+def test_a_contract_that_says_true_holds_and_a_notebook_may_have_none(tmp_path):
+    check_contract(with_contract(tmp_path, "{'shape': (None, 7), 'count': 0, 'name': 'False', 'finite': True}"))
+    check_contract(with_contract(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["True", "{'finite': np.False_}", "{'open': <file>}"])
+def test_a_contract_that_can_not_be_read_is_broken(tmp_path, text):
+    with pytest.raises(ContractBroken, match="shows no dict of literals"):
+        check_contract(with_contract(tmp_path, text))

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from lib import pipeline, staging
-from lib.parameters import Parameter, UsageError
+from lib.parameters import Parameter
 from lib.runs import ROOT, Run
 
 OPEN = "from lib.runs import open_run\nr = open_run(run)\n"
@@ -28,11 +28,16 @@ product = r.recorded("01_make")["rows"] * factor
 """
 RUN = 'run: str = "default"  # name of the run\n'
 TOYS = {
-    "01_make": [RUN + 'rows: int = 3  # how many\ndata_path: str = ""', "# Make the rows", OPEN + MAKE],
+    "01_make": [
+        RUN + 'rows: int = 3  # how many\nsamples: int = 3\ndata_path: str = ""',
+        "# Make the rows",
+        OPEN + MAKE,
+    ],
     "02_use": [
-        RUN + "factor: float = 2.0  # multiplies",
+        RUN + 'factor: float = 2.0  # multiplies\ntest_path: str = ""',
         "# Use the rows\n\nText.\n\n## Multiply",
         OPEN + USE,
+        '# NBVAL_CHECK_OUTPUT\n{"product": product, "product below 100": product < 100}',
     ],
     "watch": [RUN + "limit: int = 1", "# Watch"],
 }
@@ -74,6 +79,8 @@ def run_toys(notebooks, capfd):
         (["--from", "01", "--only", "02"], "--only and --from exclude each other"),
         (["--form", "01"], "unrecognized arguments: --form; see ./run_all.sh --help"),
         (["run=a/b"], "run='a/b': a run's name is letters, digits, '.', '_' and '-', and starts with no '.'"),
+        (["samples=0"], "samples=0: at least 1 is wanted"),
+        (["run=" + "x" * 101], f"run={'x' * 101}: a run's name is at most 100 characters, not 101"),
         (["limit=3"], "limit is a parameter of watch, which a run without --only does not run"),
         (
             ["--from", "02"],
@@ -117,6 +124,11 @@ def test_a_run_that_dies_leaves_the_earlier_one_whole_and_is_gone_on_from(run_to
         "",
         "run_all.sh: rows is a parameter of 01_make, which --from 02_use does not run; it ran with 5\n",
     )
+
+    status, said, complaints = run_toys("run=x", "--from", "02_use", "factor=300")
+    assert status == 1
+    assert complaints.splitlines()[0] == "run_all.sh: 02_use failed: its contract says False to 'product below 100'"
+    assert headline(home) == {"product": 8.0}
 
     status, said, complaints = run_toys("run=x", "--from", "02_use", "rows=5", "factor=3")
     assert (status, complaints) == (0, "")
@@ -173,6 +185,27 @@ def test_going_on_from_the_first_notebook_keeps_the_values_that_were_given(run_t
     ]
 
 
+def test_what_a_run_was_given_is_carried_on_but_a_finished_ones_test_path_is_not():
+    known = {name: Parameter(name, "str", "", "", ("04_evaluate",)) for name in ("test_path", "timezone")}
+    before = {"test_path": "a.csv", "timezone": "UTC", "gone": 1}
+    assert pipeline.carried(before, known, finished=False) == {"test_path": "a.csv", "timezone": "UTC"}
+    assert pipeline.carried(before, known, finished=True) == {"timezone": "UTC"}
+
+
+def test_going_on_from_a_finished_run_leaves_its_test_path_behind(run_toys, monkeypatch):
+    taken = []
+    monkeypatch.setattr(pipeline, "run_step", lambda staged, notebook, known, values: taken.append(values))
+    for run in (Run.at("finished"), Run.at("unfinished", staged=True)):
+        run.models.mkdir(parents=True)
+        run.record("given", test_path="a.csv", factor=3.0)
+        run.record("ran", **{"01_make": {}})
+        run_toys(f"run={run.name}", "--from", "02_use")
+    assert taken == [
+        {"run": "finished", "factor": 3.0},
+        {"run": "unfinished", "factor": 3.0, "test_path": "a.csv"},
+    ]
+
+
 def test_a_second_invocation_under_the_same_name_stops(run_toys):
     with staging.locked("x"):
         status, said, complaints = run_toys("run=x")
@@ -185,36 +218,6 @@ def test_help_names_every_parameter(run_toys):
     assert (status, complaints) == (0, "")
     assert "  factor=2.0  [float]  multiplies\n" in said
     assert "  run=default  [str]   name of the run (also 02_use, watch)\n" in said
-
-
-@pytest.mark.parametrize("text", ["04", "evaluate", "04_evaluate", "notebooks/04_evaluate.ipynb"])
-def test_a_notebook_is_named_by_number_or_name(text):
-    names = ["01_generate", "04_evaluate", "05_export", "monitor"]
-    assert pipeline.planned(names, only=text).selected == ("04_evaluate",)
-    assert pipeline.planned(names, start=text).selected == ("04_evaluate", "05_export")
-    assert pipeline.planned(names, start=text).needed == ("01_generate",)
-
-
-def test_a_notebook_without_number_works_on_a_finished_run():
-    plan = pipeline.planned(["01_generate", "02_clean", "monitor"], only="monitor")
-    assert (plan.selected, plan.needed) == (("monitor",), ("01_generate", "02_clean"))
-
-
-def test_a_folder_without_numbered_notebooks_is_refused():
-    with pytest.raises(UsageError, match="no numbered notebooks"):
-        pipeline.planned(["monitor"])
-
-
-def test_a_value_for_a_notebook_that_does_not_run_must_be_what_it_ran_with():
-    known = {"epochs": Parameter("epochs", "int", 20, "", ("03_train",))}
-    plan = pipeline.planned(["03_train", "04_evaluate"], start="04_evaluate")
-    ran = {"03_train": {"parameters": {"epochs": 30}}}
-    pipeline.check_skipped({"epochs": 30}, known, plan, ran)
-    with pytest.raises(UsageError) as caught:
-        pipeline.check_skipped({"epochs": 20}, known, plan, ran)
-    assert str(caught.value) == (
-        "epochs is a parameter of 03_train, which --from 04_evaluate does not run; it ran with 30"
-    )
 
 
 def test_the_summary_lists_what_is_there_and_aligns_the_headline(tmp_path, monkeypatch):

@@ -39,6 +39,7 @@ def test_a_log_gets_a_line_a_heading_and_no_progress_bars():
     progress.cell(cell=v4.new_markdown_cell("# Train"), cell_index=0)
     progress.cell(cell=v4.new_code_cell("# no heading"), cell_index=1)
     progress.write("\repoch 3/20")
+    progress.write("\repoch 3/20\n")
     progress.end("took")
     assert out.getvalue().splitlines()[:2] == ["03_train", "  Train"]
     assert out.getvalue().splitlines()[2:] == ["03_train took 0.0 s"]
@@ -53,4 +54,16 @@ def test_a_terminal_shows_notebook_heading_and_the_end_of_the_bar_in_one_line(mo
     assert out.getvalue().split(CLEAR_LINE)[1:] == [
         "03_train · Train · 0.0 s",
         "03_train · Train · 0.0 s · epoch 3/20 and ",
+    ]
+
+
+def test_whole_lines_stay_in_a_log_and_on_a_terminal():
+    log, terminal = io.StringIO(), Terminal()
+    for out in (log, terminal):
+        Progress("03_train", out).write("epoch 1 of 3: 2 s\n\nepoch 2 of 3: 2 s\n\repoch 3/3")
+    assert log.getvalue() == "03_train\n  epoch 1 of 3: 2 s\n  epoch 2 of 3: 2 s\n"
+    assert terminal.getvalue().split(CLEAR_LINE)[1:] == [
+        "  epoch 1 of 3: 2 s\n",
+        "  epoch 2 of 3: 2 s\n",
+        "03_train · 0.0 s · epoch 3/3",
     ]

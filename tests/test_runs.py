@@ -57,6 +57,12 @@ def test_what_is_recorded_is_read_back_and_later_facts_join_earlier_ones():
     assert open_run("march").recorded("03_train") == {"epochs": 4}
 
 
+def test_a_name_that_is_too_long_for_a_folder_is_refused():
+    assert Run.at("x" * 100).name == "x" * 100
+    with pytest.raises(ValueError, match="a run's name is at most 100 characters, not 101"):
+        Run.at("x" * 101)
+
+
 def test_a_step_that_has_not_run_is_named_with_the_ways_to_run_it():
     with pytest.raises(LookupError) as caught:
         open_run("x").recorded("02_clean")
