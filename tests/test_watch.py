@@ -104,7 +104,7 @@ def test_stretches_start_evenly_over_the_week(stretches):
     begins = moments[
         (moments.diff().abs() > pd.Timedelta("12h")) | (stretches["user_id"].shift() != stretches["user_id"])
     ]
-    hours = np.sort((begins.dt.dayofweek * 24 + begins.dt.hour + begins.dt.minute / 60).to_numpy())
+    hours = np.sort((begins.dt.day_of_week * 24 + begins.dt.hour + begins.dt.minute / 60).to_numpy())
     assert len(hours) == 50
     assert np.abs(hours - (np.arange(50) + 0.5) * 168 / 50).max() < 5
 
@@ -140,7 +140,7 @@ def test_days_are_whole_and_begin_all_over_the_week():
     table = record_days(wearers=7, days=1, interval_s=30, seed=5, first_id=0)
     moments = pd.to_datetime(table["timestamp"])
     assert moments.groupby(table["user_id"]).agg(lambda own: own.dt.date.nunique()).eq(1).all()
-    assert set(moments.dt.dayofweek) == set(range(7))
+    assert set(moments.dt.day_of_week) == set(range(7))
     assert moments.dt.hour.nunique() == 24
 
 
