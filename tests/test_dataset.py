@@ -100,3 +100,11 @@ def test_the_channels_counted_are_the_most_that_one_wearer_reports_in_full():
     np.testing.assert_array_equal(dataset.in_full([True] * 7, np.array([no_distance, no_calories])), no_distance)
     with pytest.raises(ValueError, match="no wearer reports heartRate and hour_sin"):
         dataset.in_full([True] * 7, np.array([no_heart_rate]))
+
+
+def test_a_wearer_is_scored_on_the_largest_channel_set_there_is_of_it():
+    reports = np.ones((4, 7), dtype=bool)
+    reports[[1, 2, 3], [3, 2, 0]] = False
+    names = dataset.channel_set([True] * 7, reports)
+    assert names.tolist() == ["all channels", "without distance", "heart rate and steps", ""]
+    assert set(dataset.channel_set(np.arange(7) != 3, reports[:2])) == {"all channels"}
