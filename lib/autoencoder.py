@@ -28,7 +28,7 @@ def build(*, sequence_length=60, features=7, encoding_dim=32, dropout=0.2):
     return model
 
 
-def feature_errors(model, samples, first, *, length, size=None, batch_size=512, progress=iter):
+def feature_errors(model, samples, first, *, length, size=None, batch_size=1024, progress=iter):
     """Squared error of each feature, (N, 7), of the windows of samples (T, 7), scaled, that start at rows first (N,).
 
     size (N,): how many samples each window rests on, `length` unless given. `progress` wraps the loop over batches, as
