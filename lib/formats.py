@@ -33,7 +33,8 @@ def save_savedmodel(model, folder):
 
 def save_h5(model, path):
     """Write Keras' legacy HDF5 file, which older tools read."""
-    keras.src.legacy.saving.legacy_h5_format.save_model_to_hdf5(model, str(path), include_optimizer=False)
+    with _quietly():  # Keras says that the format is legacy
+        model.save(path, include_optimizer=False)
 
 
 def save_tflite(model, path):
@@ -45,9 +46,20 @@ def save_tflite(model, path):
     with _quietly():
         import tensorflow as tf
 
-        converter = tf.lite.TFLiteConverter.from_keras_model(_twin(model))
-        converted = converter.convert()
-    path.write_bytes(converted)
+        converted = tf.lite.TFLiteConverter.from_keras_model(_twin(model)).convert()
+    path.write_bytes(_unclipped(converted))
+
+
+def _unclipped(converted):
+    """The TFLite model whose cells hold any value: the converter limits them to ±10, which Keras does not."""
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    content = flatbuffer_utils.convert_bytearray_to_object(converted)
+    for graph in content.subgraphs:
+        for operation in graph.operators:
+            if hasattr(operation.builtinOptions, "cellClip"):
+                operation.builtinOptions.cellClip = 0.0  # none
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(content))
 
 
 def _twin(model):

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -50,6 +51,22 @@ def test_a_format_agrees_with_the_model_in_any_order_of_calls(name, folder, wind
 def test_a_format_takes_several_windows_at_once(name, folder, windows, expected):
     reader, file = READERS[name]
     np.testing.assert_allclose(reader(folder / file)(windows), expected, rtol=0, atol=1e-5)
+
+
+def test_the_tflite_model_holds_what_a_cell_gathers_however_much(model, tmp_path):
+    """The first layer's cells count up by one a step to 40 and down again, far beyond the ±10 TFLite would keep."""
+    counting = keras.models.clone_model(model)
+    counting.set_weights(model.get_weights())
+    kernel, recurrent, bias = counting.layers[0].get_weights()
+    units = len(recurrent)
+    kernel[:], recurrent[:], bias[: 2 * units] = 0, 0, 20  # gates: input, forget, candidate, output
+    kernel[0, 2 * units : 3 * units] = 5
+    counting.layers[0].set_weights([kernel, recurrent, bias])
+    windows = np.zeros((1, 60, 7), np.float32)
+    windows[:, :40, 0], windows[:, 40:, 0] = 1, -1
+    formats.save_tflite(counting, tmp_path / "counting.tflite")
+    made = formats.read_tflite(tmp_path / "counting.tflite")(windows)
+    np.testing.assert_allclose(made, counting.predict_on_batch(windows), rtol=0, atol=1e-5)
 
 
 def test_the_tflite_model_runs_its_six_lstm_layers_as_fused_operations(folder):
