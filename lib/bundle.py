@@ -21,6 +21,16 @@ from lib.runs import ROOT, write_json, writing
 
 HANDLER = ROOT / "lambda"
 ZIP = "lambda_deployment.zip"
+ARTEFACTS = (  # what an export holds for its readers, beside the modules that the handler imports
+    "lambda_deployment.zip",
+    "lambda_function.py",
+    "lstm_autoencoder.h5",
+    "lstm_model.tflite",
+    "lstm_model_savedmodel",
+    "model.json",
+    "requirements.txt",
+    "threshold.npy",
+)
 LARGEST_ZIP, LARGEST_UNPACKED = 50_000_000, 250_000_000  # bytes: Lambda's limits
 OF_LAMBDA = {"boto3", "botocore", "urllib3"}  # what Lambda's Python has of its own
 

@@ -14,15 +14,17 @@ from lib import inference, scoring, silence
 
 @contextmanager
 def _quietly():
-    """Without what TensorFlow says of temporary paths: on stdout, on stderr and in its log."""
-    log = logging.getLogger("tensorflow")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    """Without what TensorFlow says of temporary paths and Keras of old formats: on stdout, on stderr and in logs."""
+    logs = [logging.getLogger(name) for name in ("tensorflow", "absl")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
     try:
         with silence.stderr(), redirect_stdout(io.StringIO()):
             yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
 
 
 def save_savedmodel(model, folder):
@@ -33,7 +35,7 @@ def save_savedmodel(model, folder):
 
 def save_h5(model, path):
     """Write Keras' legacy HDF5 file, which older tools read."""
-    with _quietly():  # Keras says that the format is legacy
+    with _quietly():
         model.save(path, include_optimizer=False)
 
 

@@ -124,3 +124,10 @@ def test_the_largest_difference_of_any_window_counts(tmp_path):
         "second": (lambda path: lambda given: half[: len(given)], tmp_path / "file"),
     }
     assert formats.compare(files, windows)["difference"].tolist() == [0.0, 0.75]
+
+
+def test_no_format_warns_when_it_is_written(tmp_path, model, caplog, capfd):
+    formats.save_h5(model, tmp_path / "model.h5")
+    formats.save_savedmodel(model, tmp_path / "savedmodel")
+    assert not caplog.records
+    assert capfd.readouterr() == ("", "")
