@@ -17,6 +17,7 @@ COUNTERS = CHANNELS[1:]
 _CALENDAR = set(CALENDAR)
 COUNTER_FORMS = ("cumulative", "interval")
 LARGEST_COUNT = 1e9  # steps, kcal or m: no watch has ever counted so far
+_DAY_S = 86_400
 _UNIX_MS = (946_684_800_000, 4_102_444_800_000)  # the years 2000 to 2100
 
 
@@ -26,6 +27,7 @@ class Readings:
 
     index: np.ndarray  # (N,) each reading's place in the request
     seconds: np.ndarray  # (N,) when, in an order that holds across time zones
+    day: np.ndarray  # (N,) the wearer's date, as a number; 0 where no timestamp tells it
     heart_rate: np.ndarray  # (N,) bpm
     counters: np.ndarray  # (N, 3) steps, kcal, m as sent; NaN for a channel absent throughout
     calendar: np.ndarray  # (N, 3) hour_sin, hour_cos, is_weekend
@@ -107,6 +109,7 @@ def _readings(metrics, places, zone, *, interval_s, cumulative):
     return Readings(
         index=np.array(places),
         seconds=np.array(seconds) if "timestamp" in given else np.arange(len(rows)) * float(interval_s),
+        day=np.nan_to_num(wall // _DAY_S),
         heart_rate=np.array(heart_rate),
         counters=np.array(counters),
         calendar=when,

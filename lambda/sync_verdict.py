@@ -84,7 +84,8 @@ def _samples(readings, rows, interval_s):
     if not readings.cumulative:
         running, before = np.cumsum(counters, axis=0), np.zeros(counters.shape[1])
     elif len(rows) > 1:
-        running, before = np.column_stack([grid.totals(column) for column in counters.T]), None
+        day = readings.day[rows]
+        running, before = np.column_stack([grid.totals(column, day) for column in counters.T]), None
     else:
         running, before = np.full(counters.shape, np.nan), None
     laid = grid.resample(

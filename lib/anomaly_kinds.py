@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.signal import lfilter
 
-HEART_RATE_RANGE = (30, 230)  # bpm that a watch will report, besides 0
+WATCH_BPM = (30, 230)  # bpm that a watch will report, besides 0
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ def tachycardia(span, *, severity, rng):
 
 def bradycardia(span, *, severity, rng):
     """A heart 10 to 25 bpm too slow, never below 30; less in one already slow, or it would lie flat at 30."""
-    room = max(np.median(span.heart_rate) - HEART_RATE_RANGE[0] - 4, 0)
+    room = max(np.median(span.heart_rate) - WATCH_BPM[0] - 4, 0)
     lowered = min(10 + 15 * severity, room) * _onset(span.seconds, 60 * rng.uniform(0.3, 1))
-    return replace(span, heart_rate=np.maximum(span.heart_rate - lowered, HEART_RATE_RANGE[0]))
+    return replace(span, heart_rate=np.maximum(span.heart_rate - lowered, WATCH_BPM[0]))
 
 
 def irregular_rhythm(span, *, severity, rng):
@@ -159,8 +159,8 @@ KINDS = {
 
 
 def quantised(heart_rate):
-    """Heart rate as watches report it: whole bpm within HEART_RATE_RANGE; 0 and NaN stay what they are."""
-    return np.where(heart_rate == 0, 0.0, np.rint(np.clip(heart_rate, *HEART_RATE_RANGE)))
+    """Heart rate as watches report it: whole bpm within WATCH_BPM; 0 and NaN stay what they are."""
+    return np.where(heart_rate == 0, 0.0, np.rint(np.clip(heart_rate, *WATCH_BPM)))
 
 
 def steps_per_minute(steps, seconds, *, window_s):

@@ -44,7 +44,8 @@ def clean_wearer(rows, *, interval_s, counters):
     rows = rows.iloc[order[~doubled]]
     instant = rows["instant"].to_numpy()
     heart_rate, off_wrist, implausible = _heart_rate(rows["heartRate"].to_numpy(dtype=float))
-    running = _running(rows, counters)
+    reported, negative = _reported(rows)
+    running = _running(reported, rows["timestamp"], counters)
     before = np.zeros(len(COUNTERS)) if counters == "interval" else None
     grid = resample(instant, heart_rate, running, interval_s=interval_s, before=before)
     table = _table(rows, grid, instant)
@@ -56,7 +57,7 @@ def clean_wearer(rows, *, interval_s, counters):
             "not_worn": int(off_wrist.sum()),
             "implausible_heart_rate": int(implausible.sum()),
         },
-        "mended": {"out_of_order": out_of_order},
+        "mended": {"out_of_order": out_of_order, "negative_count": negative},
         "samples": {name: int((grid.quality == code).sum()) for code, name in enumerate(QUALITIES)},
         "segments": int(grid.segment[-1]) + 1,
         "counted": {name: _growth(running[:, i]) for i, name in enumerate(COUNTERS)},
@@ -74,15 +75,22 @@ def _heart_rate(reported):
     return np.where(off_wrist | implausible, np.nan, reported), off_wrist, implausible
 
 
-def _running(rows, counters):
-    """Running totals (N, 3); a column of NaN for a counter the watch does not report."""
-    running = np.full((len(rows), len(COUNTERS)), np.nan)
+def _reported(rows):
+    """The counters as reported (N, 3), NaN for one the watch does not report; how many were negative, now NaN too."""
+    reported = np.full((len(rows), len(COUNTERS)), np.nan)
     for i, name in enumerate(COUNTERS):
         if name in rows:
-            values = rows[name].to_numpy(dtype=float)
-            values = np.where(values < 0, np.nan, values)
-            running[:, i] = totals(values) if counters == "cumulative" else np.nancumsum(values)
-    return running
+            reported[:, i] = rows[name].to_numpy(dtype=float)
+    negative = reported < 0
+    return np.where(negative, np.nan, reported), int(negative.sum())
+
+
+def _running(reported, timestamp, counters):
+    """Running totals (N, 3) of what was reported; a column of NaN stays one."""
+    if counters == "interval":
+        return np.where(np.isnan(reported).all(axis=0), np.nan, np.nancumsum(reported, axis=0))
+    day = timestamp.to_numpy().astype("datetime64[D]").astype(np.int64)
+    return np.column_stack([totals(column, day) for column in reported.T])
 
 
 def _growth(total):
@@ -146,9 +154,8 @@ def save(table, path):
 
 
 def load(path):
-    """Read a clean table that `save` wrote."""
-    types = {"user_id": "category", "quality": "category", "label": "str", **dict.fromkeys(FEATURES, float)}
-    table = pd.read_csv(path, dtype=types, engine="pyarrow", parse_dates=["timestamp"])
-    if "label" in table:
-        table["label"] = table["label"].fillna("")
-    return table
+    """Read a clean table that `save` wrote, its names as they were: 007 stays text."""
+    name = pa.dictionary(pa.int32(), pa.string())
+    types = {"user_id": name, "timestamp": pa.timestamp("ms"), "quality": name, "label": pa.string()}
+    options = csv.ConvertOptions(column_types=types | dict.fromkeys(FEATURES, pa.float64()), strings_can_be_null=False)
+    return csv.read_csv(path, convert_options=options).to_pandas()

@@ -32,19 +32,31 @@ class Grid:
     row: np.ndarray  # the reading whose heart rate (or state) the sample holds
 
 
-def totals(counter):
+def resets(counter, day):
+    """Where a counter (N,) began anew since the reading before: (N,) booleans, False where it is NaN.
+
+    day (N,): each reading's date, as any number. A counter begins anew when it falls to less than half, or at all
+    since another day; a smaller fall within a day is a correction.
+    """
+    anew = np.zeros(len(counter), dtype=bool)
+    known = np.flatnonzero(~np.isnan(counter))[1:]
+    values = counter[~np.isnan(counter)]
+    fell_far = values[1:] < 0.5 * values[:-1]
+    anew[known] = fell_far | ((values[1:] < values[:-1]) & (np.diff(day[~np.isnan(counter)]) != 0))
+    return anew
+
+
+def totals(counter, day):
     """Running totals (N,) of a counter (N,) that falls toward 0 at midnight or a restart.
 
-    A fall to less than half is a restart: what the counter shows then was counted since. A smaller fall is a
-    correction and adds nothing. NaN where the counter is NaN.
+    day: as in `resets`, after which all that the counter shows is new. A correction adds nothing. NaN where the
+    counter is NaN.
     """
-    total = np.full(len(counter), np.nan)
     known = ~np.isnan(counter)
     values = counter[known]
-    growth = np.diff(values, prepend=values[:1])
-    fell = growth < 0
-    growth[fell] = np.where(values[fell] < 0.5 * (values[fell] - growth[fell]), values[fell], 0.0)
-    total[known] = np.cumsum(growth)
+    growth = np.maximum(np.diff(values, prepend=values[:1]), 0.0)
+    total = np.full(len(counter), np.nan)
+    total[known] = np.cumsum(np.where(resets(counter, day)[known], values, growth))
     return total
 
 
@@ -95,11 +107,19 @@ def _amounts(grid_s, seconds, running, interval_s, before):
         known = ~np.isnan(running[:, channel])
         if not known.any():
             continue
-        at, total = seconds[known], running[known, channel]
+        at, total = _to_the_end(seconds[known], running[known, channel], grid_s[-1])
         amounts[:, channel] = np.interp(grid_s, at, total) - np.interp(grid_s - interval_s, at, total)
     if before is None and len(grid_s) > 1:  # nothing was read before the first sample: it goes on as the second does
         amounts[0] = amounts[1]
     return amounts
+
+
+def _to_the_end(at, total, end):
+    """Times and totals of a channel, carried on to the end of the last sample at the last rate known."""
+    if at[-1] >= end or len(at) < 2:
+        return at, total
+    a_second = (total[-1] - total[-2]) / (at[-1] - at[-2])
+    return np.append(at, end), np.append(total, total[-1] + a_second * (end - at[-1]))
 
 
 def _quality(heart_rate, amounts, segment, carried, interval_s):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from lib import grid
 from lib.anomaly_kinds import Span, steps_per_minute
 from lib.readings import COUNTERS
 
@@ -27,7 +28,8 @@ class Recording:
         self.wall, self.seconds = wall[self._order], instant[self._order] - instant.min()
         self._cumulative = cumulative
         self._raw = {n: rows[n].to_numpy(dtype=float)[self._order] for n in COUNTERS if n in rows}
-        self._amounts = {n: _amounts(v) if cumulative else np.nan_to_num(v) for n, v in self._raw.items()}
+        self._day = self.wall.astype("datetime64[D]").astype(np.int64)
+        self._amounts = {n: amounts(v, self._day) if cumulative else np.nan_to_num(v) for n, v in self._raw.items()}
         self._amounts |= {n: np.zeros(len(rows)) for n in COUNTERS if n not in rows}
         self.heart_rate = rows["heartRate"].to_numpy(dtype=float)[self._order]
         self._before = {n: v.copy() for n, v in self._amounts.items()} | {"heart_rate": self.heart_rate.copy()}
@@ -118,9 +120,9 @@ class Recording:
         if not self._cumulative:
             return np.where(self.changed, np.round(self._amounts[name], decimals), self._raw[name])
         gained = np.round(np.cumsum(self._amounts[name] - self._before[name]), decimals)
-        fell = np.flatnonzero(_falls(self._raw[name])) + 1
-        epoch = np.searchsorted(fell, np.arange(len(gained)), side="right")
-        counter = self._raw[name] + gained - np.concatenate([[0.0], gained[fell - 1]])[epoch]
+        anew = np.flatnonzero(grid.resets(self._raw[name], self._day))
+        epoch = np.searchsorted(anew, np.arange(len(gained)), side="right")
+        counter = self._raw[name] + gained - np.concatenate([[0.0], gained[anew - 1]])[epoch]
         return np.round(counter, decimals)
 
     def in_file_order(self, values):
@@ -145,16 +147,10 @@ def clock(rows):
     return wall.to_numpy("datetime64[s]"), np.asarray(instant, dtype=float)
 
 
-def _amounts(counter):
-    """(N,) growth of a counter since the previous reading; after a fall, all that it counts is new."""
-    known = pd.Series(counter).ffill().fillna(0).to_numpy()
-    growth = np.diff(known, prepend=known[:1])
-    return np.where(growth < 0, known, growth)
-
-
-def _falls(counter):
-    """(N - 1,) booleans: the counter stands lower than before."""
-    return np.diff(pd.Series(counter).ffill().fillna(0)) < 0
+def amounts(counter, day):
+    """(N,) growth of a counter since the last reading that tells it; `day` as in `grid.totals`."""
+    total = pd.Series(grid.totals(counter, day)).ffill().fillna(0.0).to_numpy()
+    return np.diff(total, prepend=total[:1])
 
 
 def _running(flags):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lib.anomalies import APART_S, inject
 from lib.anomaly_kinds import KINDS
-from lib.recording import _amounts
+from lib.recording import amounts as amounts_of
 from lib.watch import record_days
 
 FITBIT = Path(os.environ.get("FITBIT_DATA", Path(__file__).parents[1] / "../shared/data/fitbit"))
@@ -23,7 +23,7 @@ def dice(seed=0):
 
 
 def test_after_a_fall_all_that_a_counter_counts_is_new():
-    assert _amounts(np.array([10.0, 12, 3, 5, np.nan, 6])).tolist() == [0, 2, 3, 2, 0, 1]
+    assert amounts_of(np.array([10.0, 12, 3, 5, np.nan, 6]), np.zeros(6)).tolist() == [0, 2, 3, 2, 0, 1]
 
 
 @pytest.fixture(scope="module")

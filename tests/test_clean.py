@@ -25,7 +25,7 @@ def test_every_reading_is_used_or_rejected_for_a_reason():
     assert account["readings"] == 8
     assert account["used"] == 4
     assert account["rejected"] == {"duplicate": 1, "not_worn": 2, "implausible_heart_rate": 1}
-    assert account["mended"] == {"out_of_order": 1}
+    assert account["mended"] == {"out_of_order": 1, "negative_count": 0}
 
 
 def test_of_readings_of_one_instant_the_last_is_kept():
@@ -46,6 +46,27 @@ def test_interval_counters_sum_to_the_amounts_reported():
     rows = [(*at(0), 60, 3), (*at(5), 61, 4), (*at(10), 62, 5)]
     table, _ = clean.clean(raw(rows), interval_s=5, counters="interval")
     assert table["steps"].tolist() == [3, 4, 5]
+
+
+@pytest.mark.parametrize("counters", clean.COUNTER_FORMS)
+def test_a_channel_that_the_watch_lacks_stays_unknown(counters):
+    rows = [(*at(0), 60, None), (*at(5), 61, None), (*at(10), 62, None)]
+    table, _ = clean.clean(raw(rows), interval_s=5, counters=counters)
+    assert table["steps"].isna().all()
+
+
+@pytest.mark.parametrize("counters", clean.COUNTER_FORMS)
+def test_a_negative_count_is_unknown_and_told(counters):
+    rows = [(*at(0), 60, 3), (*at(5), 61, -4), (*at(10), 62, 5)]
+    table, account = clean.clean(raw(rows), interval_s=5, counters=counters)
+    assert account["mended"]["negative_count"] == 1
+    assert table["steps"].tolist() == {"cumulative": [1, 1, 1], "interval": [3, 0, 5]}[counters]
+
+
+def test_a_counter_above_half_of_yesterdays_begins_anew_at_midnight():
+    rows = [("a", "2026-03-02T23:59:55", 60, 1647), ("a", "2026-03-03T00:00:00", 61, 842)]
+    _, account = clean.clean(raw(rows), interval_s=5)
+    assert account["counted"]["steps"] == 842
 
 
 def test_what_is_counted_outside_the_samples_is_known():
@@ -71,6 +92,13 @@ def test_a_saved_table_is_loaded_as_it_was(tmp_path):
     for name in ("user_id", "quality", "label", "segment"):
         assert again[name].tolist() == table[name].tolist()
     assert (again["timestamp"] == table["timestamp"]).all()
+
+
+def test_wearers_that_look_like_numbers_or_nothing_keep_their_names(tmp_path):
+    names = ["007", "1e5", "NA", "nan", "a, b", 'the "third"']
+    table, _ = clean.clean(raw([(*at(0, user), 60, 0) for user in names]), interval_s=5)
+    clean.save(table, tmp_path / "table.csv")
+    assert sorted(clean.load(tmp_path / "table.csv")["user_id"]) == sorted(names)
 
 
 @pytest.mark.parametrize(("name", "value"), [("interval_s", 0), ("interval_s", -5), ("counters", "both")])

@@ -16,15 +16,25 @@ def laid(seconds, heart_rate, steps=None, **options):
 
 
 def test_a_counter_that_falls_to_near_zero_began_anew():
-    np.testing.assert_array_equal(grid.totals(np.array([10.0, 15, 3, 5])), [0, 5, 8, 10])
+    np.testing.assert_array_equal(grid.totals(np.array([10.0, 15, 3, 5]), np.zeros(4)), [0, 5, 8, 10])
 
 
 def test_a_counter_that_falls_a_little_was_corrected():
-    np.testing.assert_array_equal(grid.totals(np.array([100.0, 110, 108, 120])), [0, 10, 10, 22])
+    np.testing.assert_array_equal(grid.totals(np.array([100.0, 110, 108, 120]), np.zeros(4)), [0, 10, 10, 22])
+
+
+def test_a_counter_that_falls_since_yesterday_began_anew_however_little():
+    counter, day = np.array([1640.0, 1647, 842, 850]), np.array([4.0, 4, 5, 5])
+    np.testing.assert_array_equal(grid.totals(counter, day), [0, 7, 849, 857])
+    np.testing.assert_array_equal(grid.resets(counter, day), [False, False, True, False])
+
+
+def test_a_new_day_alone_is_no_reset():
+    np.testing.assert_array_equal(grid.totals(np.array([10.0, 15, 18]), np.array([1.0, 2, 3])), [0, 5, 8])
 
 
 def test_a_missing_counter_stays_missing():
-    np.testing.assert_array_equal(grid.totals(np.array([1.0, NONE, 4])), [0, NONE, 3])
+    np.testing.assert_array_equal(grid.totals(np.array([1.0, NONE, 4]), np.zeros(3)), [0, NONE, 3])
 
 
 def test_heart_rate_is_the_last_one_since_the_sample_before():
@@ -69,6 +79,12 @@ def test_the_first_amount_is_used_where_it_is_known():
     np.testing.assert_allclose(made.amounts[:, 0], [7, 2])
 
 
+def test_the_last_sample_has_its_whole_amount_though_the_readings_end_within_it():
+    made = laid([3, 8, 13], [60, 61, 62], steps=[0.0, 5, 15])
+    np.testing.assert_array_equal(made.seconds, [5, 10, 15])
+    np.testing.assert_allclose(made.amounts[:, 0], [7, 7, 10])  # 3 of the first 5 s and 4 of 10; then 2 a second
+
+
 @pytest.mark.parametrize(("count", "quality"), [(59, grid.OK), (60, grid.STUCK)])
 def test_a_heart_rate_held_for_five_minutes_is_stuck(count, quality):
     heart_rate = [70, *[80] * count, 70]
@@ -87,14 +103,15 @@ gaps = st.lists(st.integers(1, 15), min_size=2, max_size=40)
 
 @settings(deadline=None, max_examples=100)
 @given(gaps=gaps, seed=st.integers(0, 1000))
-def test_amounts_sum_to_what_the_counter_grew_by(gaps, seed):
+def test_amounts_sum_to_what_the_counter_grew_by_and_at_most_a_reading_more(gaps, seed):
     seconds = np.cumsum(gaps).astype(float)
     rng = np.random.default_rng(seed)
     total = np.cumsum(rng.integers(0, 9, len(gaps))).astype(float)
     running = np.column_stack([total, total, total])
     heart_rate = rng.integers(60, 90, len(gaps)).astype(float)
     made = grid.resample(seconds, heart_rate, running, interval_s=5, before=running[0])
-    assert made.amounts[:, 0].sum() == pytest.approx(total[-1] - total[0])
+    more = made.amounts[:, 0].sum() - (total[-1] - total[0])
+    assert -1e-9 <= more <= 4 / 5 * (total[-1] - total[-2]) * 5 / gaps[-1] + 1e-9
 
 
 @settings(deadline=None, max_examples=60)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import small_model
-from small_model import LENGTH, error, metrics, moving, running
+from small_model import LENGTH, MONDAY_7H, error, metrics, moving, running
 from sync_answer import answer_body
 from sync_request import parse
 
@@ -142,6 +142,15 @@ def test_running_counters_score_as_their_amounts_over_midnight_and_a_restart(ask
     found = scores(ask(cumulative, counters="cumulative"))
     # what the first reading's counter grew by is not known: only windows without it are the same
     assert found[LENGTH:] == pytest.approx(scores(ask(given))[LENGTH:])
+
+
+def test_a_counter_that_fell_only_a_little_since_yesterday_began_anew_at_midnight(ask):
+    given = metrics(60, start=MONDAY_7H + 17 * 3600 - 30 * 5, calories=0.25)
+    given[30]["calories"] = 5.0  # tomorrow's first reading
+    cumulative = running(given)
+    for metric in cumulative[30:]:
+        metric["calories"] -= 7.5  # what yesterday's last one counted
+    assert scores(ask(cumulative, counters="cumulative"))[LENGTH:] == pytest.approx(scores(ask(given))[LENGTH:])
 
 
 def test_the_hour_comes_from_the_timestamp_where_it_is_not_given(ask):
