@@ -8,12 +8,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from http_event import Problem
 
-from lib.features import CALENDAR, CHANNELS, calendar
+from lib.features import CALENDAR, COUNTERS, calendar
 from lib.grid import HEART_RATE_RANGE
 
 MOST_READINGS = 1440
 MOST_ENVELOPES = 100
-COUNTERS = CHANNELS[1:]
 _CALENDAR = set(CALENDAR)
 COUNTER_FORMS = ("cumulative", "interval")
 LARGEST_COUNT = 1e9  # steps, kcal or m: no watch has ever counted so far

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from lib.anomaly_kinds import KINDS, quantised
-from lib.readings import COUNTERS, ONE_WEARER
+from lib.features import COUNTERS
+from lib.readings import ONE_WEARER
 from lib.recording import Recording
 
 SEVERITIES = (0.4, 0.7, 1.0)

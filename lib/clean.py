@@ -9,9 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as csv
 
-from lib.features import CALENDAR, FEATURES, calendar
+from lib.features import CALENDAR, COUNTERS, FEATURES, calendar
 from lib.grid import HEART_RATE_RANGE, QUALITIES, resample, totals
-from lib.readings import COUNTERS
 
 COUNTER_FORMS = ("cumulative", "interval")
 TRUSTED = ("ok", "filled")

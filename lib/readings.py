@@ -7,19 +7,18 @@ readings are put in order (UTC where the file tells it, else the wall clock itse
 neither repeats nor loses an hour.
 """
 
-import zlib
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import fsspec
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-COUNTERS = ("steps", "calories", "distance")
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
+from lib.features import COUNTERS
+from lib.raw_files import ReadingsError, files, load
+
 ONE_WEARER = "wearer"
 
-_OFFSET = r"(Z|[+-]\d{2}:?\d{2})$"
+_OFFSET = r"(Z|[+-]\d{2}(?::?\d{2})?)$"
 _EARLIEST_MS, _LATEST_MS = 946_684_800_000, 4_102_444_800_000  # 2000 to 2100
 _FINITE = pa.Check(lambda column: ~np.isinf(column), error="a finite number")
 
@@ -34,19 +33,6 @@ SCHEMA = pa.DataFrameSchema(
 )
 
 
-class ReadingsError(ValueError):
-    """A raw table that can not be read: carries `file`, `column`, `row` (1 = first reading) and `value`."""
-
-    def __init__(self, problem, *, file, column=None, row=None, value=None):
-        value = value.item() if isinstance(value, np.generic) else value
-        self.file, self.column, self.row, self.value = file, column, row, value
-        where = [str(file)]
-        where += [f"column {column}"] if column is not None else []
-        where += [f"row {row}"] if row is not None else []
-        where += [f"value {value!r}"] if row is not None else []
-        super().__init__(f"{', '.join(where)}: {problem}")
-
-
 def read(path, *, timezone="UTC"):
     """Read `path` (a CSV, CSV.gz or Parquet file, a folder of them, or a glob; local or s3://) as one frame.
 
@@ -58,23 +44,9 @@ def read(path, *, timezone="UTC"):
     filesystem, names = files(path)
     parts = [_read_one(filesystem, name, zone) for name in names]
     table = pd.concat(parts, ignore_index=True)
-    if "user_id" not in table:
-        table.insert(0, "user_id", ONE_WEARER)
     if "label" in table:
         table["label"] = table["label"].fillna("")
     return table
-
-
-def files(path):
-    """The fsspec file system of `path` and the sorted names of the readable files there."""
-    filesystem, name = fsspec.core.url_to_fs(str(path))
-    if filesystem.isfile(name):
-        return filesystem, [name]
-    pattern = f"{name.rstrip('/')}/*" if filesystem.isdir(name) else name
-    found = sorted(entry for entry in filesystem.glob(pattern) if entry.endswith(SUFFIXES))
-    if not found:
-        raise FileNotFoundError(f"{path}: no file, folder or pattern that holds {', '.join(SUFFIXES)} files")
-    return filesystem, found
 
 
 def write(table, path):
@@ -105,7 +77,7 @@ def parse(table, *, timezone="UTC", file="table"):
 
 
 def _read_one(filesystem, name, zone):
-    return _parsed_table(_load(filesystem, name), name, zone)
+    return _parsed_table(load(filesystem, name), name, zone)
 
 
 def _parsed_table(table, name, zone):
@@ -119,26 +91,9 @@ def _parsed_table(table, name, zone):
     table = _validated(table, name)
     table["timestamp"], instant = _wall_clock(table["timestamp"], zone, name)
     table.insert(table.columns.get_loc("timestamp") + 1, "instant", instant)
+    if "user_id" not in table:
+        table.insert(0, "user_id", ONE_WEARER)
     return table
-
-
-def _load(filesystem, name):
-    try:
-        if name.endswith(".parquet"):
-            with filesystem.open(name, "rb") as stream:
-                return pd.read_parquet(stream)
-        with filesystem.open(name, "rb", compression="gzip" if name.endswith(".gz") else None) as stream:
-            text = {"user_id": str, "label": str}
-            return pd.read_csv(stream, dtype=text, low_memory=False, skipinitialspace=True)
-    except (
-        ValueError,
-        EOFError,
-        zlib.error,
-        OSError,
-    ) as error:  # pandas' and Arrow's parsers raise ValueErrors
-        if isinstance(error, (FileNotFoundError, PermissionError)):
-            raise
-        raise ReadingsError(f"can not be read ({str(error).strip()})", file=name) from error
 
 
 def _validated(table, name):
@@ -173,7 +128,7 @@ def _wall_clock(column, zone, name):
     if pd.api.types.is_datetime64_any_dtype(column):
         if column.dt.tz is None:
             return _plain(column)
-        return _moved(column, zone)
+        return _moved(column, zone if str(column.dt.tz) == "UTC" else column.dt.tz)
     text = column.astype("str").str.strip()
     offset = text.str.extract(_OFFSET, expand=False)
     offset = offset.where(text.str.contains("[T ]"))  # the day of a bare date is no offset
@@ -227,4 +182,4 @@ def _offset_seconds(text):
     if text == "Z":
         return 0
     digits = text[1:].replace(":", "")
-    return (-1 if text[0] == "-" else 1) * (int(digits[:2]) * 3600 + int(digits[2:]) * 60)
+    return (-1 if text[0] == "-" else 1) * (int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60)

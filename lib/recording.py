@@ -5,7 +5,7 @@ import pandas as pd
 
 from lib import grid
 from lib.anomaly_kinds import Span, steps_per_minute
-from lib.readings import COUNTERS
+from lib.features import COUNTERS
 
 _HOLE = 3  # intervals without a reading that a span may not contain
 _CANDIDATES = 4096  # places looked at for one anomaly

@@ -63,6 +63,8 @@ def test_what_is_written_is_read_again(read, tmp_path):
         ("a,2026-03-02T07:01:05,70,1\na,2026-03-02T07:01:10,abc,1\n", "heartRate", 2, "abc"),
         ("a,2026-03-02T07:01:05,70,inf\n", "steps", 1, np.inf),
         ("a,2026-03-02T07:01:05,70,1\na,notatime,71,1\n", "timestamp", 2, "notatime"),
+        (",2026-03-02T07:01:05,70,1\n", "user_id", 1, np.nan),
+        ("a,2026-03-02T07:01:05,70,1\na,,71,1\n", "timestamp", 2, np.nan),
         ("a,1772434865000,70,1\na,1772434865,71,1\n", "timestamp", 2, 1772434865),
         ("a,2026-03-02T07:01:05Z,70,1\na,2026-03-02T07:01:10,70,1\n", "timestamp", 2, "2026-03-02T07:01:10"),
     ],
@@ -71,7 +73,8 @@ def test_a_bad_value_is_named_with_file_column_row_and_value(read, rows, column,
     with pytest.raises(readings.ReadingsError) as caught:
         read(HEADER + rows)
     error = caught.value
-    assert (error.column, error.row, error.value) == (column, row, value)
+    assert (error.column, error.row) == (column, row)
+    assert error.value == value or (error.value != error.value and value != value)
     assert f"column {column}, row {row}, value {value!r}" in str(error)
     assert str(error.file).endswith("watch.csv")
 
@@ -87,6 +90,68 @@ def test_a_bad_value_is_named_with_file_column_row_and_value(read, rows, column,
 def test_a_file_that_is_no_table_is_refused(read, text, problem):
     with pytest.raises(readings.ReadingsError, match=problem):
         read(text)
+
+
+@pytest.mark.parametrize(
+    ("rows", "row"),
+    [
+        ("a,2026-03-02T07:01:05,70,1,9\na,2026-03-02T07:01:10,70,1,9\n", 1),
+        ("a,2026-03-02T07:01:05,70,1,\na,2026-03-02T07:01:10,70,1,\n", 1),
+        ("a,2026-03-02T07:01:05,70,1\n\na,2026-03-02T07:01:10,70,1,9\n", 2),
+    ],
+)
+def test_a_row_of_more_values_than_columns_is_named(read, rows, row):
+    with pytest.raises(readings.ReadingsError, match=rf"watch.csv, row {row}: 5 values, .* 4 columns") as caught:
+        read(HEADER + rows)
+    assert caught.value.row == row
+
+
+def test_wearers_names_are_text_even_those_that_look_like_nothing(read):
+    table = read(HEADER + "".join(f"{name},2026-03-02T07:01:05,70,NA\n" for name in ("007", "NA", "nan")))
+    assert table["user_id"].tolist() == ["007", "NA", "nan"]
+    assert table["steps"].isna().all()
+
+
+@pytest.mark.parametrize("offset", ["+02", "+0200", "+02:00"])
+def test_an_offset_in_any_of_its_forms_is_kept_as_the_local_hour(read, offset):
+    table = read(HEADER + f"a,2026-03-02T07:01:05{offset},70,1\n")
+    assert wall(table) == ["2026-03-02 07:01:05"]
+    assert table["instant"].tolist() == [pd.Timestamp("2026-03-02T05:01:05").timestamp()]
+
+
+def test_of_a_folder_with_and_without_names_no_reading_is_lost(tmp_path):
+    (tmp_path / "1.csv").write_text(HEADER + "a,2026-03-02T07:01:05,70,1\n")
+    (tmp_path / "2.csv").write_text("timestamp,heartRate\n2026-03-02T07:01:05,80\n")
+    table = readings.read(tmp_path)
+    assert table["user_id"].tolist() == ["a", readings.ONE_WEARER]
+    assert table["steps"].isna().tolist() == [False, True]
+
+
+def test_a_parquet_file_of_any_index_is_read(tmp_path):
+    table = pd.DataFrame(
+        {"timestamp": pd.date_range("2026-03-02", periods=4, freq="5s"), "heartRate": [70.0, 71, 0, 72]}
+    )
+    table[table["heartRate"] > 0].to_parquet(tmp_path / "filtered.parquet")
+    table.set_index("timestamp").to_parquet(tmp_path / "named.parquet")
+    assert readings.read(tmp_path / "filtered.parquet")["heartRate"].tolist() == [70, 71, 72]
+    assert wall(readings.read(tmp_path / "named.parquet"))[1] == "2026-03-02 00:00:05"
+
+
+def test_a_bad_value_of_a_filtered_parquet_file_is_named_by_its_row(tmp_path):
+    table = pd.DataFrame(
+        {"timestamp": pd.date_range("2026-03-02", periods=4, freq="5s"), "heartRate": [70, 0, 0, np.inf]}
+    )
+    table[table["heartRate"] > 0].to_parquet(tmp_path / "filtered.parquet")
+    with pytest.raises(readings.ReadingsError, match="column heartRate, row 2, value inf"):
+        readings.read(tmp_path / "filtered.parquet")
+
+
+def test_a_parquet_files_own_time_zone_is_the_wearers(tmp_path):
+    moments = pd.DatetimeIndex(["2026-03-02T07:01:05"]).tz_localize("Asia/Tokyo")
+    pd.DataFrame({"timestamp": moments, "heartRate": [70]}).to_parquet(tmp_path / "tokyo.parquet")
+    table = readings.read(tmp_path / "tokyo.parquet", timezone="Europe/Paris")
+    assert wall(table) == ["2026-03-02 07:01:05"]
+    assert table["instant"].tolist() == [pd.Timestamp("2026-03-01T22:01:05").timestamp()]
 
 
 @pytest.mark.parametrize("name", ["broken.csv.gz", "broken.parquet"])

@@ -1,0 +1,82 @@
+"""The files of a raw table: which there are, and what each holds, before anything of it is believed."""
+
+import codecs
+import csv
+import warnings
+import zlib
+
+import fsspec
+import numpy as np
+import pandas as pd
+
+from lib.features import COUNTERS
+
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
+_UNKNOWN = dict.fromkeys(("timestamp", "heartRate", *COUNTERS), ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"])
+
+
+class ReadingsError(ValueError):
+    """A raw table that can not be read: carries `file`, `column`, `row` (1 = first reading) and `value`."""
+
+    def __init__(self, problem, *, file, column=None, row=None, value=None):
+        value = value.item() if isinstance(value, np.generic) else value
+        self.file, self.column, self.row, self.value = file, column, row, value
+        where = [str(file)]
+        where += [f"column {column}"] if column is not None else []
+        where += [f"row {row}"] if row is not None else []
+        where += [f"value {value!r}"] if column is not None and row is not None else []
+        super().__init__(f"{', '.join(where)}: {problem}")
+
+
+def files(path):
+    """The fsspec file system of `path` and the sorted names of the readable files there."""
+    filesystem, name = fsspec.core.url_to_fs(str(path))
+    if filesystem.isfile(name):
+        return filesystem, [name]
+    pattern = f"{name.rstrip('/')}/*" if filesystem.isdir(name) else name
+    found = sorted(entry for entry in filesystem.glob(pattern) if entry.endswith(SUFFIXES))
+    if not found:
+        raise FileNotFoundError(f"{path}: no file, folder or pattern that holds {', '.join(SUFFIXES)} files")
+    return filesystem, found
+
+
+def load(filesystem, name):
+    """The frame that a file holds, its rows numbered from 0. Raises ReadingsError for a file that can not be read."""
+    try:
+        if name.endswith(".parquet"):
+            with filesystem.open(name, "rb") as stream:
+                table = pd.read_parquet(stream)
+            return table.reset_index(drop=table.index.names == [None])  # a named index is a column
+        with _opened(filesystem, name) as stream:
+            return _load_csv(stream)
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        with _opened(filesystem, name) as stream:
+            row, problem = _too_long_a_row(stream) or (None, f"can not be read ({str(error).strip()})")
+        raise ReadingsError(problem, file=name, row=row) from error
+    except (FileNotFoundError, PermissionError):
+        raise
+    except (ValueError, EOFError, zlib.error, OSError) as error:  # pandas' and Arrow's parsers raise ValueErrors
+        raise ReadingsError(f"can not be read ({str(error).strip()})", file=name) from error
+
+
+def _opened(filesystem, name):
+    return filesystem.open(name, "rb", compression="gzip" if name.endswith(".gz") else None)
+
+
+def _load_csv(stream):
+    names = ["user_id", "label"]
+    options = {"dtype": dict.fromkeys(names, str), "skipinitialspace": True, "low_memory": False}
+    options |= {"keep_default_na": False, "na_values": {**_UNKNOWN, **dict.fromkeys(names, [""])}}  # NA may be a name
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # of values that no column would hold
+        return pd.read_csv(stream, index_col=False, **options)
+
+
+def _too_long_a_row(stream):
+    """The first row (1 = first reading) of more values than the header names, and what is wrong with it; or None."""
+    lines = csv.reader(codecs.getreader("utf-8")(stream, errors="replace"))
+    header = next(lines, [])
+    for row, values in enumerate((line for line in lines if line), start=1):
+        if len(values) > len(header):
+            return row, f"{len(values)} values, where the header names {len(header)} columns"
+    return None
