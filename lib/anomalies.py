@@ -1,8 +1,8 @@
 """Labelled anomalies, injected into a raw table, simulated or real.
 
 The table comes back with the same rows in the same order and a `label` column: empty = normal, else the
-anomaly's name on every row of its span (labels that were there are replaced). Outside the spans heart
-rate and amounts are what they were.
+anomaly's name on every row of its span. Labels that were there stay, and no span lies on them. Outside the spans
+heart rate and amounts are what they were.
 """
 
 from collections import Counter
@@ -12,7 +12,6 @@ import pandas as pd
 
 from lib.anomaly_kinds import KINDS, quantised
 from lib.features import COUNTERS
-from lib.readings import ONE_WEARER
 from lib.recording import Recording
 
 SEVERITIES = (0.4, 0.7, 1.0)
@@ -32,12 +31,11 @@ def inject(
     severities=SEVERITIES,
     progress=iter,
 ):
-    """`raw` with about `events_per_day` labelled anomalies a day worn, and the table of these events.
+    """A raw table (of `readings.read`) with about `events_per_day` labelled anomalies a day worn, and these events.
 
-    Timestamps are ISO 8601 text, Unix ms or datetimes, and come back as they are. Kinds are drawn evenly over
-    all wearers; one that finds no place in a wearer's readings, or lacks a column, is tried in another's.
-    Spans do not overlap, stand `APART_S` apart and lie where readings go on, worn, without a hole of more
-    than 3 `interval_s`.
+    Kinds are drawn evenly over all wearers; one that finds no place in a wearer's readings, or lacks a column, is
+    tried in another's. Spans do not overlap, stand `APART_S` apart and lie where readings go on, worn and without
+    labels, without a hole of more than 3 `interval_s`.
 
     Returns (labelled, events); events has user_id, start and end (ISO, wall clock, of the first and last row
     of the span), kind and severity. Raises ValueError for an unknown kind, severity or way of counting.
@@ -46,9 +44,9 @@ def inject(
     present = {"heartRate", *COUNTERS} & set(raw)
     kinds = [name for name in kinds if set(KINDS[name].needs) <= present]
     columns = {name: raw[name].to_numpy(copy=True) for name in ("heartRate", *COUNTERS) if name in raw}
-    columns["label"] = np.full(len(raw), "", dtype=object)
+    columns["label"] = raw["label"].to_numpy(object, copy=True) if "label" in raw else np.full(len(raw), "", object)
     used, events = Counter(), []
-    for user_id, rows in progress(list(_wearers(raw))):
+    for user_id, rows in progress(list(raw.groupby("user_id", sort=False).indices.items())):
         recording = Recording(raw.iloc[rows], interval_s=interval_s, cumulative=counters == "cumulative")
         found = _events(recording, kinds, severities, events_per_day, used, rng)
         events += [{"user_id": user_id, **event} for event in found]
@@ -67,14 +65,6 @@ def _check(kinds, severities, counters):
             raise ValueError(f"severity={severity!r} is not in (0, 1]")
     if counters not in ("cumulative", "interval"):
         raise ValueError(f"counters={counters!r} is neither 'cumulative' nor 'interval'")
-
-
-def _wearers(raw):
-    """Each wearer's name and the positions of their rows, in order of appearance."""
-    if "user_id" not in raw:
-        yield ONE_WEARER, np.arange(len(raw))
-    else:
-        yield from raw.groupby("user_id", sort=False).indices.items()
 
 
 def _events(recording, kinds, severities, events_per_day, used, rng):

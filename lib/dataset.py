@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lib import features, readings
-from lib.watch import record_days, record_stretches
+from lib.watch import record_days, record_stretches, since_the_last
 
 PARTS = ("train", "validation", "calibration", "test")
 SHARES = (0.5, 0.125, 0.175, 0.2)
@@ -28,10 +28,13 @@ class Dataset:
     validation: list
 
 
-def simulated(*, samples, wearers, calibration_wearers, test_wearers, test_days, interval_s, seed, progress=iter):
+def simulated(
+    *, samples, wearers, calibration_wearers, test_wearers, test_days, interval_s, counters, seed, progress=iter
+):
     """Simulated wearers: `samples` readings of `wearers` in stretches over the week, and whole days of others.
 
-    Raises ValueError when a number is below 1, or there are fewer than two wearers to develop on.
+    counters: "cumulative", or "interval" for watches that report what was counted since the last reading. Raises
+    ValueError when a number is below 1, or there are fewer than two wearers to develop on.
     """
     counts = {
         "calibration_wearers": calibration_wearers,
@@ -43,20 +46,26 @@ def simulated(*, samples, wearers, calibration_wearers, test_wearers, test_days,
             raise ValueError(f"{name}={value}: at least 1 is wanted")
     if wearers < 2:
         raise ValueError(f"wearers={wearers}: at least 2 are wanted, one of them for validation")
-    development = readings.parse(record_stretches(samples=samples, wearers=wearers, interval_s=interval_s, seed=seed))
     whole = {"interval_s": interval_s, "seed": seed, "progress": progress}
-    calibration = record_days(wearers=calibration_wearers, days=1, first_id=wearers, **whole)
     after = wearers + calibration_wearers
-    test = record_days(wearers=test_wearers, days=test_days, first_id=after, **whole)
-    names = np.unique(development["user_id"])
+    tables = [
+        record_stretches(samples=samples, wearers=wearers, interval_s=interval_s, seed=seed),
+        record_days(wearers=calibration_wearers, days=1, first_id=wearers, **whole),
+        record_days(wearers=test_wearers, days=test_days, first_id=after, **whole),
+    ]
+    tables = [readings.parse(table) for table in tables]
+    if counters == "interval":
+        tables = [since_the_last(table) for table in tables]
+    names = np.unique(tables[0]["user_id"])
     validation = names[:: min(5, len(names))].tolist()  # every fifth
-    return Dataset(development, readings.parse(calibration), readings.parse(test), "wearer", validation)
+    return Dataset(*tables, "wearer", validation)
 
 
 def recorded(raw, *, seed):
     """Split readings of real wearers: by wearer, or by day where there are fewer than five wearers.
 
-    Raises ValueError when there are too few days to make the four parts of.
+    Labels stay in the test alone: neither learning nor the thresholds may know of them. Raises ValueError when there
+    are too few days to make the four parts of.
     """
     by = "wearer" if raw["user_id"].nunique() >= FEWEST_WEARERS else "day"
     unit = units(raw, by=by)
@@ -69,10 +78,12 @@ def recorded(raw, *, seed):
     missing = set(PARTS) - set(part)
     if missing:
         raise ValueError(f"{len(part_of)} {by}s are too few to split into {', '.join(PARTS)}")
-    tables = {name: raw[part == name].reset_index(drop=True) for name in ("calibration", "test")}
-    development = raw[np.isin(part, PARTS[:2])].reset_index(drop=True)
+    development, calibration, test = (
+        raw[np.isin(part, names)].reset_index(drop=True) for names in (PARTS[:2], PARTS[2], PARTS[3])
+    )
+    unlabelled = {"columns": "label", "errors": "ignore"}
     validation = sorted(name for name, part in part_of.items() if part == "validation")
-    return Dataset(development, by=by, validation=validation, **tables)
+    return Dataset(development.drop(**unlabelled), calibration.drop(**unlabelled), test, by, validation)
 
 
 def units(table, *, by):

@@ -18,12 +18,12 @@ class Recording:
     """The readings of one wearer as (N,) arrays in time order, and the anomalies written into them.
 
     `wall` (datetime64[s]), `seconds` since the first reading, `heart_rate`, `label`, `changed` (inside an
-    anomaly) and `worn_days`. `overwrite` changes heart rate and amounts; `counter` gives the changed
+    anomaly put there) and `worn_days`. `overwrite` changes heart rate and amounts; `counter` gives the changed
     counters.
     """
 
     def __init__(self, rows, *, interval_s, cumulative):
-        wall, instant = clock(rows)
+        wall, instant = rows["timestamp"].to_numpy("datetime64[s]"), rows["instant"].to_numpy()
         self._order = np.argsort(instant, kind="stable")
         self.wall, self.seconds = wall[self._order], instant[self._order] - instant.min()
         self._cumulative = cumulative
@@ -33,20 +33,18 @@ class Recording:
         self._amounts |= {n: np.zeros(len(rows)) for n in COUNTERS if n not in rows}
         self.heart_rate = rows["heartRate"].to_numpy(dtype=float)[self._order]
         self._before = {n: v.copy() for n, v in self._amounts.items()} | {"heart_rate": self.heart_rate.copy()}
-        self.label = np.full(len(rows), "", dtype=object)
+        known = rows["label"].to_numpy(dtype=object) if "label" in rows else np.full(len(rows), "", dtype=object)
+        self.label = known[self._order]
+        self.changed = np.zeros(len(rows), dtype=bool)
         self._taken = []  # (start, end) of each anomaly, s
         self._survey(interval_s)
-
-    @property
-    def changed(self):
-        return self.label != ""
 
     def _survey(self, interval_s):
         """Find what is worn and unbroken, the wearer's resting level, and each kind of place."""
         worn = self.heart_rate > 0
         spacing_s = np.diff(self.seconds, prepend=-np.inf)
         self._hole_s = _HOLE * interval_s
-        broken = ~worn | (spacing_s > self._hole_s)
+        broken = ~worn | (spacing_s > self._hole_s) | (self.label != "")
         self.worn_days = spacing_s[~broken].sum() / 86_400
         self._broken = _running(broken)
         cadence = steps_per_minute(self._amounts["steps"], self.seconds, window_s=60)
@@ -112,7 +110,7 @@ class Recording:
         self.heart_rate[where] = span.heart_rate
         for name in COUNTERS:
             self._amounts[name][where] = getattr(span, name)
-        self.label[where] = label
+        self.label[where], self.changed[where] = label, True
         self._taken.append((self.seconds[where.start], self.seconds[where.stop - 1]))
 
     def counter(self, name, decimals):
@@ -130,21 +128,6 @@ class Recording:
         unsorted = np.empty_like(values)
         unsorted[self._order] = values
         return unsorted
-
-
-def clock(rows):
-    """Wall clock (datetime64[s]) and instant (s) of each timestamp: ISO text, Unix ms (UTC) or datetime."""
-    stamp = rows["timestamp"]
-    if pd.api.types.is_numeric_dtype(stamp):
-        wall = moment = pd.to_datetime(stamp, unit="ms")
-    elif pd.api.types.is_datetime64_any_dtype(stamp):
-        wall, moment = stamp.dt.tz_localize(None), stamp
-    else:
-        moment = pd.to_datetime(stamp, format="ISO8601", utc=True)
-        local = stamp.str.replace(r"(?:Z|[+-]\d\d:?\d\d)$", "", regex=True)
-        wall = pd.to_datetime(local, format="ISO8601")
-    instant = rows["instant"] if "instant" in rows else moment.to_numpy("datetime64[ms]").astype("int64") / 1000
-    return wall.to_numpy("datetime64[s]"), np.asarray(instant, dtype=float)
 
 
 def amounts(counter, day):

@@ -7,6 +7,7 @@ off the wrist), and the running counters steps, calories (kcal) and distance (m)
 import numpy as np
 import pandas as pd
 
+from lib.grid import totals
 from lib.simulate import live
 from lib.wearers import draw_wearer
 
@@ -77,6 +78,21 @@ def record_days(*, wearers, days, interval_s, seed, first_id, progress=iter):
         life = live(wearer, start=start, hours=24 * days, interval_s=interval_s, rng=rng)
         tables.append(report(life, user_id=wearer.user_id, interval_s=interval_s, rng=rng))
     return pd.concat(tables, ignore_index=True)
+
+
+def since_the_last(table):
+    """A raw table (of `readings.parse`) whose counters are the amounts since each wearer's last reading before.
+
+    A reading that came twice has the same amounts twice; a wearer's first one has none to tell, and shows 0.
+    """
+    changed = table.copy()
+    for rows in table.groupby("user_id", sort=False).indices.values():
+        moments, first, place = np.unique(table["instant"].to_numpy()[rows], return_index=True, return_inverse=True)
+        day = table["timestamp"].to_numpy().astype("datetime64[D]").astype(np.int64)[rows[first]]
+        for name, decimals in _DECIMALS.items():
+            total = totals(table[name].to_numpy(float)[rows[first]], day)
+            changed.loc[rows, name] = np.diff(total, prepend=total[:1]).round(decimals)[place]
+    return changed
 
 
 def _wearer(seed, number):

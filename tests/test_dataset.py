@@ -29,6 +29,13 @@ def test_every_wearer_has_days_in_each_part_when_days_are_split():
         assert part["user_id"].nunique() == 2
 
 
+def test_labels_stay_in_the_test_alone():
+    made = dataset.recorded(raw(5, 2).assign(label="illness"), seed=1)
+    assert "label" not in made.development
+    assert "label" not in made.calibration
+    assert set(made.test["label"]) == {"illness"}
+
+
 def test_too_few_days_are_refused():
     with pytest.raises(ValueError, match="too few to split"):
         dataset.recorded(raw(1, 2), seed=1)
@@ -36,7 +43,14 @@ def test_too_few_days_are_refused():
 
 def test_simulated_tables_have_the_readings_and_wearers_asked_for():
     made = dataset.simulated(
-        samples=1000, wearers=5, calibration_wearers=2, test_wearers=1, test_days=1, interval_s=5, seed=1
+        samples=1000,
+        wearers=5,
+        calibration_wearers=2,
+        test_wearers=1,
+        test_days=1,
+        interval_s=5,
+        counters="cumulative",
+        seed=1,
     )
     assert len(made.development) == 1000
     counts = [part["user_id"].nunique() for part in (made.development, made.calibration, made.test)]
@@ -46,11 +60,25 @@ def test_simulated_tables_have_the_readings_and_wearers_asked_for():
     assert len(made.validation) == 1
 
 
+def test_simulated_interval_counters_tell_of_the_same_life():
+    numbers = {"samples": 1000, "wearers": 3, "calibration_wearers": 2, "test_wearers": 1, "test_days": 1}
+    parts = {
+        form: dataset.simulated(**numbers, interval_s=5, counters=form, seed=1).calibration
+        for form in ("cumulative", "interval")
+    }
+    one, other = (clean.clean(part, interval_s=5, counters=form)[0] for form, part in parts.items())
+    assert (parts["interval"]["steps"] < 200).all()
+    assert parts["cumulative"]["steps"].max() > 1000
+    later = one["user_id"].duplicated()  # what came before a wearer's first sample is not known
+    for channel in ("heartRate", "steps", "calories", "distance"):
+        np.testing.assert_allclose(one[channel][later], other[channel][later], atol=1e-6)
+
+
 @pytest.mark.parametrize(("name", "value"), [("wearers", 1), ("calibration_wearers", 0), ("test_days", 0)])
 def test_numbers_that_make_no_dataset_are_named(name, value):
     numbers = {"samples": 100, "wearers": 2, "calibration_wearers": 1, "test_wearers": 1, "test_days": 1}
     with pytest.raises(ValueError, match=f"{name}={value}"):
-        dataset.simulated(**numbers | {name: value}, interval_s=5, seed=1)
+        dataset.simulated(**numbers | {name: value}, interval_s=5, counters="cumulative", seed=1)
 
 
 def clean_table(spacing_s, *, wearers=1, lacks=()):
