@@ -60,18 +60,23 @@ def _spans(table, first, last):
 
 
 def auroc_by_kind(errors, kinds):
-    """AUROC of each kind's windows against all normal ones, and "all" together: a Series by kind.
+    """AUROC of each kind's windows against all normal ones: a Series by kind.
 
     errors (N,); kinds (N,) as `describe_windows` gives them. Windows of NaN error are left out; where either
     side is empty, AUROC is NaN.
     """
     errors, kinds = np.asarray(errors, dtype=np.float64), np.asarray(kinds, dtype=object)
     scored = ~np.isnan(errors)
-    anomalous = (kinds != NORMAL) & (kinds != MIXED)
     normal = errors[scored & (kinds == NORMAL)]
-    found = {kind: _auroc(normal, errors[scored & (kinds == kind)]) for kind in sorted(set(kinds[anomalous]))}
-    found["all"] = _auroc(normal, errors[scored & anomalous])
+    kinds_there = sorted(set(kinds) - {NORMAL, MIXED})
+    found = {kind: _auroc(normal, errors[scored & (kinds == kind)]) for kind in kinds_there}
     return pd.Series(found, dtype=np.float64, name="auroc").rename_axis("kind")
+
+
+def pooled_auroc(errors, kinds):
+    """AUROC of all anomalous windows together against all normal ones, as `auroc_by_kind`; common kinds weigh more."""
+    names = np.where(np.isin(kinds, (NORMAL, MIXED)), kinds, "anomalous")
+    return auroc_by_kind(errors, names).get("anomalous", np.nan)
 
 
 def _auroc(normal, anomalous):
@@ -108,6 +113,12 @@ def _during(windows, events):
         within = (end[mine] >= begun) & (end[mine] <= ended)
         overlap = np.minimum(end[mine], ended) - np.maximum(start[mine], begun)
         yield mine[within | (2 * overlap >= end[mine] - start[mine])]
+
+
+def middle(errors, among):
+    """The position of the window whose error is the median of those `among` (N,) booleans; the lower of two."""
+    places = np.flatnonzero(among)
+    return int(places[np.argsort(np.asarray(errors)[places], kind="stable")[(len(places) - 1) // 2]])
 
 
 def false_alarms(windows, flagged, *, apart_s=300):
@@ -154,28 +165,34 @@ def score_card(windows, events, errors, thresholds, *, days, gated):
 
     Returns (card, summary). card has a row a kind: events, auroc, for each level recall_<level> and
     delay_s_<level> (seconds; the median of the events found), and found_by_gate (a share). summary is a dict:
-    wearer_days, events, auroc (all kinds together), and for each level recall_macro_<level> (the mean over
-    all kinds, also those that only the gate can find), false_alarms_per_day_<level> and
+    wearer_days, events, auroc_macro (the mean over kinds), auroc_pooled, and for each level recall_macro_<level>
+    (the mean over all kinds, also those that only the gate can find), false_alarms_per_day_<level> and
     share_of_normal_<level> (of the normal windows with a score). A figure with nothing to rest on is NaN.
     Raises ValueError when days is not positive.
     """
     if not days > 0:
         raise ValueError(f"days={days}: worn, unlabelled time is wanted to count false alarms over")
     errors = np.asarray(errors, dtype=np.float64)
-    auroc = auroc_by_kind(errors, windows["kind"])
+    flagged = {level: errors >= threshold for level, threshold in thresholds.items()}
+    card = _by_kind(windows, events, errors, flagged, gated)
+    normal = (windows["kind"] == NORMAL).to_numpy() & ~np.isnan(errors)
+    summary = {"wearer_days": float(days), "events": len(events), "auroc_macro": float(card["auroc"].mean())}
+    summary["auroc_pooled"] = float(pooled_auroc(errors, windows["kind"]))
+    for level, alarms in flagged.items():
+        summary[f"recall_macro_{level}"] = float(card[f"recall_{level}"].mean())
+        summary[f"false_alarms_per_day_{level}"] = false_alarms(windows, alarms) / days
+        summary[f"share_of_normal_{level}"] = float(alarms[normal].mean()) if normal.any() else np.nan
+    return card, summary
+
+
+def _by_kind(windows, events, errors, flagged, gated):
     kind = events["kind"].to_numpy(dtype=object)
-    kinds = sorted(set(kind) | set(auroc.index) - {"all"})
-    card = pd.DataFrame({"events": pd.Series(kind).value_counts(), "auroc": auroc}, index=kinds)
-    card = card.rename_axis("kind").assign(events=card["events"].fillna(0).astype(int))
-    normal = errors[(windows["kind"] == NORMAL).to_numpy() & ~np.isnan(errors)]
-    summary = {"wearer_days": float(days), "events": len(events), "auroc": float(auroc["all"])}
-    for level, threshold in thresholds.items():
-        flagged = errors >= threshold
-        found = detections(windows, events, flagged).groupby(kind)
+    auroc = auroc_by_kind(errors, windows["kind"])
+    card = pd.DataFrame({"events": pd.Series(kind).value_counts(), "auroc": auroc})
+    card = card.sort_index().rename_axis("kind").assign(events=card["events"].fillna(0).astype(int))
+    for level, alarms in flagged.items():
+        found = detections(windows, events, alarms).groupby(kind)
         card[f"recall_{level}"] = found["detected"].mean()
         card[f"delay_s_{level}"] = found["delay_s"].median()
-        summary[f"recall_macro_{level}"] = float(card[f"recall_{level}"].mean())
-        summary[f"false_alarms_per_day_{level}"] = false_alarms(windows, flagged) / days
-        summary[f"share_of_normal_{level}"] = float((normal >= threshold).mean()) if len(normal) else np.nan
     card["found_by_gate"] = pd.Series(np.asarray(gated, dtype=float)).groupby(kind).mean()
-    return card, summary
+    return card

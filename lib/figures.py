@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import MaxNLocator
 
-from lib import evaluation
+from lib import evaluation, runs
 from lib.features import CHANNELS, UNITS
 from lib.grid import QUALITIES
 from lib.scoring import ALERT, BORDERLINE
@@ -26,6 +26,13 @@ _QUALITY_COLOURS = dict(zip(QUALITIES, (BLUE, GREEN, ORANGE, RED, (0.8, 0.8, 0.8
 def style():
     """Set the look that all figures share; called once, at a notebook's top."""
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.85)
+
+
+def save(figure, path):
+    """Write a figure as PNG, and return it."""
+    with runs.writing(path) as new:
+        figure.savefig(new, dpi=150, bbox_inches="tight")
+    return figure
 
 
 def day(table):
@@ -270,7 +277,7 @@ def recall_bars(card):
     """Percent of events found, by kind, at each level of a score card, and of those that the gate finds."""
     shares = card.filter(regex="^recall_|^found_by_gate$") * 100
     names = {"found_by_gate": "not scored: off the wrist or stuck"}
-    shares = shares.rename(columns=lambda name: names.get(name, name.removeprefix("recall_")))
+    shares = shares.rename(columns=lambda name: names.get(name, name.replace("recall_", "score ≥ ")))
     shares.index = [f"{name} ({n})" for name, n in zip(_readable(card.index), card["events"], strict=True)]
     figure, axis = _axes(1.8 + 0.42 * len(card))
     shares.plot.barh(color=[ORANGE, RED, GREY], width=0.75, legend=False, ax=axis)
@@ -282,17 +289,22 @@ def recall_bars(card):
 
 
 def score_timeline(windows, scores, events):
-    """One wearer's anomaly scores (N,) at the ends of their windows, with the two levels and events shaded.
+    """One wearer's anomaly scores (N,) at the ends of their windows, with the two levels and the wearer's events
+    at that time shaded.
 
     Raises ValueError when the windows are of more than one wearer.
     """
     name = _one_wearer(windows)
+    begin, end = windows["start"].min(), windows["end"].max()
+    events = events[(events["user_id"] == name) & (events["end"] >= begin) & (events["start"] <= end)]
     figure, axis = _axes(4)
     axis.plot(windows["end"], scores, ".", markersize=2.5, color="black")
-    for value, label, colour in ((BORDERLINE, "borderline", ORANGE), (ALERT, "anomaly", RED)):
+    for value, label, colour in ((BORDERLINE, "borderline", ORANGE), (ALERT, "alert", RED)):
         axis.axhline(value, color=colour, linestyle="--", linewidth=1)
         axis.annotate(label, (0.005, value), xycoords=("axes fraction", "data"), va="bottom", color=colour)
-    _shade(axis, events[events["user_id"] == name], named=True)
-    axis.set(ylim=(0, 1), ylabel="anomaly score (0 to 1)", title=f"{name}: scores and labelled events")
+    _shade(axis, events, named=True)
+    axis.set(
+        xlim=(begin, end), ylim=(0, 1), ylabel="anomaly score (0 to 1)", title=f"{name}: scores and labelled events"
+    )
     _time_axis(axis)
     return figure

@@ -10,10 +10,10 @@ LSTM = "LSTM autoencoder"
 def headline(card, summary):
     """The figures a reader asks for first, name to number, of a `score_card`; None where there is nothing.
 
-    A macro figure is the mean over the kinds of anomaly.
+    A macro figure, and recall, is the mean over the kinds of anomaly.
     """
     figures = {
-        "auroc_macro": card["auroc"].mean(),
+        "auroc_macro": summary["auroc_macro"],
         "event_recall_at_0.3": summary["recall_macro_0.3"],
         "event_recall_at_0.7": summary["recall_macro_0.7"],
         "false_alarms_per_day_at_0.3": summary["false_alarms_per_day_0.3"],
@@ -25,20 +25,29 @@ def headline(card, summary):
     return plain(figures)
 
 
-def verdict(auroc):
-    """Who finds what, in two or three sentences: {method: AUROC by kind} compared, the autoencoder's first."""
-    table = pd.DataFrame(auroc).dropna()
+def verdict(cards):
+    """Who finds what, in a few sentences, from {method: card} of `evaluation.score_card`, the autoencoder's first."""
+    by_method = pd.DataFrame({name: card["auroc"] for name, card in cards.items()})
+    table = by_method.dropna()
+    if table.empty:
+        return "No kind of anomaly has windows to compare the methods on."
     mean = table.mean().sort_values(ascending=False)
     rivals = table.drop(columns=LSTM).max(axis=1)
     behind = table.index[table[LSTM] < rivals]
     ahead = table.index[table[LSTM] >= rivals]
+    never_scored = by_method.index[by_method[LSTM].isna()]
     return "\n".join(
         [
-            "Mean AUROC over the kinds: " + ", ".join(f"{name} {value:.3f}" for name, value in mean.items()),
-            f"The autoencoder leads on {len(ahead)} of {len(table)} kinds: {', '.join(ahead) or 'none'}.",
-            f"A simpler method finds better: {', '.join(behind) or 'none'}.",
+            f"Mean AUROC over {len(table)} kinds: " + ", ".join(f"{name} {value:.3f}" for name, value in mean.items()),
+            f"The autoencoder leads on {len(ahead)}: {_named(ahead)}.",
+            f"A simpler method finds better: {_named(behind)}.",
+            f"No window of it was scored, so that only the quality check can find it: {_named(never_scored)}.",
         ]
     )
+
+
+def _named(kinds):
+    return ", ".join(kind.replace("_", " ") for kind in kinds) or "none"
 
 
 def plain(value):

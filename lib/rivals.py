@@ -1,7 +1,7 @@
 """Simple detectors that stand beside the autoencoder, fitted on the same windows and measured the same way.
 
-Each is fitted by `fit(windows)` on scaled training windows (N, length, 7); its `score(windows)` gives errors
-(N,), the larger the stranger.
+`fit` fits them on scaled training windows (N, length, 7); the `score(windows)` of each gives errors (N,), the larger
+the stranger.
 """
 
 from dataclasses import dataclass
@@ -9,27 +9,27 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.decomposition import PCA
 
+from lib.features import FEATURES
 from lib.windows import gather
-
-HEART_RATE = 0  # its place among the features
 
 
 @dataclass(frozen=True)
-class HeartRateRule:
-    """How far a window's mean heart rate is from that of the training windows, in standard deviations."""
+class MeanRule:
+    """How far one feature's mean over a window is from that of the training windows, in standard deviations."""
 
+    feature: int  # its place among the seven
     mean: float
     deviation: float
 
     @classmethod
-    def fit(cls, windows):
+    def fit(cls, windows, *, feature):
         """The rule of scaled windows (N, length, 7); windows that are all alike get deviation 1."""
-        by_window = windows[:, :, HEART_RATE].mean(axis=1, dtype=np.float64)
-        return cls(float(by_window.mean()), float(by_window.std()) or 1.0)
+        by_window = windows[:, :, feature].mean(axis=1, dtype=np.float64)
+        return cls(feature, float(by_window.mean()), float(by_window.std()) or 1.0)
 
     def score(self, windows):
         """Errors (N,) of scaled windows (N, length, 7)."""
-        by_window = windows[:, :, HEART_RATE].mean(axis=1, dtype=np.float64)
+        by_window = windows[:, :, self.feature].mean(axis=1, dtype=np.float64)
         return np.abs(by_window - self.mean) / self.deviation
 
 
@@ -43,8 +43,8 @@ class PrincipalComponents:
     pca: PCA
 
     @classmethod
-    def fit(cls, windows, *, components=32, seed=0):
-        """The components of scaled windows (N, length, 7): as many as the autoencoder's bottleneck has units.
+    def fit(cls, windows, *, components, seed=0):
+        """The first components of scaled windows (N, length, 7).
 
         Raises ValueError when there are fewer windows than components.
         """
@@ -58,7 +58,16 @@ class PrincipalComponents:
         return np.square(flat - rebuilt, dtype=np.float64).mean(axis=1)
 
 
-RIVALS = {"heart-rate rule": HeartRateRule, "PCA": PrincipalComponents}
+def fit(windows, *, components):
+    """The rivals by name, fitted on scaled windows (N, length, 7): two rules of one feature each, and PCA.
+
+    components: of PCA, as many as the autoencoder's bottleneck has units.
+    """
+    return {
+        "heart-rate rule": MeanRule.fit(windows, feature=FEATURES.index("heartRate")),
+        "steps rule": MeanRule.fit(windows, feature=FEATURES.index("steps")),
+        "PCA": PrincipalComponents.fit(windows, components=components),
+    }
 
 
 def errors(rival, samples, first, *, length, batch_size=4096):

@@ -11,6 +11,8 @@ from lib.evaluation import (
     events,
     false_alarms,
     gate_found,
+    middle,
+    pooled_auroc,
     score_card,
     wearer_days,
 )
@@ -80,7 +82,8 @@ def test_auroc_compares_each_kind_with_all_normal_windows():
     errors = [1, 2, 3, 4, 2.5, 5, 6, 0]
     kinds = ["normal"] * 4 + ["x", "x", "y", "mixed"]
     auroc = auroc_by_kind(errors, kinds)
-    assert auroc.to_dict() == {"x": 0.75, "y": 1.0, "all": pytest.approx(10 / 12)}
+    assert auroc.to_dict() == {"x": 0.75, "y": 1.0}
+    assert pooled_auroc(errors, kinds) == pytest.approx(10 / 12)
 
 
 def test_auroc_leaves_out_windows_without_a_score():
@@ -91,6 +94,8 @@ def test_auroc_leaves_out_windows_without_a_score():
 
 def test_auroc_is_nan_without_normal_windows():
     assert auroc_by_kind([1.0, 2.0], ["x", "mixed"]).isna().all()
+    assert np.isnan(pooled_auroc([1.0, 2.0], ["x", "mixed"]))
+    assert np.isnan(pooled_auroc([1.0, 2.0], ["normal", "mixed"]))
 
 
 @pytest.mark.parametrize(
@@ -119,6 +124,10 @@ def test_another_wearers_alarm_finds_no_event():
     found = detections(windows, event_table(("a", "x", 1000, 1300)), [True])
     assert found["detected"].tolist() == [False]
     assert found["delay_s"].isna().all()
+
+
+def test_the_middle_window_has_the_median_error_of_those_that_count():
+    assert middle([9.0, 5.0, 1.0, 3.0, 7.0], np.array([False, True, True, True, True])) == 3
 
 
 def test_false_alarms_less_than_apart_s_apart_are_one_episode():
@@ -186,7 +195,8 @@ def test_the_summary_counts_alarms_a_day_and_shares_of_normal_windows(scored):
     assert summary == {
         "wearer_days": 2.0,
         "events": 3,
-        "auroc": pytest.approx(0.525),
+        "auroc_macro": pytest.approx(0.525),
+        "auroc_pooled": pytest.approx(0.525),
         "recall_macro_low": 0.25,
         "false_alarms_per_day_low": 2.5,
         "share_of_normal_low": 0.5,

@@ -182,10 +182,10 @@ def test_recall_bars_show_each_level_and_the_gate_in_percent():
 
 def test_a_score_timeline_shades_that_wearers_events_and_marks_both_levels(table):
     both = pd.concat([table, table.assign(user_id="b")], ignore_index=True)
-    windows = evaluation.describe_windows(table, np.arange(0, 60, 10), length=60)
+    windows = evaluation.describe_windows(table, np.arange(0, 180, 30), length=60)
     axis = figures.score_timeline(windows, np.linspace(0, 1, 6), evaluation.events(both)).axes[0]
     assert len(axis.patches) == 2
-    assert texts(axis) == ["borderline", "anomaly", "spikes", "cadence lock"]
+    assert texts(axis) == ["borderline", "alert", "spikes", "cadence lock"]
     assert [line.get_ydata()[0] for line in axis.lines[1:]] == [0.3, 0.7]
 
 
