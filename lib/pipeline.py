@@ -180,7 +180,7 @@ def _finish(staged, plan, *, seconds):
     print("\n".join(summary(Run.at(staged.name), seconds=seconds)))
     later = [step for step in plan.numbered if step > plan.selected[-1]]
     if later and plan.selected[-1] in plan.numbered:
-        print(f"{', '.join(later)} still hold earlier results; to renew them: --from {later[0]}")
+        print(f"earlier results stay in {', '.join(later)}; to renew them: --from {later[0]}")
 
 
 def summary(run, *, seconds):
