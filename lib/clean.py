@@ -14,7 +14,14 @@ from lib.grid import HEART_RATE_RANGE, QUALITIES, resample, totals
 
 COUNTER_FORMS = ("cumulative", "interval")
 TRUSTED = ("ok", "filled")
-_DECIMALS = {"heartRate": 2, "steps": 3, "calories": 4, "distance": 3, "hour_sin": 6, "hour_cos": 6}
+_DECIMALS = {
+    "heartRate": 3,
+    "steps": 5,
+    "calories": 6,
+    "distance": 5,
+    "hour_sin": 7,
+    "hour_cos": 7,
+}  # scores need no more
 
 
 def clean(raw, *, interval_s, counters="cumulative", progress=iter):
