@@ -2,24 +2,27 @@
 
     python benchmarks/handler.py --run default --requests 10000
 
-A run's lambda_deployment.zip under AWS' runtime client, in one process with one thread for NumPy, is sent requests of
-the run's test wearers. `server` is from the invocation's leaving the runtime API to its answer's being back; `handler`
-is what the handler's log says of the same requests. Linux only: memory is read from /proc.
+A run's function, built for this Python, under AWS' runtime client, in one process with one thread for NumPy, is sent
+requests of the run's test wearers. `server` is from the invocation's leaving the runtime API to its answer's being
+back; `handler` is what the handler's log says of the same requests. Linux only: memory is read from /proc.
 """
 
 import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from lib import bundle, clean
+from lib.detector import MODEL, THRESHOLD, WEIGHTS
 from lib.runs import ROOT, Run
 
 sys.path.insert(0, str(ROOT / "lambda"))
@@ -51,17 +54,16 @@ def main():
     parser.add_argument("--requests", type=int, default=10_000, help="for the memory (default: %(default)s)")
     given = parser.parse_args()
     run = Run.at(given.run)
-    archive = run.models / "lambda_export" / bundle.ZIP
+    export = run.models / "lambda_export"
     draw = windows_of(clean.load(run.data / "processed/anomalous_data.csv"))
     versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
     print(f"{processor()}, {os.cpu_count()} cores, {versions}, 1 thread")
     with (
         tempfile.NamedTemporaryFile() as log,
-        bundle.unpacked(archive) as folder,
+        built_for_here(export) as folder,
         ExecutionEnvironment(folder, log=log) as environment,
     ):
-        compiled = "compiled" if compile_as_shipped(folder) else "not compiled"
-        print(f"{archive.stat().st_size / 1e6:.1f} MB zip, the handler's modules in it {compiled}\n")
+        print(f"{(export / bundle.ZIP).stat().st_size / 1e6:.1f} MB zip\n")
         cold(environment, draw(60))
         spans(environment, folder)
         warm(environment, log, draw)
@@ -74,16 +76,16 @@ def processor():
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
-def compile_as_shipped(folder):
-    """Compile the handler's modules for this Python where the zip ships them compiled for its own; whether it does.
-
-    The NumPy that stands in for the zip's is compiled in any case.
-    """
-    shipped = any((folder / "__pycache__").glob("lambda_function.*.pyc"))
-    if shipped:
-        command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
-        subprocess.run([*command, "-x", "/numpy/", str(folder)], check=True)
-    return shipped
+@contextmanager
+def built_for_here(export):
+    """Yield the folder of a run's function, built for this Python as its zip is for Lambda's: compiled and checked."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file in (THRESHOLD, WEIGHTS):
+            shutil.copyfile(export / file, folder / file)
+        bundle.write_export(folder, json.loads((export / MODEL).read_text()), target="local")
+        with bundle.unpacked(folder / bundle.ZIP) as unpacked:
+            yield unpacked
 
 
 def windows_of(table, *, seed=1):
