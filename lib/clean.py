@@ -66,7 +66,7 @@ def clean_wearer(rows, *, interval_s, counters):
         "mended": {"out_of_order": out_of_order, "negative_count": negative},
         "samples": {name: int((grid.quality == code).sum()) for code, name in enumerate(QUALITIES)},
         "segments": int(grid.segment[-1]) + 1,
-        "counted": {name: _growth(running[:, i]) for i, name in enumerate(COUNTERS)},
+        "counted": {name: _growth(running[:, i], since_zero=counters == "interval") for i, name in enumerate(COUNTERS)},
         "counted_in_samples": {name: float(np.nansum(grid.amounts[:, i])) for i, name in enumerate(COUNTERS)},
     }
     return table, account
@@ -99,9 +99,11 @@ def _running(reported, timestamp, counters):
     return np.column_stack([totals(column, day) for column in reported.T])
 
 
-def _growth(total):
+def _growth(total, *, since_zero):
     known = total[~np.isnan(total)]
-    return float(known[-1] - known[0]) if len(known) else 0.0
+    if not len(known):
+        return 0.0
+    return float(known[-1] if since_zero else known[-1] - known[0])
 
 
 def _table(rows, grid, instant):

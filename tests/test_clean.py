@@ -44,8 +44,9 @@ def test_wearers_are_kept_apart_and_have_the_columns_of_the_clean_table():
 
 def test_interval_counters_sum_to_the_amounts_reported():
     rows = [(*at(0), 60, 3), (*at(5), 61, 4), (*at(10), 62, 5)]
-    table, _ = clean.clean(raw(rows), interval_s=5, counters="interval")
+    table, account = clean.clean(raw(rows), interval_s=5, counters="interval")
     assert table["steps"].tolist() == [3, 4, 5]
+    assert account["counted"]["steps"] == account["counted_in_samples"]["steps"] == 12
 
 
 @pytest.mark.parametrize("counters", clean.COUNTER_FORMS)

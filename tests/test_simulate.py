@@ -1,6 +1,5 @@
 """The simulated life: bouts of a day, and the physiology that follows from them."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -160,13 +159,3 @@ def test_a_plan_leaves_no_moment_without_a_bout():
         covered[max(int(np.ceil(bout.start_s / 60)), 0) : max(int(bout.stop_s / 60) + 1, 0)] = True
     assert covered.all()
     assert {bout.activity for bout in bouts} <= set(ACTIVITIES)
-
-
-def test_a_day_is_lived_in_well_under_a_second():
-    lived(0)
-    took = []
-    for seed in range(3):
-        begin = time.perf_counter()
-        lived(seed)
-        took.append(time.perf_counter() - begin)
-    assert min(took) < 0.25
