@@ -62,28 +62,36 @@ def simulated(
 
 
 def recorded(raw, *, seed):
-    """Split readings of real wearers: by wearer, or by day where there are fewer than five wearers.
+    """Split readings of real wearers: by wearer, or by day where fewer than five wearers have no labels.
 
-    Labels stay in the test alone: neither learning nor the thresholds may know of them. Raises ValueError when there
-    are too few days to make the four parts of.
+    Wearers (days) with labelled readings are in the test alone: neither learning nor the thresholds may know what they
+    hold. Raises ValueError when there are too few others to make the four parts of.
     """
-    by = "wearer" if raw["user_id"].nunique() >= FEWEST_WEARERS else "day"
+    labelled = raw["label"].to_numpy() != "" if "label" in raw else np.zeros(len(raw), dtype=bool)
+    without_labels = set(raw["user_id"]) - set(raw["user_id"][labelled])
+    by = "wearer" if len(without_labels) >= FEWEST_WEARERS else "day"
     unit = units(raw, by=by)
+    held_out = pd.Series(unit).isin(unit[labelled]).to_numpy()
     rng = np.random.default_rng(seed)
-    part_of = {}
-    strata = [np.unique(unit)] if by == "wearer" else _by_wearer(raw, unit)
+    part_of = dict.fromkeys(unit[held_out], "test")
+    strata = [np.unique(unit[~held_out])] if by == "wearer" else _by_wearer(raw[~held_out], unit[~held_out])
     for names in strata:
         part_of |= dict(zip(rng.permutation(names), _parts(len(names)), strict=True))
     part = np.array([part_of[name] for name in unit])
-    missing = set(PARTS) - set(part)
+    missing = set(PARTS) - set(part[~held_out])
     if missing:
-        raise ValueError(f"{len(part_of)} {by}s are too few to split into {', '.join(PARTS)}")
+        raise ValueError(_too_few(np.unique(unit[~held_out]), by, labelled.any()))
     development, calibration, test = (
         raw[np.isin(part, names)].reset_index(drop=True) for names in (PARTS[:2], PARTS[2], PARTS[3])
     )
     unlabelled = {"columns": "label", "errors": "ignore"}
     validation = sorted(name for name, part in part_of.items() if part == "validation")
     return Dataset(development.drop(**unlabelled), calibration.drop(**unlabelled), test, by, validation)
+
+
+def _too_few(names, by, labelled):
+    without, hint = (" without labels", "; labelled readings may be given as test_path=") if labelled else ("", "")
+    return f"{len(names)} {by}s{without} are too few to split into {', '.join(PARTS)}{hint}"
 
 
 def units(table, *, by):

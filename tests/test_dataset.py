@@ -29,11 +29,30 @@ def test_every_wearer_has_days_in_each_part_when_days_are_split():
         assert part["user_id"].nunique() == 2
 
 
-def test_labels_stay_in_the_test_alone():
-    made = dataset.recorded(raw(5, 2).assign(label="illness"), seed=1)
-    assert "label" not in made.development
-    assert "label" not in made.calibration
-    assert set(made.test["label"]) == {"illness"}
+def labelled(table, *units, by):
+    return table.assign(label=np.where(np.isin(dataset.units(table, by=by), units), "illness", ""))
+
+
+@pytest.mark.parametrize(("by", "count", "ill"), [("wearer", 9, ("w3", "w7")), ("day", 2, ("w0 2026-03-04",))])
+def test_labelled_wearers_or_days_are_in_the_test_alone(by, count, ill):
+    table = labelled(raw(count, 8), *ill, by=by)
+    made = dataset.recorded(table, seed=1)
+    assert made.by == by
+    learned = {*dataset.units(made.development, by=by), *dataset.units(made.calibration, by=by)}
+    assert learned.isdisjoint(ill)
+    assert not {"label"} & {*made.development, *made.calibration}
+    assert set(made.test["label"]) == {"", "illness"}
+    assert len(made.development) + len(made.calibration) + len(made.test) == len(table)
+
+
+def test_where_few_wearers_have_no_labels_days_are_split():
+    table = labelled(raw(6, 8), "w0 2026-03-02", "w1 2026-03-02", by="day")
+    assert dataset.recorded(table, seed=1).by == "day"
+
+
+def test_readings_that_are_all_labelled_are_for_the_test_path():
+    with pytest.raises(ValueError, match="0 days without labels are too few .* as test_path="):
+        dataset.recorded(raw(1, 8).assign(label="illness"), seed=1)
 
 
 def test_too_few_days_are_refused():
