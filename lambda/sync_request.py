@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from http_event import Problem
 
-from lib.features import CALENDAR, COUNTERS, calendar
+from lib.features import CALENDAR, COUNTERS, FEATURES, calendar
 from lib.grid import HEART_RATE_RANGE
 
 MOST_READINGS = 1440
@@ -17,6 +17,8 @@ _CALENDAR = set(CALENDAR)
 COUNTER_FORMS = ("cumulative", "interval")
 LARGEST_COUNT = 1e9  # steps, kcal or m: no watch has ever counted so far
 _DAY_S = 86_400
+_LOW = np.array([HEART_RATE_RANGE[0], 0, 0, 0, -1, -1, -1])  # of the seven numbers
+_HIGH = np.array([HEART_RATE_RANGE[1], *[LARGEST_COUNT] * 3, 1, 1, 1])
 _UNIX_MS = (946_684_800_000, 4_102_444_800_000)  # the years 2000 to 2100
 
 
@@ -100,37 +102,64 @@ def _zone(name):
 
 def _readings(metrics, places, zone, *, interval_s, cumulative):
     given = {name for metric in metrics if isinstance(metric, dict) for name in metric}
-    rows = [_reading(metric, given, zone) for metric in metrics]
-    seconds, wall, heart_rate, counters, when, errors = map(list, zip(*rows, strict=True))
-    when, wall = np.array(when), np.array(wall)
-    told = np.isnan(when[:, 0])  # by the timestamp; reckoned at once, for NumPy takes as long for one as for all
-    when[told] = calendar(wall[told])
+    seconds, wall, numbers, errors = _all_good(metrics, given, zone) or _one_by_one(metrics, given, zone)
+    told = np.isnan(numbers[:, 4])  # by the timestamp; reckoned at once, for NumPy takes as long for one as for all
+    numbers[told, 4:] = calendar(wall[told])
     return Readings(
         index=np.array(places),
-        seconds=np.array(seconds) if "timestamp" in given else np.arange(len(rows)) * float(interval_s),
+        seconds=seconds if "timestamp" in given else np.arange(len(metrics)) * float(interval_s),
         day=np.nan_to_num(wall // _DAY_S),
-        heart_rate=np.array(heart_rate),
-        counters=np.array(counters),
-        calendar=when,
+        heart_rate=numbers[:, 0],
+        counters=numbers[:, 1:4],
+        calendar=numbers[:, 4:],
         errors=errors,
         cumulative=cumulative,
     )
 
 
-def _reading(metric, given, zone):
-    """(instant, wall clock, heart rate, counters, calendar, None) of one reading, or NaN for each and the error.
+def _all_good(metrics, given, zone):
+    """What `_one_by_one` returns, in half the time, where no reading is bad and all give the same; None elsewhere."""
+    timed, places = "timestamp" in given, [place for place, name in enumerate(FEATURES) if name in given]
+    if not (given >= _CALENDAR or (timed and not _CALENDAR & given)):
+        return None
+    try:
+        values = [[metric[FEATURES[place]] for place in places] for metric in metrics]
+        if "heartRate" not in given or {type(value) for row in values for value in row} - {float, int}:
+            return None
+        values = np.array(values, dtype=np.float64)
+        clocks = [_clock(metric, zone) if timed else (math.nan, math.nan) for metric in metrics]
+    except (KeyError, TypeError, OverflowError, _Bad):
+        return None
+    if not ((values >= _LOW[places]) & (values <= _HIGH[places])).all():
+        return None
+    numbers = np.full((len(metrics), len(FEATURES)), np.nan)
+    numbers[:, places] = values
+    seconds, wall = np.array(clocks).T
+    return seconds, wall, numbers, [None] * len(metrics)
 
-    calendar: NaN where the wall clock is to tell it.
+
+def _one_by_one(metrics, given, zone):
+    """Seconds (N,) and wall clock (N,), the seven numbers (N, 7), and each reading's error or None.
+
+    NaN for what is bad, for a channel absent throughout, and for a calendar that the wall clock is to tell.
     """
+    rows = [_reading(metric, given, zone) for metric in metrics]
+    clocks, numbers, errors = map(list, zip(*rows, strict=True))
+    seconds, wall = np.array(clocks).T
+    return seconds, wall, np.array(numbers), errors
+
+
+def _reading(metric, given, zone):
+    """((instant, wall clock), the seven numbers, None) of one reading, or NaN for each and the error."""
     try:
         if not isinstance(metric, dict):
             raise _Bad("a reading is an object")
         heart_rate = _number(metric, "heartRate", *HEART_RATE_RANGE)
         counters = [_number(metric, name, 0.0, LARGEST_COUNT) if name in given else math.nan for name in COUNTERS]
         instant, wall = _clock(metric, zone) if "timestamp" in given else (math.nan, math.nan)
-        return instant, wall, heart_rate, counters, _calendar(metric, wall), None
+        return (instant, wall), [heart_rate, *counters, *_calendar(metric, wall)], None
     except _Bad as error:
-        return math.nan, math.nan, math.nan, [math.nan] * 3, [math.nan] * 3, str(error)
+        return (math.nan, math.nan), [math.nan] * len(FEATURES), str(error)
 
 
 def _number(metric, name, low, high):

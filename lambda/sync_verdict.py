@@ -48,8 +48,10 @@ def _laid(readings, detector):
     if not len(usable):
         return Laid(Verdict(nothing, [None] * len(nothing)))
     order = usable[np.argsort(readings.seconds[usable], kind="stable")]
-    order = order[np.append(np.diff(readings.seconds[order]) > 0, True)]  # of readings of one instant, the last
-    spacing = np.median(np.diff(readings.seconds[order])) if len(order) > 1 else 0.0
+    moments = readings.seconds[order]
+    order = order[np.append(moments[1:] > moments[:-1], True)]  # of readings of one instant, the last
+    moments = readings.seconds[order]
+    spacing = np.sort(moments[1:] - moments[:-1])[len(order) // 2 - 1] if len(order) > 1 else 0.0  # the median
     if spacing > MOST_SPACING * detector.interval_s:
         return Laid(Verdict(nothing, [_too_sparse(spacing, detector)] * len(nothing)))
     samples, on_grid = _samples(readings, order, detector.interval_s)

@@ -54,8 +54,11 @@ def totals(counter, day):
     """
     known = ~np.isnan(counter)
     values = counter[known]
-    growth = np.maximum(np.diff(values, prepend=values[:1]), 0.0)
     total = np.full(len(counter), np.nan)
+    if (values[1:] >= values[:-1]).all():
+        total[known] = values - values[:1]
+        return total
+    growth = np.maximum(np.diff(values, prepend=values[:1]), 0.0)
     total[known] = np.cumsum(np.where(resets(counter, day)[known], values, growth))
     return total
 
@@ -71,7 +74,7 @@ def resample(seconds, heart_rate, running, *, interval_s, before=None):
     worn = ~np.isnan(heart_rate)
     rows = _one_per_cell(cell, worn)
     cells, on = cell[rows], worn[rows]
-    gap = np.diff(cells)
+    gap = cells[1:] - cells[:-1]
     joined = (gap <= MAX_CARRY + 1) & (on[1:] == on[:-1])
     repeats = np.append(np.where(joined, gap, 1), 1)
     row = np.repeat(rows, repeats)
@@ -86,6 +89,8 @@ def resample(seconds, heart_rate, running, *, interval_s, before=None):
 
 def _one_per_cell(cell, worn):
     """The row each cell is read from: its last worn one, else its last. Short spells without heart rate go."""
+    if worn.all() and (cell[1:] > cell[:-1]).all():
+        return np.arange(len(cell))
     order = np.lexsort((worn, cell))
     last = order[np.append(np.diff(cell[order]) > 0, True)]
     on = np.flatnonzero(worn[last])
@@ -133,7 +138,7 @@ def _quality(heart_rate, amounts, segment, carried, interval_s):
 
 def constant_for(heart_rate, segment):
     """How many samples in a row, within its segment, share each sample's heart rate: (T,) counts."""
-    change = (np.diff(heart_rate) != 0) | (np.diff(segment) != 0)
+    change = (heart_rate[1:] != heart_rate[:-1]) | (segment[1:] != segment[:-1])
     starts = np.append(0, np.flatnonzero(change) + 1)
     lengths = np.diff(np.append(starts, len(heart_rate)))
     return np.repeat(lengths, lengths)

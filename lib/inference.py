@@ -16,6 +16,7 @@ import numpy as np
 
 _BLOCK = 64  # units of a matrix product: OpenBLAS is fastest on products below 10⁶ multiplications, at AVX-512
 _CACHE_LINE = 64  # bytes
+_ONE, _HALF = np.array(1, dtype=np.float32), np.array(0.5, dtype=np.float32)  # Python's own take twice as long
 
 
 @dataclass(frozen=True)
@@ -115,14 +116,14 @@ def _run(stack, steps, length):
     for step in range(length + behind):
         if step < len(steps):
             given[...] = steps[step]
-        for seen, kernel, sums in products:
-            np.matmul(seen, kernel, out=sums)
+        for product, seen, kernel, sums in products:
+            product(seen, kernel, out=sums)
         gates += stack.bias
         np.tanh(gates, out=gates)
-        sigmoids += 1
+        sigmoids += _ONE
         kept *= entry  # the candidate by the input gate, the cell by the forget gate
         cell += new
-        cell *= 0.5
+        cell *= _HALF
         np.tanh(cell, out=hidden)
         hidden *= let_out
         if step >= behind:
@@ -133,9 +134,13 @@ def _run(stack, steps, length):
 
 
 def _products(stack, state, gates):
-    """Each layer's matrix product: what it sees of the state (N, inputs + units), its kernel, where its gates go."""
+    """Each layer's product: its function, what it sees of the state (N, inputs + units), its kernel, and its gates."""
     inputs = state.shape[1] - gates.shape[2]
     for kernel, begin, end in zip(stack.kernels, (0, *stack.ends), stack.ends, strict=False):
         blocks, _, seen, width = kernel.shape
         sums = gates[:, :, begin:end].reshape(4, len(state), blocks, width).transpose(2, 0, 1, 3)  # a view
-        yield state[:, inputs + end - seen : inputs + end], kernel, sums
+        visible = state[:, inputs + end - seen : inputs + end]
+        if len(state) == 1:
+            yield np.vecmat, visible[0], kernel, sums[:, :, 0]  # a tenth faster than a matrix of one row
+        else:
+            yield np.matmul, visible, kernel, sums

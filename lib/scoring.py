@@ -29,7 +29,8 @@ def window_errors(by_feature, present):
 
     present: booleans, (7,) of all windows or (N, 7) of each.
     """
-    return np.mean(by_feature, axis=1, where=np.asarray(present))
+    counted = np.asarray(present, dtype=np.float64)
+    return (by_feature * counted).sum(axis=1) / counted.sum(axis=-1)
 
 
 def limits(calibration, *, channel_set, size):
@@ -73,7 +74,7 @@ def stuck(windows, *, interval_s, size=None):
     number, length = heart_rate.shape
     place = np.arange(length)
     begin = np.zeros(number) if size is None else length - np.asarray(size)
-    changed = np.diff(heart_rate, axis=1, prepend=np.nan) != 0  # (N, length)
-    changed |= place <= begin[:, None]  # no run reaches back into the padding
+    changed = place <= begin[:, None]  # (N, length): no run reaches back into the padding
+    changed[:, 1:] |= heart_rate[:, 1:] != heart_rate[:, :-1]
     since = place - np.maximum.accumulate(np.where(changed, place, 0), axis=1)
     return (since.max(axis=1) + 1) * interval_s >= STUCK_S

@@ -1,8 +1,12 @@
 import math
+from datetime import UTC
 
 import numpy as np
 import pytest
+import sync_request
 from http_event import Problem
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sync_request import parse
 
 START = 1_772_434_800  # Monday 2026-03-02T07:00:00Z
@@ -263,3 +267,29 @@ def test_an_unknown_time_zone_is_a_problem_that_names_the_field(zone):
 
 def test_interval_counters_are_told():
     assert not read(READING, counters="interval").cumulative
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    changes=st.lists(
+        st.tuples(
+            st.integers(0, 5),
+            st.sampled_from(["timestamp", "heartRate", "steps", "distance", "hour_sin", "hour_cos", "is_weekend"]),
+            st.sampled_from([None, True, -1, 0, 0.5, 1, 70, 1e10, 10**400, math.nan, math.inf, "70", []]),
+        ),
+        max_size=3,
+    ),
+    absent=st.sets(st.sampled_from(["timestamp", "steps", "calories", "hour_sin", "hour_cos", "is_weekend"])),
+)
+def test_readings_are_the_same_checked_at_once_or_one_by_one(changes, absent):
+    usual = {"timestamp": START * 1000, "heartRate": 70, "steps": 1, "calories": 0.2, "distance": 2.5}
+    usual |= {"hour_sin": 0.5, "hour_cos": 0.5, "is_weekend": 0}
+    metrics = [{name: value for name, value in usual.items() if name not in absent} for _ in range(6)]
+    for place, name, value in changes:
+        metrics[place][name] = value
+    given_names = {name for metric in metrics for name in metric}
+    at_once = sync_request._all_good(metrics, given_names, UTC)
+    one_by_one = sync_request._one_by_one(metrics, given_names, UTC)
+    assert at_once is not None or changes or absent & set(CALENDAR)
+    for fast, slow in zip(at_once or one_by_one, one_by_one, strict=True):
+        np.testing.assert_array_equal(fast, slow)
