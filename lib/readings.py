@@ -151,13 +151,19 @@ def _from_unix_ms(column, zone, name):
 
 
 def _parsed(text, name, *, utc):
+    """The moments that texts tell: with an offset each where `utc`, else without."""
     try:
-        return pd.to_datetime(text, format="ISO8601", utc=utc)
+        moments = pd.to_datetime(text, format="ISO8601", utc=utc)
+        if utc or moments.dt.tz is None:
+            return moments
     except (ValueError, OverflowError):
-        good = pd.to_datetime(text, format="ISO8601", utc=utc, errors="coerce").notna()
-        row = int(np.flatnonzero(~good)[0])
-        problem = "an ISO 8601 time, such as 2026-03-02T07:01:05, is wanted"
-        raise ReadingsError(problem, file=name, column="timestamp", row=row + 1, value=text.iloc[row]) from None
+        pass
+    good = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce").notna()
+    if not utc:
+        good &= ~text.str.contains(r"[T ].*[+-]")  # pandas takes +2 for an offset
+    row = int(np.flatnonzero(~good)[0])
+    problem = "an ISO 8601 time, such as 2026-03-02T07:01:05 or 2026-03-02T07:01:05+02:00, is wanted"
+    raise ReadingsError(problem, file=name, column="timestamp", row=row + 1, value=text.iloc[row])
 
 
 def _plain(wall):

@@ -3,17 +3,6 @@
 import numpy as np
 
 
-def sliding(values, *, length, stride=1):
-    """Cut (T, C) samples into (N, length, C) windows, `stride` samples apart. A view, not a copy.
-
-    Raises ValueError when T < length.
-    """
-    if len(values) < length:
-        raise ValueError(f"{len(values)} samples are fewer than a window's {length}")
-    windows = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)  # (T-length+1, C, length)
-    return windows[::stride].transpose(0, 2, 1)
-
-
 def starts(group, *, length, stride=1, trusted=None):
     """First rows (N,) of the windows that lie within one group, `stride` samples apart in each.
 

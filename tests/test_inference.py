@@ -5,7 +5,7 @@ import pytest
 from conftest import SCALER, life
 
 from lib import features, inference
-from lib.windows import sliding
+from lib.windows import gather
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def weights(model, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def windows():
-    return sliding(features.scale(life(200), SCALER), length=60)  # (141, 60, 7)
+    return gather(features.scale(life(200), SCALER), np.arange(141), length=60)  # (141, 60, 7)
 
 
 @pytest.mark.parametrize("number", [1, 5, 41, 65])

@@ -1,19 +1,6 @@
 import numpy as np
-import pytest
 
 from lib import windows
-
-
-def test_sliding_windows_are_views_stride_apart():
-    values = np.arange(10.0).reshape(5, 2)
-    made = windows.sliding(values, length=3, stride=2)
-    np.testing.assert_array_equal(made, [values[0:3], values[2:5]])
-    assert np.shares_memory(made, values)
-
-
-def test_too_few_samples_are_no_window():
-    with pytest.raises(ValueError, match="2 samples"):
-        windows.sliding(np.zeros((2, 7)), length=3)
 
 
 def test_windows_start_anew_in_each_group_and_cross_none():
