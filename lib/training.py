@@ -18,7 +18,8 @@ from tqdm import tqdm
 from lib import autoencoder, runs
 from lib.windows import gather
 
-PATIENCE = 6  # epochs without a lower validation loss after which training ends; half as many halve the learning rate
+PATIENCE = 6  # epochs without a lower validation loss after which training ends
+SLOWS_AFTER = 2  # and after which the learning rate is halved, each time
 
 
 class Batches(keras.utils.PyDataset):
@@ -55,7 +56,7 @@ def _drawn(seed, epoch):
 def train(model, training, validation, *, epochs, learning_rate, folder):
     """Fit `model` in place to `training` (Batches with a seed); it ends with its best weights on `validation`.
 
-    It ends early after PATIENCE epochs without a lower validation loss, and half of that halves the learning rate.
+    It ends early after PATIENCE epochs without a lower validation loss; each SLOWS_AFTER halve the learning rate.
     After each epoch a checkpoint is left in `folder`; where there is one, training goes on from it. A bar shows where
     it is, or where bars are off (TQDM_DISABLE) a line an epoch.
 
@@ -113,9 +114,9 @@ def ended(history):
 
 
 def learning_rate_after(history, *, start):
-    """The learning rate of the next epoch: `start`, halved each time half of PATIENCE more epochs were no better."""
+    """The learning rate of the next epoch: `start`, halved each time SLOWS_AFTER more epochs were no better."""
     waited = [epoch - best(history[:epoch]) for epoch in range(1, len(history) + 1)]
-    return start * 0.5 ** sum(epochs > 0 and epochs % (PATIENCE // 2) == 0 for epochs in waited)
+    return start * 0.5 ** sum(epochs > 0 and epochs % SLOWS_AFTER == 0 for epochs in waited)
 
 
 def _take_up(model, folder):
