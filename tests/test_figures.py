@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import evaluation, figures
+from lib import canvas, evaluation, figures, model_figures
 
 START = np.datetime64("2026-03-02T08:00:00", "ms")  # a Monday
 AMOUNTS = {"steps": 2.0, "calories": 0.1, "distance": 1.5}
@@ -111,27 +111,27 @@ def epochs(losses, rates):
 
 
 def test_a_history_marks_the_epochs_at_which_the_learning_rate_falls():
-    axis = figures.history(epochs([0.5, 0.4, 0.3, 0.2], [1e-3, 1e-3, 5e-4, 5e-4])).axes[0]
+    axis = model_figures.history(epochs([0.5, 0.4, 0.3, 0.2], [1e-3, 1e-3, 5e-4, 5e-4])).axes[0]
     dotted = [line.get_xdata()[0] for line in axis.lines if line.get_linestyle() == ":"]
     assert dotted == [3]
     assert texts(axis) == ["learning rate 5.0e-04"]
 
 
 def test_a_history_says_which_epoch_is_used_and_counts_whole_epochs():
-    figure = figures.history(epochs([0.5, 0.3, 0.4], [1e-3] * 3))
+    figure = model_figures.history(epochs([0.5, 0.3, 0.4], [1e-3] * 3))
     assert figure.axes[0].get_title() == "Training: best epoch 2 of 3; its weights are used"
     assert all(tick == round(tick) for tick in figure.axes[0].get_xticks())
 
 
 @pytest.mark.parametrize(("first", "scale"), [(0.5, "linear"), (5.0, "log")])
 def test_a_history_is_logarithmic_where_losses_span_more_than_a_factor_of_ten(first, scale):
-    axis = figures.history(epochs([first, 0.2], [1e-3, 1e-3])).axes[0]
+    axis = model_figures.history(epochs([first, 0.2], [1e-3, 1e-3])).axes[0]
     assert axis.get_yscale() == scale
 
 
 def test_error_distributions_show_scored_windows_and_the_two_levels():
     errors = {"train": np.array([0.0, 0.1, 1.0]), "test": np.array([0.5, np.nan])}
-    axis = figures.error_distributions(errors, 0.6, 0.9).axes[0]
+    axis = model_figures.error_distributions(errors, 0.6, 0.9).axes[0]
     labels = axis.get_legend_handles_labels()[1]
     assert labels == ["train (3)", "test (1)", "threshold: score 0.3", "alert: score 0.7"]
     assert [line.get_xdata()[0] for line in axis.lines] == [0.6, 0.9]
@@ -139,7 +139,7 @@ def test_error_distributions_show_scored_windows_and_the_two_levels():
 
 
 def test_error_distributions_are_shares_that_add_up_to_all_windows():
-    axis = figures.error_distributions({"train": np.array([0.0, 0.1, 0.1, 1.0])}, 0.6, 0.9).axes[0]
+    axis = model_figures.error_distributions({"train": np.array([0.0, 0.1, 0.1, 1.0])}, 0.6, 0.9).axes[0]
     outline = axis.patches[0].get_xy()
     assert outline[:, 1].max() == 75  # 0 stands with the smallest error
     assert np.unique(outline[:, 1]).tolist() == [0, 25, 75]
@@ -147,7 +147,7 @@ def test_error_distributions_are_shares_that_add_up_to_all_windows():
 
 def test_limits_have_a_solid_and_a_dashed_line_for_each_channel_set():
     known = {"threshold": [0.1, 0.2], "alert": [1.0, 0.9]}
-    axis = figures.limits_by_size({"sizes": [1, 60], "sets": {"a": known, "b": known}}, interval_s=5).axes[0]
+    axis = model_figures.limits_by_size({"sizes": [1, 60], "sets": {"a": known, "b": known}}, interval_s=5).axes[0]
     assert [line.get_linestyle() for line in axis.lines] == ["-", "--", "-", "--"]
     assert axis.lines[1].get_xydata().tolist() == [[5, 1.0], [300, 0.9]]
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["a", "b"]
@@ -155,27 +155,27 @@ def test_limits_have_a_solid_and_a_dashed_line_for_each_channel_set():
 
 def test_a_reconstruction_draws_what_was_observed_and_expected_of_each_channel():
     window = np.tile(np.arange(7.0), (60, 1))
-    axes = figures.reconstruction(window, window + 1, "A window").axes
+    axes = model_figures.reconstruction(window, window + 1, "A window").axes
     assert [[line.get_ydata()[0] for line in axis.lines] for axis in axes] == [[k, k + 1] for k in range(4)]
     assert axes[0].lines[0].get_xdata()[-1] == pytest.approx(59 * 5 / 60)
 
 
 def test_a_reconstruction_does_not_magnify_noise():
     window = np.full((60, 7), 70.0)
-    low, high = figures.reconstruction(window, window, "A window").axes[0].get_ylim()
+    low, high = model_figures.reconstruction(window, window, "A window").axes[0].get_ylim()
     assert high - low == pytest.approx(10)
 
 
 def test_auroc_has_a_row_a_kind_and_a_column_a_method():
     model, rule = pd.Series({"spikes": 0.9, "all": 0.8}), pd.Series({"spikes": 0.25, "all": np.nan})
-    axis = figures.auroc_bars({"model": model, "rule": rule}).axes[0]
+    axis = model_figures.auroc_bars({"model": model, "rule": rule}).axes[0]
     assert sorted(texts(axis)) == ["0.25", "0.80", "0.90"]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["model", "rule"]
 
 
 def test_recall_bars_show_each_level_and_the_gate_in_percent():
     columns = {"events": [4], "recall_borderline": [0.75], "recall_anomaly": [0.5], "found_by_gate": [0.25]}
-    axis = figures.recall_bars(pd.DataFrame(columns, index=["stuck_sensor"])).axes[0]
+    axis = model_figures.recall_bars(pd.DataFrame(columns, index=["stuck_sensor"])).axes[0]
     assert [bar.get_width() for bars in axis.containers for bar in bars] == [75, 50, 25]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["stuck sensor (4)"]
 
@@ -183,7 +183,7 @@ def test_recall_bars_show_each_level_and_the_gate_in_percent():
 def test_a_score_timeline_shades_that_wearers_events_and_marks_both_levels(table):
     both = pd.concat([table, table.assign(user_id="b")], ignore_index=True)
     windows = evaluation.describe_windows(table, np.arange(0, 180, 30), length=60)
-    axis = figures.score_timeline(windows, np.linspace(0, 1, 6), evaluation.events(both)).axes[0]
+    axis = model_figures.score_timeline(windows, np.linspace(0, 1, 6), evaluation.events(both)).axes[0]
     assert len(axis.patches) == 2
     assert texts(axis) == ["borderline", "alert", "spikes", "cadence lock"]
     assert [line.get_ydata()[0] for line in axis.lines[1:]] == [0.3, 0.7]
@@ -191,6 +191,6 @@ def test_a_score_timeline_shades_that_wearers_events_and_marks_both_levels(table
 
 def test_style_makes_the_colour_blind_palette_the_default():
     with matplotlib.rc_context():
-        figures.style()
+        canvas.style()
         colours = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
-    assert matplotlib.colors.to_rgb(colours[0]) == pytest.approx(figures.BLUE)
+    assert matplotlib.colors.to_rgb(colours[0]) == pytest.approx(canvas.BLUE)
