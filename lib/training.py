@@ -19,7 +19,7 @@ from lib import autoencoder, runs
 from lib.windows import gather
 
 PATIENCE = 6  # epochs without a lower validation loss after which training ends
-SLOWS_AFTER = 2  # and after which the learning rate is halved, each time
+SLOWS_AFTER = 3  # and after which the learning rate is halved, each time
 
 
 class Batches(keras.utils.PyDataset):

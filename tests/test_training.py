@@ -115,15 +115,14 @@ def test_training_ends_when_six_epochs_were_no_better(losses, over):
     [
         ([], 8),
         ([3, 2, 1], 8),
-        ([1, 2], 8),
-        ([1, 2, 2], 4),
+        ([1, 2, 2], 8),
         ([1, 2, 2, 2], 4),
-        ([1, 2, 2, 2, 2], 2),
-        ([1, 2, 2, 0, 0], 4),
-        ([1, 2, 2, 0, 0, 0], 2),
+        ([1, 2, 2, 2, 0, 0, 0], 4),
+        ([1, 2, 2, 2, 0, 0, 0, 0], 2),
+        ([1, 2, 2, 2, 2, 2, 2], 2),
     ],
 )
-def test_each_two_epochs_that_were_no_better_halve_the_learning_rate_for_good(losses, rate):
+def test_each_three_epochs_that_were_no_better_halve_the_learning_rate_for_good(losses, rate):
     assert training.learning_rate_after(history_of(*losses), start=8) == rate
 
 
