@@ -88,17 +88,17 @@ def upper_percentile(errors, percentile):
 
 
 def shares(errors, calibration, *, sizes):
-    """The share of windows that reach each level: a frame by channel set and size, with a column for 0.3 and 0.7.
+    """The share of windows that reach each level: a frame by channel set and size, and how many windows those are.
 
-    errors: {channel set: (sizes, N)}, as for `calibrate`; calibration: what that returned.
+    errors: {channel set: (sizes, N)}, as for `calibrate`; calibration: what that returned. A share of no windows is
+    NaN.
     """
-    rows = {}
+    rows = []
     for name, by_size in errors.items():
         limits = scoring.limits(calibration, channel_set=name, size=np.asarray(sizes))
         scores = scoring.anomaly_scores(by_size, {level: values[:, None] for level, values in limits.items()})
-        rows |= {
-            (name, size): [(row >= score).mean() for score in (scoring.BORDERLINE, scoring.ALERT)]
-            for size, row in zip(sizes, scores, strict=True)
-        }
-    index = pd.MultiIndex.from_tuples(rows, names=["channel set", "samples"])
-    return pd.DataFrame(list(rows.values()), index=index, columns=["reach 0.3", "reach 0.7"])
+        for size, row in zip(sizes, scores, strict=True):
+            reach = {f"reach {score}": (row >= score).sum() for score in (scoring.BORDERLINE, scoring.ALERT)}
+            rows.append({"channel set": name, "samples": size, "windows": len(row), **reach})
+    table = pd.DataFrame(rows).set_index(["channel set", "samples"])
+    return table.assign(**{name: table[name] / table["windows"] for name in ("reach 0.3", "reach 0.7")})

@@ -1,10 +1,51 @@
-"""What a scorecard comes to: the headline figures, a sentence of comparison, and a form that JSON can hold."""
+"""What an evaluation comes to: the headline figures, sentences about them, and a form that JSON can hold."""
 
 import math
 
+import numpy as np
 import pandas as pd
 
 LSTM = "LSTM autoencoder"
+OWN = "the run's own test"  # what is evaluated unless a table is given
+
+
+def evaluated(table, events, *, path, learned_from, wearer_days):
+    """What was evaluated, a dict: a clean table and its events, of the file `path` or, where that is empty, OWN.
+
+    learned_from: the names of the wearers the model learned from; wearer_days: of `evaluation.wearer_days`. Its days
+    are each wearer's dates with readings.
+    """
+    wearer, day = table["user_id"].astype("str"), table["timestamp"].dt.normalize()
+    return {
+        "table": path or OWN,
+        "samples": len(table),
+        "wearers": wearer.nunique(),
+        "wearers_learned_from": int(wearer.drop_duplicates().isin(learned_from).sum()),
+        "days": int(day.groupby(wearer).nunique().sum()),
+        "wearer_days": float(wearer_days),
+        "events": len(events),
+        "kinds": events["kind"].nunique(),
+    }
+
+
+def introduction(seen):
+    """What was evaluated, in sentences, of what `evaluated` returned."""
+    known = seen["wearers_learned_from"]
+    same = "on other days" if seen["table"] == OWN else "and where on the same days, what follows flatters it"
+    said = [
+        "{table}: {wearers} wearers on {days} dates; worn and without a label are {wearer_days:.1f} wearer-days".format(
+            **seen
+        ),
+        f"The model learned from {known} of these wearers, {same}" if known else "The model never saw these wearers",
+        "{events} labelled events of {kinds} kinds".format(**seen),
+    ]
+    if not seen["events"]:
+        said[-1] = (
+            "No reading is labelled: what it finds can not be told, only what it takes for an anomaly in normal life"
+        )
+    elif seen["kinds"] == 1:
+        said.append("With one kind alone, a mean over kinds is that kind's figure")
+    return ".\n".join(said) + "."
 
 
 def headline(card, summary):
@@ -25,25 +66,53 @@ def headline(card, summary):
     return plain(figures)
 
 
-def verdict(cards):
-    """Who finds what, in a few sentences, from {method: card} of `evaluation.score_card`, the autoencoder's first."""
-    by_method = pd.DataFrame({name: card["auroc"] for name, card in cards.items()})
-    table = by_method.dropna()
+def verdict(cards, totals):
+    """Who finds what, in a few sentences, from {method: card} and {method: summary} of `evaluation.score_card`."""
+    table = pd.DataFrame({name: card["auroc"] for name, card in cards.items()}).dropna()
     if table.empty:
         return "No kind of anomaly has windows to compare the methods on."
     mean = table.mean().sort_values(ascending=False)
     rivals = table.drop(columns=LSTM).max(axis=1)
-    behind = table.index[table[LSTM] < rivals]
-    ahead = table.index[table[LSTM] >= rivals]
-    never_scored = by_method.index[by_method[LSTM].isna()]
+    card = cards[LSTM]
+    gated = card.index[card["found_by_gate"] > card["recall_0.3"]]
     return "\n".join(
         [
             f"Mean AUROC over {len(table)} kinds: " + ", ".join(f"{name} {value:.3f}" for name, value in mean.items()),
-            f"The autoencoder leads on {len(ahead)}: {_named(ahead)}.",
-            f"A simpler method finds better: {_named(behind)}.",
-            f"No window of it was scored, so that only the quality check can find it: {_named(never_scored)}.",
+            *(_events_found(totals, level) for level in ("0.3", "0.7")),
+            f"The autoencoder leads on {_named(table.index[table[LSTM] >= rivals])}.",
+            f"A simpler method tells these better: {_named(table.index[table[LSTM] < rivals])}.",
+            f"The quality check finds more of these than the score does: {_named(gated)}.",
         ]
     )
+
+
+def _events_found(totals, level):
+    recall, alarms = f"recall_macro_{level}", f"false_alarms_per_day_{level}"
+    each = (f"{name} {total[recall]:.0%} ({total[alarms]:.1f})" for name, total in totals.items())
+    return f"Events found at {level} (false alarms a wearer-day): " + ", ".join(each)
+
+
+def agrees(figures):
+    """Whether a metrics.json says the same twice: its headline and its methods' means are what its cards come to."""
+    headline = figures["headline"]
+    return _same(headline["auroc_macro"], figures["methods"][LSTM]["auroc_macro"]) and all(
+        _same(total[summed], value)
+        for name, total in figures["methods"].items()
+        for summed, value in _summed(figures["by_kind"][name]).items()
+    )
+
+
+def _summed(card):
+    events = sum(row["events"] for row in card.values())
+    columns = {"auroc_macro": "auroc", "recall_macro_0.3": "recall_0.3", "recall_macro_0.7": "recall_0.7"}
+    known = {
+        name: [row[column] for row in card.values() if row[column] is not None] for name, column in columns.items()
+    }
+    return {"events": events} | {name: np.mean(values) if values else None for name, values in known.items()}
+
+
+def _same(one, other):
+    return one is other is None or (one is not None and other is not None and math.isclose(one, other))
 
 
 def _named(kinds):

@@ -99,13 +99,19 @@ def reconstruction(window, reconstructed, title, *, interval_s=5):
 
 
 def auroc_bars(scorecards):
-    """Heat map of AUROC by kind of anomaly (rows) and method (columns), from {method: Series by kind}."""
+    """Heat map of AUROC by kind of anomaly (rows) and method (columns), from {method: Series by kind}.
+
+    Where there is none, no window of that kind was scored: a grey cell with a dash.
+    """
     grid = pd.DataFrame(scorecards)
     figure, axis = canvas.axes(1.5 + 0.32 * len(grid))
     names, bar = _readable(grid.index), {"label": "AUROC (0.5 = chance)"}
     look = {"cmap": "vlag_r", "vmin": 0, "vmax": 1, "annot": True, "fmt": ".2f", "linewidths": 1}
     sns.heatmap(grid, yticklabels=names, cbar_kws=bar, ax=axis, **look)
+    for row, column in np.argwhere(grid.isna()):
+        axis.text(column + 0.5, row + 0.5, "–", ha="center", va="center")
     axis.set(xlabel="", ylabel="", title="How well windows of each kind stand out from normal ones")
+    axis.set_facecolor("gainsboro")
     axis.grid(visible=False)
     axis.tick_params(rotation=0)
     return figure
@@ -143,7 +149,7 @@ def score_timeline(windows, scores, events):
     axis.plot(windows["end"], scores, ".", markersize=2.5, color="black")
     for value, label, colour in ((BORDERLINE, "borderline", canvas.ORANGE), (ALERT, "alert", canvas.RED)):
         axis.axhline(value, color=colour, linestyle="--", linewidth=1)
-        axis.annotate(label, (0.005, value), xycoords=("axes fraction", "data"), va="bottom", color=colour)
+        axis.annotate(label, (1.005, value), xycoords=("axes fraction", "data"), va="center", color=colour)
     canvas.shade(axis, events, named=True)
     axis.set(
         xlim=(begin, end), ylim=(0, 1), ylabel="anomaly score (0 to 1)", title=f"{name}: scores and labelled events"

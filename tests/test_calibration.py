@@ -72,6 +72,14 @@ def test_the_shares_of_the_calibration_errors_are_those_promised():
     np.testing.assert_allclose(found["reach 0.3"], 0.05, atol=1e-3)
     np.testing.assert_allclose(found["reach 0.7"], 0.001, atol=1e-4)
     assert found.index.tolist() == [("all channels", 1), ("all channels", 60)]
+    assert found["windows"].tolist() == [60_000, 60_000]
+
+
+def test_a_share_of_no_windows_is_unknown():
+    made = calibrate(np.random.default_rng(0).exponential(size=2000))
+    found = calibration.shares({"all channels": np.empty((2, 0))}, made, sizes=[1, 60])
+    assert found["windows"].tolist() == [0, 0]
+    assert found[["reach 0.3", "reach 0.7"]].isna().all(axis=None)
 
 
 def test_a_short_window_at_its_threshold_scores_borderline():

@@ -169,8 +169,15 @@ def test_a_reconstruction_does_not_magnify_noise():
 def test_auroc_has_a_row_a_kind_and_a_column_a_method():
     model, rule = pd.Series({"spikes": 0.9, "all": 0.8}), pd.Series({"spikes": 0.25, "all": np.nan})
     axis = model_figures.auroc_bars({"model": model, "rule": rule}).axes[0]
-    assert sorted(texts(axis)) == ["0.25", "0.80", "0.90"]
+    assert sorted(texts(axis)) == ["0.25", "0.80", "0.90", "–"]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["model", "rule"]
+
+
+def test_auroc_of_kinds_none_of_which_was_scored_is_dashes():
+    axis = model_figures.auroc_bars(
+        {"model": pd.Series({"dropout": np.nan}), "rule": pd.Series({"dropout": np.nan})}
+    ).axes[0]
+    assert texts(axis) == ["–", "–"]
 
 
 def test_recall_bars_show_each_level_and_the_gate_in_percent():
@@ -187,6 +194,7 @@ def test_a_score_timeline_shades_that_wearers_events_and_marks_both_levels(table
     assert len(axis.patches) == 2
     assert texts(axis) == ["borderline", "alert", "spikes", "cadence lock"]
     assert [line.get_ydata()[0] for line in axis.lines[1:]] == [0.3, 0.7]
+    assert all(text.xy[0] > 1 for text in axis.texts[:2])  # beside the panel, where no event's name stands
 
 
 def test_style_makes_the_colour_blind_palette_the_default():
