@@ -1,0 +1,108 @@
+"""04_evaluate on tables that no run makes for itself; the model is a small one that was not trained."""
+
+import json
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import life
+from test_notebooks import WARNINGS_ARE_ERRORS
+
+from lib import calibration, clean, features, pipeline, readings, runs, silence
+from lib.windows import starts
+
+LENGTH = 12  # samples of a window, a minute apart
+LEARNED, CALM, TESTED = "ada", "ben", "cyd"
+JOURNAL = {"01_generate": {"split_by": "wearer"}, "02_clean": {"interval_s": 60}, "03_train": {}, "05_export": {}}
+
+
+def raw(name, *, seed, hours=6):
+    """One wearer's readings, a minute apart, with an empty label each."""
+    count = hours * 60
+    channels = pd.DataFrame(life(count, seed=seed)[:, :4], columns=features.CHANNELS)
+    channels[list(features.COUNTERS)] = channels[list(features.COUNTERS)].cumsum()
+    time = pd.date_range("2026-03-02T08:00:00", periods=count, freq="min")
+    return channels.assign(user_id=name, timestamp=time, label="")
+
+
+def cleaned(table, path):
+    table.drop(columns="label").to_csv(path, index=False)
+    return clean.clean(readings.read(path), interval_s=60)[0]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """RUNS_HOME with a run whose 04 is yet to come."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNS_HOME", str(home))
+        patch.setenv("PYTHONWARNINGS", WARNINGS_ARE_ERRORS)
+        run = runs.open_run("by-hand")
+        learned, calm = (cleaned(raw(name, seed=seed), home / "raw.csv") for seed, name in enumerate((LEARNED, CALM)))
+        (run.data / "processed").mkdir()
+        clean.save(learned, run.data / "processed/health_metrics.csv")
+        clean.save(calm, run.data / "processed/calibration.csv")
+        _train(run, learned, calm)
+        runs.write_json(run.models / "run.json", JOURNAL)
+        yield home
+
+
+def _train(run, learned, calm):
+    """What 03 would leave in the run's folder."""
+    with silence.stderr():
+        from lib import autoencoder
+    model = autoencoder.build(sequence_length=LENGTH, encoding_dim=4)
+    scaler = features.fit_scaler(clean.samples(learned))
+    rows = {
+        "train": starts(clean.groups(learned), length=LENGTH),
+        "calibration": starts(clean.groups(calm), length=LENGTH),
+    }
+    sizes, sets = [1, LENGTH], features.channel_sets([True] * 7)
+    last, scaled = rows["calibration"] + LENGTH - 1, features.scale(clean.samples(calm), scaler)
+    errors = autoencoder.errors_by_channel_set(model, scaled, last, length=LENGTH, sizes=sizes, sets=sets)
+    whole = errors["all channels"][-1]
+    model.save(run.models / "lstm_autoencoder.keras")
+    np.savez(run.models / "windows.npz", **rows)
+    np.save(run.models / "calibration_errors.npy", whole)
+    percentiles = {"threshold_percentile": 95.0, "alert_percentile": 99.9}
+    described = {"scaler": scaler, "channels": [True] * 7, "sequence_length": LENGTH, "interval_s": 60, "metrics": {}}
+    described["calibration"] = calibration.calibrate(errors, sizes=sizes, whole=whole, **percentiles)
+    runs.write_json(run.models / "model.json", described | {"parameters": {"encoding_dim": 4}})
+
+
+def evaluate(home, table, **parameters):
+    """What 04 says of a raw table, as text, and what it leaves in metrics.json."""
+    path = home / "test.csv"
+    table.to_csv(path, index=False)
+    given = [f"{name}={value}" for name, value in ({"test_path": path, "score_stride": 4} | parameters).items()]
+    assert pipeline.main(["run=by-hand", "--only", "04_evaluate", *given]) == 0
+    folder = home / "models/by-hand"
+    cells = nbformat.read(folder / "04_evaluate.ipynb", as_version=4).cells
+    said = [output.get("text", "") for cell in cells for output in cell.get("outputs", [])]
+    return "".join(said), json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_a_table_in_which_nothing_is_labelled_is_evaluated_as_normal_life(home):
+    said, written = evaluate(home, raw(TESTED, seed=7))
+    assert "No reading is labelled" in said
+    assert "No kind of anomaly has windows to compare the methods on." in said
+    assert written["evaluated"]["table"].endswith("test.csv")
+    assert written["evaluated"]["events"] == 0
+    assert written["headline"]["auroc_macro"] is None
+    assert 0 <= written["headline"]["share_of_normal_at_0.3"] <= 1
+    assert not (home / "models/by-hand/auroc.png").exists()
+
+
+def test_a_watch_without_distance_and_one_kind_of_event_is_read_on_the_channels_it_has(home):
+    table = raw(LEARNED, seed=8).drop(columns="distance")
+    table.loc[100:130, "label"], table.loc[100:130, "heartRate"] = "tachycardia", 178 + np.arange(31) % 5
+    said, written = evaluate(home, table)
+    assert "With one kind alone" in said
+    assert "learned from 1 of these wearers" in said
+    assert list(written["by_kind"]["heart-rate rule"]) == ["tachycardia"]
+    assert written["by_kind"]["heart-rate rule"]["tachycardia"]["auroc"] == 1
+    by_size = {(row["channel set"], row["samples"]): row["windows"] for row in written["calibration_by_size"]}
+    assert by_size["all channels", LENGTH] == 0
+    assert by_size["without distance", LENGTH] > 0
+    assert written["headline"]["share_of_normal_at_0.3"] < 0.5
