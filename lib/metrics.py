@@ -1,6 +1,8 @@
 """What an evaluation comes to: the headline figures, sentences about them, and a form that JSON can hold."""
 
 import math
+import os
+import platform
 
 import numpy as np
 import pandas as pd
@@ -46,6 +48,11 @@ def introduction(seen):
     elif seen["kinds"] == 1:
         said.append("With one kind alone, a mean over kinds is that kind's figure")
     return ".\n".join(said) + "."
+
+
+def machine():
+    """The kind of machine this is: system, processor and CPU cores. A training ends a little differently on each."""
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores"
 
 
 def headline(card, summary):

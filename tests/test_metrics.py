@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -80,6 +81,10 @@ def test_days_of_wearers_that_the_model_learned_from_are_said_to_be_so():
 def test_a_test_without_labels_or_with_one_kind_is_said_to_be_so():
     assert "No reading is labelled" in metrics.introduction(evaluated(kinds=()))
     assert "With one kind alone" in metrics.introduction(evaluated(kinds=["spikes", "spikes"]))
+
+
+def test_a_machine_is_told_by_its_cores_and_not_by_its_name():
+    assert re.fullmatch(r"\w+ \w+, \d+ CPU cores", metrics.machine())
 
 
 def figures_of(**changes):
