@@ -116,16 +116,16 @@ def _tflite(model, folder):
     import tensorflow as tf
     import tf_keras
 
-    from lib.formats import _twin
+    from lib.formats import twin, unclipped
 
     engines = {}
     for batch in (1, *BATCHES):
         given = tf_keras.layers.Input(model.input_shape[1:], batch_size=batch)
         for quantised in (False, True):
-            converter = tf.lite.TFLiteConverter.from_keras_model(tf_keras.Sequential([given, *_twin(model).layers]))
+            converter = tf.lite.TFLiteConverter.from_keras_model(tf_keras.Sequential([given, *twin(model).layers]))
             converter.optimizations = [tf.lite.Optimize.DEFAULT] if quantised else []
             path = folder / f"{batch}_{quantised}.tflite"
-            path.write_bytes(converter.convert())
+            path.write_bytes(unclipped(converter.convert()))
             engines[f"LiteRT, batch {batch}{', quantised' if quantised else ''}"] = ("litert", path)
     return engines
 

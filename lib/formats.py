@@ -48,11 +48,11 @@ def save_tflite(model, path):
     with _quietly():
         import tensorflow as tf
 
-        converted = tf.lite.TFLiteConverter.from_keras_model(_twin(model)).convert()
-    path.write_bytes(_unclipped(converted))
+        converted = tf.lite.TFLiteConverter.from_keras_model(twin(model)).convert()
+    path.write_bytes(unclipped(converted))
 
 
-def _unclipped(converted):
+def unclipped(converted):
     """The TFLite model whose cells hold any value: the converter limits them to ±10, which Keras does not."""
     from tensorflow.lite.tools import flatbuffer_utils
 
@@ -64,25 +64,26 @@ def _unclipped(converted):
     return bytes(flatbuffer_utils.convert_object_to_bytearray(content))
 
 
-def _twin(model):
+def twin(model):
+    """A Keras 3 autoencoder again in tf_keras, with a batch of 1. Raises ValueError for a layer of another kind."""
     import tf_keras
 
     kinds = tf_keras.layers
-    twin = tf_keras.Sequential([kinds.Input(model.input_shape[1:], batch_size=1)])
+    made = tf_keras.Sequential([kinds.Input(model.input_shape[1:], batch_size=1)])
     for layer in model.layers:
         match type(layer).__name__:
             case "LSTM":
-                twin.add(kinds.LSTM(layer.units, return_sequences=layer.return_sequences))
+                made.add(kinds.LSTM(layer.units, return_sequences=layer.return_sequences))
             case "RepeatVector":
-                twin.add(kinds.RepeatVector(layer.n))
+                made.add(kinds.RepeatVector(layer.n))
             case "TimeDistributed":
-                twin.add(kinds.TimeDistributed(kinds.Dense(layer.layer.units)))
+                made.add(kinds.TimeDistributed(kinds.Dense(layer.layer.units)))
             case "Dropout":
                 continue  # does nothing but in training
             case other:
                 raise ValueError(f"layer {layer.name}: a {other} has no twin for TFLite")
-        twin.layers[-1].set_weights(layer.get_weights())
-    return twin
+        made.layers[-1].set_weights(layer.get_weights())
+    return made
 
 
 def read_keras(path):
