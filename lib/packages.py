@@ -56,7 +56,7 @@ def is_kept(name):
     if package == "numpy":
         part = rest.partition("/")[0]
         return name.endswith((".py", ".so")) and part not in LEFT_OUT and not _FOR_TESTS.search(name)
-    return package == "numpy.libs" or (package.startswith("numpy-") and rest.startswith("licenses/"))
+    return package == "numpy.libs" or (package.startswith("numpy-") and "LICENSE" in rest)
 
 
 def _wheel(target):

@@ -86,7 +86,7 @@ def test_the_zip_holds_handler_model_and_numpy_and_nothing_else(names):
     own = {name for name in names if not name.startswith("numpy") and not name.endswith(".pyc")}
     assert own == set(bundle.sources()) | MODEL_FILES | {"model.json", "SHA256SUMS"}
     assert "numpy/__init__.py" in names
-    assert any(name.startswith("numpy-") and name.endswith("licenses/LICENSE.txt") for name in names)
+    assert any(name.startswith("numpy-") and name.endswith("LICENSE.txt") for name in names)
 
 
 def test_the_zip_and_what_is_in_it_keep_to_lambdas_limits(archive):

@@ -62,6 +62,7 @@ def test_numpys_tests_headers_stubs_and_static_libraries_are_left_out(local):
         ("numpy/ma/core.py", True),
         ("numpy.libs/libgfortran-040039e1.so.5.0.0", True),
         ("numpy-2.4.6.dist-info/licenses/LICENSE.txt", True),
+        ("numpy-2.3.5.dist-info/LICENSE.txt", True),
         ("numpy-2.4.6.dist-info/RECORD", False),
         ("numpy/_core/_multiarray_tests.cpython-313-x86_64-linux-gnu.so", False),
         ("numpy/_core/tests/test_numeric.py", False),
