@@ -2,7 +2,6 @@
 
 import codecs
 import csv
-import warnings
 import zlib
 
 import fsspec
@@ -49,7 +48,7 @@ def load(filesystem, name):
             return table.reset_index(drop=table.index.names == [None])  # a named index is a column
         with _opened(filesystem, name) as stream:
             return _load_csv(stream)
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+    except pd.errors.ParserError as error:
         with _opened(filesystem, name) as stream:
             row, problem = _too_long_a_row(stream) or (None, f"can not be read ({str(error).strip()})")
         raise ReadingsError(problem, file=name, row=row) from error
@@ -67,9 +66,10 @@ def _load_csv(stream):
     names = ["user_id", "label"]
     options = {"dtype": dict.fromkeys(names, str), "skipinitialspace": True, "low_memory": False}
     options |= {"keep_default_na": False, "na_values": {**_UNKNOWN, **dict.fromkeys(names, [""])}}  # NA may be a name
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # of values that no column would hold
-        return pd.read_csv(stream, index_col=False, **options)
+    table = pd.read_csv(stream, **options)
+    if not isinstance(table.index, pd.RangeIndex):  # pandas took the first of too many values for an index
+        raise pd.errors.ParserError("rows hold more values than the header names columns")
+    return table
 
 
 def _too_long_a_row(stream):
