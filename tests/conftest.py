@@ -9,6 +9,8 @@ import pytest
 
 from lib import bundle, calibration, features, inference, silence
 
+pytest_plugins = ["s3"]
+
 SCALER = {"mean": [75.0, 0.7, 0.17, 0.5], "scale": [15.0, 2.0, 0.15, 1.5]}
 
 
