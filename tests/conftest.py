@@ -1,17 +1,33 @@
-"""What several test modules share: a small table of samples, and an export folder of an untrained model."""
+"""What several test modules share: a table of samples, an untrained model's export folder, a run at smoke size."""
 
 import os
+from contextlib import contextmanager
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
 
-from lib import bundle, calibration, features, inference, silence
+from lib import bundle, calibration, features, inference, pipeline, silence
+from lib.runs import ROOT
 
 pytest_plugins = ["s3"]
 
 SCALER = {"mean": [75.0, 0.7, 0.17, 0.5], "scale": [15.0, 2.0, 0.15, 1.5]}
+
+SMOKE = {
+    "samples": 4000,
+    "wearers": 4,
+    "calibration_wearers": 2,
+    "test_wearers": 2,
+    "test_days": 1,
+    "train_windows": 200,
+    "epochs": 1,
+    "score_stride": 48,
+    "lambda_python": "local",
+}
+OURS = ["__main__", *(f"lib.{path.stem}" for path in (ROOT / "lib").glob("*.py"))]  # modules of a notebook's kernel
+WARNINGS_ARE_ERRORS = ",".join(f"error:::{module}" for module in OURS)
 
 
 def life(count, *, seed=0):
@@ -65,3 +81,20 @@ def export(tmp_path_factory, model, model_json):
     np.save(folder / "threshold.npy", np.float64(model_json["calibration"]["threshold"]))
     bundle.write_export(folder, model_json, target="local")
     return folder
+
+
+@contextmanager
+def runs_in(home):
+    """Runs lie in `home`, and in their kernels a warning of our own modules is an error."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNS_HOME", str(home))
+        patch.setenv("PYTHONWARNINGS", WARNINGS_ARE_ERRORS)
+        yield home
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory):
+    """models/smoke of a run of all notebooks at smoke size, as run_all.sh makes it."""
+    with runs_in(tmp_path_factory.mktemp("home")) as home:
+        assert pipeline.main(["run=smoke", *(f"{name}={value}" for name, value in SMOKE.items())]) == 0
+    return home / "models" / "smoke"

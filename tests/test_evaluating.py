@@ -6,8 +6,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import life
-from test_notebooks import WARNINGS_ARE_ERRORS
+from conftest import life, runs_in
 
 from lib import calibration, clean, features, pipeline, readings, runs, silence
 from lib.windows import starts
@@ -34,10 +33,7 @@ def cleaned(table, path):
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """RUNS_HOME with a run whose 04 is yet to come."""
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RUNS_HOME", str(home))
-        patch.setenv("PYTHONWARNINGS", WARNINGS_ARE_ERRORS)
+    with runs_in(tmp_path_factory.mktemp("home")) as home:
         run = runs.open_run("by-hand")
         learned, calm = (cleaned(raw(name, seed=seed), home / "raw.csv") for seed, name in enumerate((LEARNED, CALM)))
         (run.data / "processed").mkdir()

@@ -10,40 +10,15 @@ import warnings
 import nbformat
 import papermill
 import pytest
+from conftest import OURS, SMOKE, WARNINGS_ARE_ERRORS
 
-from lib import pipeline
 from lib.execution import CONTRACT
 from lib.runs import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 NUMBERED = [path for path in NOTEBOOKS if path.name[0].isdigit()]
-SMOKE = {
-    "samples": 4000,
-    "wearers": 4,
-    "calibration_wearers": 2,
-    "test_wearers": 2,
-    "test_days": 1,
-    "train_windows": 200,
-    "epochs": 1,
-    "score_stride": 48,
-    "lambda_python": "local",
-}
 LONGEST_CELL = 15  # lines
-OURS = ["__main__", *(f"lib.{path.stem}" for path in (ROOT / "lib").glob("*.py"))]  # modules of a notebook's kernel
-WARNINGS_ARE_ERRORS = ",".join(f"error:::{module}" for module in OURS)
 UNTOLD = {"median_delay_s_at_0.7"}  # of the headline: None where no event reached the level
-
-
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
-    """models/smoke of a run of all notebooks at smoke size, as run_all.sh makes it."""
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RUNS_HOME", str(home))
-        patch.setenv("PYTHONWARNINGS", WARNINGS_ARE_ERRORS)
-        arguments = ["run=smoke", *(f"{name}={value}" for name, value in SMOKE.items())]
-        assert pipeline.main(arguments) == 0
-    return home / "models" / "smoke"
 
 
 def code_cells(path):
