@@ -34,7 +34,7 @@ def answer_body(wearers, detector):
         "reasons": reasons,
         "success": True,
         "anomalyReasons": [_sentence(reason) for reason in reasons] or None,
-        "baseline": {},
+        "baseline": verdicts[0].own.written() if verdicts[0].own else {},
         "model": {"run": detector.run, "sha256": detector.sha256},
     }
     excess = np.concatenate([verdict.excess for verdict in verdicts])

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from http_event import Problem
 
+from lib.baseline import Baseline
 from lib.features import CALENDAR, COUNTERS, FEATURES, calendar
 from lib.grid import HEART_RATE_RANGE
 
@@ -34,6 +35,7 @@ class Readings:
     calendar: np.ndarray  # (N, 3) hour_sin, hour_cos, is_weekend
     errors: list  # (N,) None, or what is wrong with the reading
     cumulative: bool
+    own: Baseline = None  # the wearer's baseline; None for an envelope, which has no place to hand it back
 
 
 def parse(request, *, interval_s):
@@ -41,7 +43,7 @@ def parse(request, *, interval_s):
 
     A request is an object whose `metrics` is a list of readings, or the app's envelope: a list of objects with
     `metrics`, one reading each. A reading's own `timezone`, or its envelope's, goes before the request's. Raises
-    Problem: 400 for no list of readings or a bad `counters` or `timezone`, 413 for too many.
+    Problem: 400 for no list of readings or a bad `counters`, `timezone` or `baseline`, 413 for too many.
     """
     metrics, wearers = _sent(request)
     options = request if isinstance(request, dict) else {}
@@ -55,8 +57,18 @@ def parse(request, *, interval_s):
     of_wearer = {}
     for index, wearer in enumerate(wearers):
         of_wearer.setdefault(wearer, []).append(index)
-    form = {"interval_s": interval_s, "cumulative": counters == "cumulative"}
+    form = {"interval_s": interval_s, "cumulative": counters == "cumulative", "own": _baseline(request)}
     return [_readings([metrics[i] for i in places], places, zone, **form) for places in of_wearer.values()]
+
+
+def _baseline(request):
+    """The Baseline in a request, an empty one where there is none; None for an envelope."""
+    if not isinstance(request, dict) or isinstance(request["metrics"], dict):
+        return None
+    try:
+        return Baseline.read(request.get("baseline") or {})
+    except ValueError as error:
+        raise Problem(400, "bad_baseline", f"baseline: {error}", field="baseline") from None
 
 
 def _sent(request):
@@ -100,7 +112,7 @@ def _zone(name):
         raise _Bad(f"timezone {_short(name)} is not an IANA name") from None
 
 
-def _readings(metrics, places, zone, *, interval_s, cumulative):
+def _readings(metrics, places, zone, *, interval_s, cumulative, own):
     given = {name for metric in metrics if isinstance(metric, dict) for name in metric}
     seconds, wall, numbers, errors = _all_good(metrics, given, zone) or _one_by_one(metrics, given, zone)
     told = np.isnan(numbers[:, 4])  # by the timestamp; reckoned at once, for NumPy takes as long for one as for all
@@ -114,6 +126,7 @@ def _readings(metrics, places, zone, *, interval_s, cumulative):
         calendar=numbers[:, 4:],
         errors=errors,
         cumulative=cumulative,
+        own=own,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lib import grid, scoring
+from lib.baseline import Baseline
 
 MOST_SPACING = 3  # times the model's interval: readings further apart are not what it learned from
 
@@ -19,6 +20,7 @@ class Verdict:
     rests_on: int = 0  # samples in the longest window
     channel_set: str = ""
     reasons: list = field(default_factory=list)
+    own: Baseline = None  # the wearer's baseline after these readings
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Laid:
     """One wearer's N readings on the grid; or, where none is to be scored, the Verdict `without` scores."""
 
     without: Verdict
+    own: Baseline = None  # the wearer's, before these readings
     samples: np.ndarray = None  # (T, 7)
     segment: np.ndarray = None  # (T,)
     index: np.ndarray = None  # (T,) the place in the request of the reading a sample rests on
@@ -36,7 +39,7 @@ class Laid:
 def verdicts_of(wearers, detector):
     """A Verdict for each wearer's Readings, all of whose windows are scored together."""
     laid = [_laid(readings, detector) for readings in wearers]
-    asked = [(lay.samples, lay.segment, lay.rows) for lay in laid if lay.samples is not None]
+    asked = [(lay.samples, lay.segment, lay.rows, lay.own) for lay in laid if lay.samples is not None]
     scored = iter(detector.score_each(asked) if asked else [])
     return [_verdict(lay, next(scored), detector) if lay.samples is not None else lay.without for lay in laid]
 
@@ -46,18 +49,19 @@ def _laid(readings, detector):
     nothing = np.full(len(readings.errors), np.nan)
     usable = np.flatnonzero([error is None for error in readings.errors])
     if not len(usable):
-        return Laid(Verdict(nothing, [None] * len(nothing)))
+        return Laid(Verdict(nothing, [None] * len(nothing), own=readings.own))
     order = usable[np.argsort(readings.seconds[usable], kind="stable")]
     moments = readings.seconds[order]
     order = order[np.append(moments[1:] > moments[:-1], True)]  # of readings of one instant, the last
     moments = readings.seconds[order]
     spacing = np.sort(moments[1:] - moments[:-1])[len(order) // 2 - 1] if len(order) > 1 else 0.0  # the median
     if spacing > MOST_SPACING * detector.interval_s:
-        return Laid(Verdict(nothing, [_too_sparse(spacing, detector)] * len(nothing)))
+        return Laid(Verdict(nothing, [_too_sparse(spacing, detector)] * len(nothing), own=readings.own))
     samples, on_grid = _samples(readings, order, detector.interval_s)
     cell = np.ceil(readings.seconds[usable] / detector.interval_s) * detector.interval_s
     return Laid(
         without=Verdict(nothing, [None] * len(nothing)),
+        own=readings.own,
         samples=samples,
         segment=on_grid.segment,
         index=readings.index[order][on_grid.row],
@@ -73,8 +77,9 @@ def _verdict(laid, scored, detector):
     for index in laid.usable[np.isnan(scores[laid.usable])]:
         why[index] = f"stuck sensor: the heart rate has not moved for {grid.STUCK_S / 60:g} minutes"
     kept = scored.excess[~np.isnan(scored.scores)]
-    found = _reasons(scored, laid.samples, laid.index, detector)
-    return Verdict(scores, why, kept, int(scored.size.max()), scored.channel_set, found)
+    found = _reasons(scored, laid, detector)
+    own = laid.own and laid.own.after(scored.first, scored.rest, interval_s=detector.interval_s)
+    return Verdict(scores, why, kept, int(scored.size.max()), scored.channel_set, found, own)
 
 
 def _samples(readings, rows, interval_s):
@@ -97,7 +102,7 @@ def _samples(readings, rows, interval_s):
     return np.column_stack([laid.heart_rate, laid.amounts, calendar]), laid
 
 
-def _reasons(scored, samples, index, detector):
+def _reasons(scored, laid, detector):
     """Why the highest window alerts, its stretches as indices of the readings sent; else nothing."""
     if np.isnan(scored.scores).all():
         return []
@@ -107,16 +112,16 @@ def _reasons(scored, samples, index, detector):
     first, size = int(scored.first[top]), int(scored.size[top])
     return [
         {
-            "index": int(index[first + size - 1]),
+            "index": int(laid.index[first + size - 1]),
             "feature": why["feature"],
             "observed": round(why["observed"], 1),
             "expected": round(why["expected"], 1),
             "unit": why["unit"],
             "share": round(why["share"], 3),
-            "from": int(index[why["begin"]]),
-            "to": int(index[why["end"]]),
+            "from": int(laid.index[why["begin"]]),
+            "to": int(laid.index[why["end"]]),
         }
-        for why in detector.explain(samples, first, size)
+        for why in detector.explain(laid.samples, first, size, laid.own)
     ]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lib import bytecode, checksums
 from lib.checksums import SUMS, sha256
-from lib.detector import MODEL, THRESHOLD, WEIGHTS
+from lib.detector import MODEL, NORMAL, THRESHOLD, WEIGHTS
 from lib.features import FEATURES
 from lib.packages import REQUIREMENTS, TARGETS, check_target, numpy_files, python_of
 from lib.runs import ROOT, write_json, writing
@@ -87,8 +87,8 @@ def _imports(path):
 def write_export(folder, model, *, target=TARGETS[0]):
     """Complete an export folder that holds the model's formats: handler, zip, and model.json with every file's hash.
 
-    folder: with threshold.npy and lstm_weights.npz in it; model: what model.json is to say. Raises ValueError for an
-    unknown target or a zip beyond Lambda's limits, RuntimeError when NumPy for the target can not be had.
+    folder: with threshold.npy, lstm_weights.npz and normal.npz in it; model: what model.json is to say. Raises
+    ValueError for an unknown target or a zip beyond Lambda's limits, RuntimeError when its NumPy can not be had.
     """
     check_target(target)
     code = sources()
@@ -96,7 +96,8 @@ def write_export(folder, model, *, target=TARGETS[0]):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(path, folder / name)
     shutil.copyfile(REQUIREMENTS, folder / REQUIREMENTS.name)
-    own = {name: folder / name for name in [*code, THRESHOLD, WEIGHTS]}
+    evidence = [NORMAL] if (folder / NORMAL).exists() else []
+    own = {name: folder / name for name in [*code, THRESHOLD, WEIGHTS, *evidence]}
     with tempfile.TemporaryDirectory() as made:
         write_zip(folder / ZIP, _deployed(own, model, Path(made), target=target))
     every = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MODEL)

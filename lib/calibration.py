@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from lib import scoring
+from lib.features import CHANNELS
 
 _SIZES = 6  # how many sizes are calibrated, from one sample to a whole window; others are interpolated
 _BEYOND = 10  # errors past a percentile from which it is taken as it is
@@ -19,16 +20,17 @@ def sizes(length):
     return np.unique(np.geomspace(1, length, _SIZES).round().astype(int)).tolist()
 
 
-def calibrate(errors, *, sizes, whole, threshold_percentile, alert_percentile):
+def calibrate(errors, *, sizes, whole, threshold_percentile, alert_percentile, own=None, own_whole=None):
     """The errors at which a score is 0.3 and 0.7.
 
     whole (N,): errors of whole windows with all channels, as many as there are; errors: {channel set: (sizes, M)},
-    errors of windows that rest on so many samples of so many channels. All from normal windows the model was not
-    fitted on.
+    errors of windows that rest on so many samples of so many channels. own_whole, own: the same of windows whose
+    wearer's baseline is known, or None. All from normal windows the model was not fitted on.
 
     Returns a dict: threshold, alert (of whole windows), their percentiles, the number of whole windows, the sizes, and
-    sets: {channel set: {"threshold": [a size], "alert": [a size]}}. Raises ValueError when there are no windows, an
-    error is not finite, or the percentiles are not 0 < threshold < alert < 100.
+    sets: {channel set: {"threshold": [a size], "alert": [a size]}}, and own, the same, where there are such windows.
+    Raises ValueError when there are no windows, an error is not finite, or the percentiles are not 0 < threshold <
+    alert < 100.
     """
     if not 0 < threshold_percentile < alert_percentile < 100:
         raise ValueError(
@@ -36,22 +38,46 @@ def calibrate(errors, *, sizes, whole, threshold_percentile, alert_percentile):
             "0 < threshold_percentile < alert_percentile < 100 is wanted"
         )
     percentiles = (threshold_percentile, alert_percentile)
-    threshold, alert = two_levels(whole, percentiles)
-    pairs = {name: [two_levels(row, percentiles) for row in rows] for name, rows in errors.items()}
-    first = next(iter(pairs))
-    pairs[first][-1] = (threshold, alert)  # the same windows, and more of them
+    sets = _limits_of(errors, whole, percentiles)
+    first = next(iter(sets.values()))
     return {
-        "threshold": threshold,
-        "alert": alert,
+        "threshold": first["threshold"][-1],
+        "alert": first["alert"][-1],
         "threshold_percentile": threshold_percentile,
         "alert_percentile": alert_percentile,
         "windows": len(whole),
         "sizes": list(sizes),
-        "sets": {
-            name: dict(zip(("threshold", "alert"), map(list, zip(*pair, strict=True)), strict=True))
-            for name, pair in pairs.items()
-        },
+        "sets": sets,
+        **({"own": _limits_of(own, own_whole, percentiles)} if own else {}),
     }
+
+
+def _limits_of(errors, whole, percentiles):
+    """{channel set: {"threshold": [a size], "alert": [a size]}}; those of whole windows from all of these."""
+    pairs = {name: [two_levels(row, percentiles) for row in rows] for name, rows in errors.items()}
+    pairs[next(iter(pairs))][-1] = two_levels(whole, percentiles)  # the same windows, and more of them
+    return {
+        name: dict(zip(("threshold", "alert"), map(list, zip(*pair, strict=True)), strict=True))
+        for name, pair in pairs.items()
+    }
+
+
+def by_channel_set(describer, normal, samples, last, *, sizes, sets, offset=0.0, reports=None, progress=iter):
+    """Evidence of windows that rest on few samples or few channels: {channel set: (sizes, N)}.
+
+    samples (T, 7) in raw units; last (N,): the rows at which the windows end; sizes: how many samples they rest on;
+    sets: of `features.channel_sets`; offset: bpm, a number or (N,), of each window's wearer; reports (N, 7): which
+    features each window's wearer reports, all unless given: a set has the windows of those who report all of it.
+    `progress` wraps the loop over (set, size).
+    """
+    offset = np.broadcast_to(offset, len(last))
+    mine = {name: np.full(len(last), True) if reports is None else reports[:, sets[name]].all(axis=1) for name in sets}
+    found = {name: np.empty((len(sizes), mine[name].sum())) for name in sets}
+    for name, row in progress([(name, row) for name in sets for row in range(len(sizes))]):
+        size, ends = np.full(mine[name].sum(), sizes[row]), last[mine[name]]
+        columns, _ = describer.columns(samples, ends - size + 1, size=size, counted=sets[name])
+        found[name][row] = normal.distances(columns, sets[name][: len(CHANNELS)], offset[mine[name]])
+    return found
 
 
 def two_levels(errors, percentiles):

@@ -102,6 +102,20 @@ def units(table, *, by):
     return wearer + " " + table["timestamp"].to_numpy().astype("datetime64[D]").astype(str).astype(object)
 
 
+def thirds(table, *, by, rng):
+    """Which third of a clean calibration table each row is in, (T,) 0, 1 or 2: to compare with, for limits, to check.
+
+    By wearer or, as in a fleet of few, by day; where there are too few of these, by segment. Raises ValueError when
+    there are fewer than three segments.
+    """
+    segment = table["user_id"].astype("str") + " " + table["segment"].astype("str")
+    for unit in (units(table, by=by), units(table, by="day"), segment.to_numpy()):
+        names, place = np.unique(unit.astype(str), return_inverse=True)
+        if len(names) >= 3:
+            return rng.permutation(np.arange(len(names)) % 3)[place]
+    raise ValueError(f"{len(names)} unbroken stretches of readings are too few to calibrate on: three are wanted")
+
+
 def reported(table):
     """Which of the seven features each row's wearer reports at all, in a clean table: (T, 7) booleans."""
     known = table[list(features.FEATURES)].notna()

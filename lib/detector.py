@@ -1,7 +1,7 @@
 """The detector as it is deployed: a folder of model files in, scores of samples out. NumPy alone.
 
-The folder holds model.json, threshold.npy and lstm_weights.npz; each is checked against the SHA-256 that model.json
-lists before it is used.
+The folder holds model.json, threshold.npy, lstm_weights.npz and normal.npz; each is checked against the SHA-256 that
+model.json lists before it is used. A model of old, without normal.npz, is scored by its plain reconstruction error.
 """
 
 import hashlib
@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lib import features, scoring, windows
-from lib.inference import Weights, load_weights, reconstruct
+from lib import baseline, evidence, features, scoring, windows
+from lib.description import Describer
+from lib.inference import load_weights
 from lib.reasons import reasons
 
-MODEL, THRESHOLD, WEIGHTS = "model.json", "threshold.npy", "lstm_weights.npz"
-_AT_ONCE = 64  # windows: bounds memory, and larger batches are no faster
+MODEL, THRESHOLD, WEIGHTS, NORMAL = "model.json", "threshold.npy", "lstm_weights.npz", "normal.npz"
+_STEPS = features.FEATURES.index("steps")
 
 
 class DamagedModel(Exception):
@@ -32,11 +33,12 @@ class Scored:
     """The scores of T samples and of the N windows they are read from."""
 
     scores: np.ndarray  # (N,) in 0..1; NaN where the sensor is stuck
-    excess: np.ndarray  # (N,) the error over the threshold: 1 scores 0.3
+    excess: np.ndarray  # (N,) the evidence over the threshold: 1 scores 0.3
     first: np.ndarray  # (N,) each window's first row
     size: np.ndarray  # (N,) how many samples it rests on
     window: np.ndarray  # (T,) the window that gives each sample, or each of the rows asked for, its score
     channel_set: str  # which of features.CHANNEL_SETS was scored
+    rest: np.ndarray  # (N,) bpm above what is usual, of whole windows at rest; NaN for others
 
     @property
     def by_sample(self):
@@ -46,16 +48,24 @@ class Scored:
 
 @dataclass(frozen=True)
 class Detector:
-    """A model, its scaler, its calibration, and what it takes to be fed."""
+    """A model, its calibration, and what it takes to be fed."""
 
-    weights: Weights
-    scaler: dict
+    describer: Describer
     calibration: dict
-    channels: np.ndarray  # (7,) booleans: the features that the error counts
-    sequence_length: int
-    interval_s: float
+    channels: np.ndarray  # (7,) booleans: the features that count
     run: str
     sha256: str  # of the weights
+    normal: evidence.Normal = None  # what windows are compared with; None: they are scored by their plain error
+
+    @property
+    def sequence_length(self):
+        """Samples in a window."""
+        return self.describer.length
+
+    @property
+    def interval_s(self):
+        """Seconds from one sample to the next."""
+        return self.describer.interval_s
 
     @classmethod
     def load(cls, folder):
@@ -68,87 +78,119 @@ class Detector:
                 raise DamagedModel(THRESHOLD, "is not the threshold of model.json")
             if tuple(model["features"]) != features.FEATURES:
                 raise DamagedModel(MODEL, "its features are not those of this code")
-            return cls(
+            normal = evidence.Normal.load(folder / NORMAL) if NORMAL in model["files"] else None
+            describer = Describer(
                 weights=load_weights(folder / WEIGHTS),
                 scaler=model["scaler"],
+                curve=normal and normal.curve,
+                length=int(model["sequence_length"]),
+                interval_s=float(model["interval_s"]),
+            )
+            return cls(
+                describer=describer,
                 calibration=calibration,
                 channels=np.array(model["channels"], dtype=bool),
-                sequence_length=int(model["sequence_length"]),
-                interval_s=float(model["interval_s"]),
                 run=str(model["run"]),
                 sha256=model["files"][WEIGHTS],
+                normal=normal,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedModel(MODEL, f"is incomplete ({error})") from error
 
-    def score(self, samples, segment, rows=None):
+    def score(self, samples, segment, rows=None, own=None):
         """What samples (T, 7), in raw units and NaN for a channel that is absent throughout, are worth: a Scored.
 
-        segment (T,): changes at each hole; rows: those samples whose scores are wanted, None for all. A sample's score
-        is that of the window that ends at it; those before a segment's first full window share that window's.
+        segment (T,): changes at each hole; rows: those samples whose scores are wanted, None for all; own: the wearer's
+        Baseline, None where there is none. A sample's score is that of the window that ends at it; those before a
+        segment's first full window share that window's.
         """
-        return self.score_each([(samples, segment, rows)])[0]
+        return self.score_each([(samples, segment, rows, own)])[0]
 
     def score_each(self, wearers):
-        """A Scored for each of the wearers' (samples, segment, rows), which are those of `score`.
+        """A Scored for each of the wearers' (samples, segment, rows, own), which are those of `score`.
 
         Their windows share the forward passes: as fast for many wearers with few windows as for one with many.
         """
-        held = [self._channel_set(samples) for samples, _, _ in wearers]
-        laid = [_windows_of(rows, segment, length=self.sequence_length) for _, segment, rows in wearers]
-        begin = np.cumsum([0, *(len(samples) for samples, _, _ in wearers)])
-        errors, stuck = self._errors(
-            np.concatenate([samples for samples, _, _ in wearers]),
+        held = [self.channel_set(samples) for samples, *_ in wearers]
+        laid = [_windows_of(rows, segment, length=self.sequence_length) for _, segment, rows, _ in wearers]
+        begin = np.cumsum([0, *(len(samples) for samples, *_ in wearers)])
+        offset = [self.offset(own, counted) for (_, counted), (*_, own) in zip(held, wearers, strict=True)]
+        numbers = [len(first) for first, _, _ in laid]
+        found = self._evidence(
+            np.concatenate([samples for samples, *_ in wearers]),
             np.concatenate([first + low for (first, _, _), low in zip(laid, begin, strict=False)]),
             np.concatenate([size for _, size, _ in laid]),
-            np.repeat([counted for _, counted in held], [len(first) for first, _, _ in laid], axis=0),
+            np.repeat([counted for _, counted in held], numbers, axis=0),
+            np.repeat(offset, numbers),
         )
-        ends = np.cumsum([len(first) for first, _, _ in laid])[:-1]
-        parts = zip(held, laid, np.split(errors, ends), np.split(stuck, ends), strict=True)
-        return [self._scored(name, *windows, *found) for (name, _), windows, *found in parts]
+        parts = np.split(found, np.cumsum(numbers)[:-1], axis=1)
+        each = zip(held, laid, wearers, parts, strict=True)
+        return [self._scored(name, counted, own, *laid, *part) for (name, counted), laid, (*_, own), part in each]
 
-    def _errors(self, samples, first, size, counted):
-        """Errors (N,) over the features `counted` (N, 7) of the windows at rows `first`, and which are stuck (N,)."""
-        errors, stuck = np.empty(len(first)), np.empty(len(first), dtype=bool)
-        for low in range(0, len(first), _AT_ONCE):
-            batch = slice(low, low + _AT_ONCE)
-            raw, given, rebuilt = self._rebuild(samples, first[batch], size[batch], counted[batch])
-            by_feature = scoring.feature_errors(given, rebuilt, size[batch])
-            errors[batch] = scoring.window_errors(by_feature, counted[batch])
-            stuck[batch] = scoring.stuck(raw, interval_s=self.interval_s, size=size[batch])
-        return errors, stuck
+    def offset(self, own, counted):
+        """bpm that a wearer's heart rate at rest lies above what is usual; 0 where that can not be known."""
+        return own.offset if own is not None and "own" in self.calibration and counted[_STEPS] else 0.0
 
-    def _scored(self, channel_set, first, size, window, errors, stuck):
-        limits = scoring.limits(self.calibration, channel_set=channel_set, size=size)
-        scores = np.where(stuck, np.nan, scoring.anomaly_scores(errors, limits))
-        return Scored(scores, errors / limits["threshold"], first, size, window, channel_set)
+    def _evidence(self, samples, first, size, counted, offset):
+        """(3, N) of the windows at rows `first`: their evidence, 1 where they are stuck, and their `rest`."""
+        if self.normal is None:
+            return self._plain_errors(samples, first, size, counted)
+        columns, stuck = self.describer.columns(samples, first, size=size, counted=counted)
+        found = self.normal.distances(columns, counted[:, : len(features.CHANNELS)], offset)
+        lives = baseline.still(columns) & ~stuck & (size == self.sequence_length)
+        return np.stack([found, stuck, np.where(lives, columns[:, evidence.HEART_RATE], np.nan)])
 
-    def explain(self, samples, first, size):
+    def _plain_errors(self, samples, first, size, counted):
+        found = np.full((3, len(first)), np.nan)
+        for batch, raw, given, rebuilt, rests_on in self.describer.batches(samples, first, size=size, counted=counted):
+            by_feature = scoring.feature_errors(given, rebuilt, rests_on)
+            found[0, batch] = scoring.window_errors(by_feature, counted[batch])
+            found[1, batch] = scoring.stuck(raw, interval_s=self.interval_s, size=rests_on)
+        return found
+
+    def _scored(self, channel_set, counted, own, first, size, window, found, stuck, rest):
+        known = bool(own and own.total >= baseline.KNOWN and "own" in self.calibration and counted[_STEPS])
+        limits = scoring.limits(self.calibration, channel_set=channel_set, size=size, own=known)
+        scores = np.where(stuck, np.nan, scoring.anomaly_scores(found, limits))
+        return Scored(scores, found / limits["threshold"], first, size, window, channel_set, rest)
+
+    def explain(self, samples, first, size, own=None):
         """Why the window of samples (T, 7) that starts at row `first` and rests on `size` samples is unusual.
 
         Returns what `lib.reasons.reasons` does, its stretches as rows of `samples`.
         """
-        _, counted = self._channel_set(samples)
-        raw, given, rebuilt = self._rebuild(samples, np.array([first]), np.array([size]), counted[None])
+        _, counted = self.channel_set(samples)
+        window = {"first": np.array([first]), "size": np.array([size]), "counted": counted}
+        ((_, raw, given, rebuilt, rests_on),) = self.describer.batches(samples, **window)
+        observed, expected = raw[0, -size:], features.unscale(rebuilt, self.describer.scaler)[0, -size:]
         squares = np.where(counted, np.square(given - rebuilt, dtype=np.float64), 0.0)[0, -size:]
-        expected = features.unscale(rebuilt, self.scaler)[0, -size:]
-        found = reasons(raw[0, -size:], expected, squares, interval_s=self.interval_s)
+        if self.normal is not None:
+            columns = self.describer.described(raw, given, rebuilt, rests_on)[0]
+            expected, squares = self._by_neighbours(columns, observed, counted, self.offset(own, counted))
+        found = reasons(observed, expected, squares, interval_s=self.interval_s)
         return [{**why, "begin": first + why["begin"], "end": first + why["end"]} for why in found]
 
-    def _channel_set(self, samples):
+    def _by_neighbours(self, columns, observed, counted, offset):
+        """What is expected of a window's samples (n, 7) and their squared distance to it: (n, 7) each.
+
+        Each channel's squares sum up to its share in the evidence.
+        """
+        known = counted[: len(features.CHANNELS)]
+        means = self.normal.expected(columns, known, offset)
+        means[0] += evidence.usual(observed[-1:], self.normal.curve)[0]
+        means[1:] *= self.interval_s / 60  # of a sample
+        expected, squares = observed.copy(), np.zeros(observed.shape)
+        expected[:, : len(means)] = means
+        squares[:, known.nonzero()[0]] = np.square(observed - expected)[:, known.nonzero()[0]]
+        total = np.maximum(squares.sum(axis=0), np.finfo(np.float64).tiny)
+        squares[:, : len(means)] *= self.normal.shares(columns, known, offset) / total[: len(means)]
+        return expected, squares
+
+    def channel_set(self, samples):
         """The name of the largest channel set that samples (T, 7) hold, and the features (7,) it counts."""
         held = features.present(samples)
         sets = features.channel_sets(self.channels)
         return next((name, counted) for name, counted in sets.items() if held[counted].all())
-
-    def _rebuild(self, samples, first, size, counted):
-        """The windows (N, length, 7) in raw units, as the model is given them, and what it makes of them.
-
-        counted (N, 7): the features that are not hidden from it.
-        """
-        raw = windows.gather(samples, first, length=self.sequence_length, size=size)
-        given = features.scale(np.where(counted[:, None], raw, np.nan), self.scaler)
-        return raw, given, reconstruct(given, self.weights)
 
 
 def _windows_of(rows, segment, *, length):

@@ -33,13 +33,13 @@ def window_errors(by_feature, present):
     return (by_feature * counted).sum(axis=1) / counted.sum(axis=-1)
 
 
-def limits(calibration, *, channel_set, size):
+def limits(calibration, *, channel_set, size, own=False):
     """The errors at which windows that rest on `size` (N,) samples of a channel set score 0.3 and 0.7.
 
-    calibration: of `lib.calibration.calibrate`, whose limits are interpolated between its sizes, all in logarithms.
-    Returns {"threshold": (N,), "alert": (N,)}.
+    calibration: of `lib.calibration.calibrate`, whose limits are interpolated between its sizes, all in logarithms;
+    own: whether the wearer's baseline is known. Returns {"threshold": (N,), "alert": (N,)}.
     """
-    sizes, known = np.log(calibration["sizes"]), calibration["sets"][channel_set]
+    sizes, known = np.log(calibration["sizes"]), calibration["own" if own else "sets"][channel_set]
     at = np.log(size)
     return {name: np.exp(np.interp(at, sizes, np.log(known[name]))) for name in ("threshold", "alert")}
 
