@@ -1,0 +1,116 @@
+"""What is deployed: a run's lambda_export, checked whole, and against Lambda's limits. Asks AWS nothing.
+
+Not in the bundle.
+"""
+
+import base64
+import json
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from refusals import Refused
+
+from lib import bundle
+from lib.checksums import sha256
+from lib.detector import MODEL, WEIGHTS
+from lib.runs import Run
+
+HANDLER = "lambda_function.lambda_handler"
+RUNTIMES = ("python3.12", "python3.13")  # of Lambda, on Amazon Linux 2023
+_NUMPY = re.compile(r"numpy/_core/_multiarray_umath\.cpython-3(\d+)-")
+
+
+@dataclass(frozen=True)
+class Package:
+    """An export folder, and what AWS is to know of it."""
+
+    run: str
+    folder: Path
+    files: dict  # {name: SHA-256}, as model.json lists them
+    model_sha256: str  # of model.json, which pins all the others
+    runtime: str  # such as "python3.13": the Python that the zip's NumPy is for
+
+    @property
+    def archive(self):
+        """The zip that is the function's code."""
+        return self.folder / bundle.ZIP
+
+    @property
+    def code_sha256(self):
+        """The zip's SHA-256 as Lambda states it: base64."""
+        return base64.b64encode(bytes.fromhex(self.files[bundle.ZIP])).decode()
+
+    @property
+    def is_direct(self):
+        """Whether the zip may travel in the request itself, or needs a bucket."""
+        return self.archive.stat().st_size <= bundle.LARGEST_ZIP
+
+    @property
+    def prefix(self):
+        """Where in a bucket the export lies: a place of its own for each content, so nothing is ever overwritten."""
+        return f"models/{self.run}/{self.model_sha256[:16]}"
+
+
+def read(run, *, bucket=None):
+    """The Package of a run, every file of it checked against model.json, and its zip against Lambda's limits.
+
+    bucket: that may carry a zip which is too large to be sent directly, or None. Raises Refused.
+    """
+    try:
+        folder = Run.at(run).models / "lambda_export"
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    if not (folder / MODEL).is_file():
+        raise Refused(f"run {run!r} has no lambda_export: ./run_all.sh run={run}, or --from 05_export if it is trained")
+    files = _checked(folder, run)
+    package = Package(run, folder, files, sha256(folder / MODEL), _within_limits(folder / bundle.ZIP, run))
+    if not (package.is_direct or bucket):
+        size = package.archive.stat().st_size
+        raise Refused(
+            f"{bundle.ZIP} is {_mb(size)}, more than the {_mb(bundle.LARGEST_ZIP)} that Lambda takes directly: "
+            "give --bucket, which then carries it"
+        )
+    return package
+
+
+def _checked(folder, run):
+    again = f"./run_all.sh run={run} --from 05_export makes it anew"
+    try:
+        files = dict(json.loads((folder / MODEL).read_text(encoding="utf-8"))["files"])
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise Refused(f"{folder / MODEL} can not be read ({type(error).__name__}): {again}") from None
+    for name in (WEIGHTS, bundle.ZIP):
+        if name not in files:
+            raise Refused(f"{folder / MODEL} does not list {name}: {again}")
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file() or sha256(path) != expected:
+            raise Refused(f"{path} is missing, or not the file that was exported: {again}")
+    return files
+
+
+def _within_limits(archive, run):
+    """The runtime of a zip. Raises Refused unless Lambda can unpack and run it."""
+    again = f"./run_all.sh run={run} --from 05_export makes it anew"
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            unpacked, names = sum(entry.file_size for entry in opened.infolist()), set(opened.namelist())
+    except (zipfile.BadZipFile, OSError) as error:
+        raise Refused(f"{archive} can not be read ({type(error).__name__}): {again}") from None
+    if unpacked > bundle.LARGEST_UNPACKED:
+        raise Refused(f"{archive.name} unpacks to {_mb(unpacked)}, more than Lambda's {_mb(bundle.LARGEST_UNPACKED)}")
+    if "lambda_function.py" not in names:
+        raise Refused(f"{archive} holds no lambda_function.py: {again}")
+    minor = next((found[1] for name in names if (found := _NUMPY.match(name))), "none")
+    if (runtime := f"python3.{minor}") not in RUNTIMES:
+        raise Refused(
+            f"{archive.name} holds NumPy for {runtime}, and it takes {' or '.join(RUNTIMES)}: "
+            f"./run_all.sh run={run} lambda_python=3.13 --from 05_export"
+        )
+    return runtime
+
+
+def _mb(size):
+    return f"{size / 1e6:.1f} MB"

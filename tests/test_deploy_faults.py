@@ -1,0 +1,84 @@
+import pytest
+
+pytest_plugins = "aws_account"
+ALL = ("--bucket", "health-models", "--reserved", "5", "--provisioned", "2")
+STEPS = [  # what a redeployment with all options asks of AWS, in this order
+    "GetCallerIdentity HeadBucket GetFunction GetAlias GetProvisionedConcurrencyConfig HeadObject PutObject",
+    "UpdateFunctionCode UpdateFunctionConfiguration PublishVersion GetFunctionConfiguration Invoke",
+    "PutFunctionConcurrency PutProvisionedConcurrencyConfig UpdateAlias",
+]
+ACTIONS = " ".join(STEPS).split()
+
+
+def test_the_steps_of_a_redeployment_are_those_that_are_made_to_fail_below(aws):
+    aws.deploy("march")
+    aws.stand_in.asked.clear()
+    assert aws.run("--run", "april", *ALL) == 0
+    assert [*dict.fromkeys(a for a in aws.stand_in.asked if a != "GetObject")] == ACTIONS
+    assert aws.stand_in.provisioned == {"2": 2}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_failure_at_any_step_leaves_live_where_it_was_and_the_next_run_goes_on(aws, action, capsys):
+    aws.deploy("march")
+    aws.fail(action)
+    assert aws.run("--run", "april", *ALL) == 1
+    assert (aws.live, aws.stand_in.provisioned) == ("1", {})
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("(live was not moved)")
+    aws.stand_in.faults.clear()
+    assert aws.run("--run", "april", *ALL) == 0
+    assert (aws.live, aws.versions) == ("2", ["1", "2"])
+
+
+@pytest.mark.parametrize("action", ["CreateFunction", "PublishVersion", "Invoke", "CreateAlias"])
+def test_a_failure_of_the_first_deployment_makes_no_alias(aws, action):
+    aws.fail(action)
+    assert aws.run("--run", "march") == 1
+    aws.stand_in.faults.clear()
+    assert aws.live is None
+    assert aws.run("--run", "march") == 0
+    assert aws.live == "1"
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ({"statusCode": 503, "body": {"detail": "the model is missing"}}, "with 503: the model is missing"),
+        ({"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out"}, "with None: Task timed out"),
+        ({"statusCode": 200, "body": {"anomalyScore": None, "model": {}}}, "with 200: no score"),
+        ("warm", "with None: no score"),
+    ],
+)
+def test_a_version_that_gives_no_score_is_not_made_live(aws, answer, problem, capsys):
+    aws.deploy("march")
+    aws.stand_in.answers.append(answer)
+    assert aws.run("--run", "april") == 1
+    assert aws.live == "1"
+    assert f"version 2 answers the example {problem} (live was not moved)" in capsys.readouterr().err
+
+
+def test_a_version_that_scores_otherwise_than_this_run_is_not_made_live(aws, capsys):
+    aws.deploy("march")
+    body = aws.expected("april")
+    aws.stand_in.answers.append({"statusCode": 200, "body": {**body, "anomalyScore": body["anomalyScore"] * 1.001}})
+    assert aws.run("--run", "april") == 1
+    assert aws.live == "1"
+    assert "version 2 scores the example" in capsys.readouterr().err
+
+
+def test_a_version_that_answers_with_another_model_is_not_made_live(aws, capsys):
+    aws.deploy("march")
+    aws.stand_in.answers.append({"statusCode": 200, "body": aws.expected("march")})
+    assert aws.run("--run", "april") == 1
+    assert aws.live == "1"
+    assert "'run': 'march'" in capsys.readouterr().err
+
+
+def test_a_function_that_may_not_read_its_model_is_not_made_live(aws, capsys):
+    aws.deploy("march")
+    aws.stand_in.cool()
+    aws.fail("GetObject", status=403, code="AccessDenied")
+    assert aws.run("--run", "april", "--bucket", aws.bucket) == 1
+    assert aws.live == "1"
+    assert "version 2 answers the example with 503" in capsys.readouterr().err
