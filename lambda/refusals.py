@@ -37,7 +37,10 @@ _OF_BOTOCORE = (
     ((exceptions.PartialCredentialsError, exceptions.CredentialRetrievalError), f"credentials: {_CREDENTIALS}"),
     ((exceptions.SSOError, exceptions.TokenRetrievalError), "the single sign-on has ended: run aws sso login"),
     ((exceptions.ProfileNotFound,), "no such profile: aws configure list-profiles shows those there are"),
-    ((exceptions.HTTPClientError,), "AWS can not be reached: check the network, --region and AWS_ENDPOINT_URL"),
+    (
+        (exceptions.HTTPClientError, exceptions.ConnectionError),
+        "AWS can not be reached: check the network, --region and AWS_ENDPOINT_URL",
+    ),
 )
 
 

@@ -48,4 +48,4 @@ def _scored(answer, who):
     if status == 200 and isinstance(body.get("anomalyScore"), float) and "model" in body:
         return body
     said = body.get("detail") or answer.get("errorMessage") or answer.get("errorType") or "no score"
-    raise Refused(f"{who} answers the example with {status}: {' '.join(str(said).split())[:300]}")
+    raise Refused(f"{who} answers the example with {status or 'no status'}: {' '.join(str(said).split())[:300]}")

@@ -177,6 +177,7 @@ class _Gate(BaseHTTPRequestHandler):
             "GetCallerIdentity",
         )
         text = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        text = text if self.command != "POST" else f"<ErrorResponse>{text}</ErrorResponse>"  # STS, not S3
         body = text.encode() if speaks_xml else json.dumps({"message": message}).encode()
         self.reply(status, [("x-amzn-errortype", code)], b"" if self.command == "HEAD" else body)
 

@@ -24,8 +24,8 @@ def write(folder, export, *, run, shift=0.0, numpy=NUMPY, extra=None):
     numpy: what stands for it in the zip; extra: more of the zip's files, {name: bytes}.
     """
     folder.mkdir()
-    for name in ("lambda_function.py", "lstm_weights.npz", "model.json", "threshold.npy", bundle.ZIP):
-        shutil.copyfile(export / name, folder / name)
+    for path in {export / "lambda_function.py", export / bundle.ZIP, export / "model.json", *export.glob("*.np[yz]")}:
+        shutil.copyfile(path, folder / path.name)
     with np.load(folder / "lstm_weights.npz") as held:
         arrays = dict(held)
     np.savez(folder / "lstm_weights.npz", **{**arrays, "dense_bias": arrays["dense_bias"] + np.float32(shift)})

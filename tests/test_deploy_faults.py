@@ -45,9 +45,9 @@ def test_a_failure_of_the_first_deployment_makes_no_alias(aws, action):
     ("answer", "problem"),
     [
         ({"statusCode": 503, "body": {"detail": "the model is missing"}}, "with 503: the model is missing"),
-        ({"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out"}, "with None: Task timed out"),
+        ({"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out"}, "with no status: Task timed out"),
         ({"statusCode": 200, "body": {"anomalyScore": None, "model": {}}}, "with 200: no score"),
-        ("warm", "with None: no score"),
+        ("warm", "with no status: no score"),
     ],
 )
 def test_a_version_that_gives_no_score_is_not_made_live(aws, answer, problem, capsys):
