@@ -1,23 +1,18 @@
-"""Executes one notebook by papermill, in a kernel of this environment, and makes its HTML report."""
+"""Executes one notebook by papermill, in a kernel of this environment, and holds it to its contract."""
 
 import ast
 import logging
 import os
 import shutil
 import sys
-from pathlib import Path
 
 import nbformat
 import papermill
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
-from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from traitlets import default
-
-from lib.progress import heading
-from lib.runs import writing
 
 NAMES_WIDTH = 40  # what a progress bar leaves of a terminal's line to notebook and heading
 CONTRACT = "# NBVAL_CHECK_OUTPUT"  # what a contract cell begins with
@@ -120,29 +115,3 @@ def _name_paths(output, notebook):
         executed = nbformat.read(output, as_version=4)
         executed.metadata.papermill.update(input_path=notebook.name, output_path=output.name)
         nbformat.write(executed, output)
-
-
-def report(executed, *, run):
-    """Write an executed notebook's HTML report beside it, titled by its first heading and the run's name."""
-    exporter = HTMLExporter(template_name="lab", embed_images=True)
-    exporter.log.setLevel(logging.ERROR)
-    notebook = _without_progress_bars(nbformat.read(executed, as_version=4))
-    headings = (heading(cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
-    title = next(filter(None, headings), executed.stem)
-    resources = {"metadata": {"name": f"{title} · run {run}"}}
-    page, _ = exporter.from_notebook_node(notebook, resources=resources)
-    with writing(Path(executed).with_suffix(".html")) as new:
-        new.write_text(page, encoding="utf-8")
-
-
-def _without_progress_bars(notebook):
-    """The notebook without what progress bars wrote to stderr: lines that a terminal would have overwritten."""
-    for cell in notebook.cells:
-        if "outputs" in cell:
-            cell.outputs = [output for output in cell.outputs if not _is_progress(output)]
-    return notebook
-
-
-def _is_progress(output):
-    text = output.get("text", "") if output.get("name") == "stderr" else ""
-    return bool(text) and (text.startswith("\r") or not text.strip())

@@ -5,12 +5,11 @@ Exit status: 0 done, 1 a notebook failed, 2 what was asked for can not be done, 
 """
 
 import argparse
-import json
 import resource
 import sys
 import time
 
-from lib import bounds, staging
+from lib import bounds, report, staging
 from lib.parameters import UsageError, caller_dir, declared, described, given, located
 from lib.plan import check_skipped, planned
 from lib.progress import Progress, duration
@@ -135,11 +134,11 @@ def _say_what_runs(name, plan, origin, values):
 
 
 def run_step(staged, notebook, known, values):
-    """Execute one notebook of a staged run with those of `values` that it declares, and write its report.
+    """Execute one notebook of a staged run with those of `values` that it declares, and renew the run's report.
 
     Raises Stopped, with a message that says where, why, and how to go on.
     """
-    from lib import execution  # takes seconds, which a misspelt parameter is not to wait for
+    from lib import execution, notebook_page  # takes seconds, which a misspelt parameter is not to wait for
 
     step = notebook.stem
     defaults = {name: parameter.default for name, parameter in known.items() if step in parameter.notebooks}
@@ -148,7 +147,7 @@ def run_step(staged, notebook, known, values):
     executed = staged.models / notebook.name
     try:
         execution.execute(notebook, executed, parameters=routed, progress=progress)
-        execution.report(executed, run=staged.name)
+        notebook_page.write(staged, step)
         execution.check_contract(executed)
     except (execution.CellFailed, execution.ContractBroken, KeyboardInterrupt) as error:
         interrupted = isinstance(error, KeyboardInterrupt)
@@ -157,6 +156,7 @@ def run_step(staged, notebook, known, values):
         heading = "" if isinstance(error, execution.ContractBroken) else progress.heading
         raise Stopped(_stopped(staged, step, heading, why, executed), 130 if interrupted else 1) from None
     staged.record("ran", **{step: {"parameters": defaults | routed, "seconds": round(progress.seconds, 1)}})
+    report.write(staged)
     progress.end("took")
 
 
@@ -184,21 +184,16 @@ def _finish(staged, plan, *, seconds):
 
 
 def summary(run, *, seconds):
-    """The lines that end a run: time, memory, where reports, figures and bundle are, the headline metrics."""
+    """The lines that end a run: time, memory, where report, figures and bundle are, the headline metrics."""
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     lines = [f"run {run.name!r} took {duration(seconds)}, at most {peak / 2**30:.1f} GiB of memory a notebook"]
-    for label, pattern in (("reports", "*.html"), ("figures", "*.png"), ("bundle", "lambda_export/*.zip")):
+    for label, pattern in (("report", report.NAME), ("figures", "*.png"), ("bundle", "lambda_export/*.zip")):
         for path in sorted(run.models.glob(pattern)):
             lines.append(f"  {label:8} {_shown(path)}")
             label = ""
-    metrics = run.models / "metrics.json"
-    headline = json.loads(metrics.read_text(encoding="utf-8")).get("headline", {}) if metrics.exists() else {}
+    headline = report.headline(run)
     width = max(map(len, headline), default=0)
-    return lines + [f"  {name:{width}}  {_figure(value)}" for name, value in headline.items()]
-
-
-def _figure(value):
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return lines + [f"  {name:{width}}  {text}" for name, text in headline.items()]
 
 
 def _shown(path):

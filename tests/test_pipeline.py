@@ -104,7 +104,8 @@ def test_a_run_that_dies_leaves_the_earlier_one_whole_and_is_gone_on_from(run_to
     assert (status, complaints) == (0, "")
     assert "01_make\n  Make the rows\n01_make took" in said
     assert "02_use\n  Multiply\n02_use took" in said
-    assert "  reports  home/models/x/01_make.html\n           home/models/x/02_use.html\n" in said
+    assert "  report   home/models/x/report.html\n" in said
+    assert '<a href="02_use.html">Use the rows</a>' in (home / "models/x/01_make.html").read_text(encoding="utf-8")
     assert said.endswith("  product  8\n")
     assert headline(home) == {"product": 8.0}
 
@@ -225,11 +226,11 @@ def test_the_summary_lists_what_is_there_and_aligns_the_headline(tmp_path, monke
     monkeypatch.setenv("CALLER_DIR", str(tmp_path))
     run = Run.at("x")
     (run.models / "lambda_export").mkdir(parents=True)
-    for name in ("04.html", "training_history.png", "lambda_export/lambda_deployment.zip"):
+    for name in ("report.html", "04.html", "training_history.png", "lambda_export/lambda_deployment.zip"):
         (run.models / name).touch()
     (run.models / "metrics.json").write_text('{"headline": {"AUROC": 0.91234567, "test windows": 2500}}')
     assert pipeline.summary(run, seconds=200)[1:] == [
-        "  reports  models/x/04.html",
+        "  report   models/x/report.html",
         "  figures  models/x/training_history.png",
         "  bundle   models/x/lambda_export/lambda_deployment.zip",
         "  AUROC         0.9123",
