@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from lib import canvas, evaluation
+from lib import canvas, evaluation, evidence, features
 from lib.features import CHANNELS
 from lib.grid import QUALITIES
 
@@ -30,6 +30,19 @@ def day(table):
         canvas.shade(axis, evaluation.events(table), named=axis is axes[0])
     canvas.time_axis(axes[-1])
     axes[0].set_title(f"{name}: what the watch says, on a regular grid")
+    return figure
+
+
+def usual_day(curve, offsets):
+    """The heart rate at rest that is usual at each hour, and (thin) that of wearers who lie `offsets` bpm above it."""
+    hours = np.linspace(0, 24, 97)
+    usual = evidence.usual(np.column_stack([np.zeros((97, 4)), features.calendar(3600 * hours)]), curve)
+    figure, axis = canvas.axes(3.5)
+    for number, offset in enumerate(offsets):
+        axis.plot(hours, usual + offset, color=canvas.GREY, linewidth=0.6, label=None if number else "a wearer's own")
+    axis.plot(hours, usual, color=canvas.BLUE, linewidth=2, label="usual")
+    axis.set(xlabel="hour of the day", ylabel="heart rate at rest\n(bpm)", xticks=range(0, 25, 3), xlim=(0, 24))
+    axis.legend()
     return figure
 
 

@@ -7,7 +7,7 @@ import platform
 import numpy as np
 import pandas as pd
 
-LSTM = "LSTM autoencoder"
+DEPLOYED, LSTM = "deployed score", "LSTM autoencoder"  # what the handler answers, and its plain error alone
 OWN = "the run's own test"  # what is evaluated unless a table is given
 
 
@@ -79,15 +79,15 @@ def verdict(cards, totals):
     if table.empty:
         return "No kind of anomaly has windows to compare the methods on."
     mean = table.mean().sort_values(ascending=False)
-    rivals = table.drop(columns=LSTM).max(axis=1)
-    card = cards[LSTM]
+    others = table.drop(columns=DEPLOYED).max(axis=1)
+    card = cards[DEPLOYED]
     gated = card.index[card["found_by_gate"] > card["recall_0.3"]]
     return "\n".join(
         [
             f"Mean AUROC over {len(table)} kinds: " + ", ".join(f"{name} {value:.3f}" for name, value in mean.items()),
             *(_events_found(totals, level) for level in ("0.3", "0.7")),
-            f"The autoencoder leads on {_named(table.index[table[LSTM] >= rivals])}.",
-            f"A simpler method tells these better: {_named(table.index[table[LSTM] < rivals])}.",
+            f"The deployed score leads on {_named(table.index[table[DEPLOYED] >= others])}.",
+            f"Another method tells these better: {_named(table.index[table[DEPLOYED] < others])}.",
             f"The quality check finds more of these than the score does: {_named(gated)}.",
         ]
     )
@@ -102,7 +102,7 @@ def _events_found(totals, level):
 def agrees(figures):
     """Whether a metrics.json says the same twice: its headline and its methods' means are what its cards come to."""
     headline = figures["headline"]
-    return _same(headline["auroc_macro"], figures["methods"][LSTM]["auroc_macro"]) and all(
+    return _same(headline["auroc_macro"], figures["methods"][DEPLOYED]["auroc_macro"]) and all(
         _same(total[summed], value)
         for name, total in figures["methods"].items()
         for summed, value in _summed(figures["by_kind"][name]).items()

@@ -1,6 +1,7 @@
 """What several test modules share: a table of samples, an untrained model's export folder, a run at smoke size."""
 
 import os
+import shutil
 from contextlib import contextmanager
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -8,7 +9,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 
-from lib import bundle, calibration, features, inference, pipeline, silence
+from lib import bundle, calibration, evidence, features, inference, pipeline, scoring, silence, windows
+from lib.baseline import KNOWN
+from lib.description import Describer
 from lib.runs import ROOT
 
 pytest_plugins = ["s3"]
@@ -18,7 +21,7 @@ SCALER = {"mean": [75.0, 0.7, 0.17, 0.5], "scale": [15.0, 2.0, 0.15, 1.5]}
 SMOKE = {
     "samples": 4000,
     "wearers": 4,
-    "calibration_wearers": 2,
+    "calibration_wearers": 3,
     "test_wearers": 2,
     "test_days": 1,
     "train_windows": 200,
@@ -50,37 +53,59 @@ def model():
     return autoencoder.build()
 
 
-@pytest.fixture(scope="session")
-def model_json(model):
-    """What model.json says of it, calibrated on its own errors."""
-    from lib import autoencoder
-    from lib.windows import starts
-
-    samples = features.scale(life(600, seed=9), SCALER)
-    last = starts(np.zeros(600), length=60) + 59
-    sizes, sets = calibration.sizes(60), features.channel_sets([True] * 7)
-    errors = autoencoder.errors_by_channel_set(model, samples, last, length=60, sizes=sizes, sets=sets)
-    whole = errors["all channels"][-1]
-    percentiles = {"threshold_percentile": 95.0, "alert_percentile": 99.9}
-    return {
-        "run": "test",
-        "features": list(features.FEATURES),
-        "sequence_length": 60,
-        "interval_s": 5,
-        "scaler": SCALER,
-        "channels": [True] * 7,
-        "calibration": calibration.calibrate(errors, sizes=sizes, whole=whole, **percentiles),
-    }
+def calibrated(weights, samples, first, *, length, interval_s, scaler):
+    """What 03 makes of windows of normal life, all at once: what to compare with, and model.json's calibration."""
+    curve = evidence.fit_curve(windows.gather(samples, first, length=length))
+    describer = Describer(inference.load_weights(weights), scaler, curve, length, interval_s)
+    compared, limiting = np.split(first, 2)
+    columns, _ = describer.columns(samples, compared)
+    normal = evidence.Normal.fit(columns, curve=curve, at_most=len(compared), rng=np.random.default_rng(0))
+    sizes, sets = sorted({1, length // 4, length}), features.channel_sets([True] * 7)
+    where = {"last": limiting + length - 1, "sizes": sizes, "sets": sets}
+    found, own = (calibration.by_channel_set(describer, normal, samples, offset=of, **where) for of in (0.0, 5.0))
+    whole, own_whole = (by_set["all channels"][-1] for by_set in (found, own))
+    form = {"sizes": sizes, "whole": whole, "own": own, "own_whole": own_whole}
+    return normal, calibration.calibrate(found, **form, threshold_percentile=95.0, alert_percentile=99.9)
 
 
 @pytest.fixture(scope="session")
-def export(tmp_path_factory, model, model_json):
-    """An export folder with the handler and its zip for this Python, but without the other formats."""
-    folder = tmp_path_factory.mktemp("export")
+def trained(tmp_path_factory, model):
+    """A folder with what 03 leaves of the model, and what model.json is to say of it."""
+    folder = tmp_path_factory.mktemp("trained")
     inference.export_weights(model, folder / "lstm_weights.npz")
-    np.save(folder / "threshold.npy", np.float64(model_json["calibration"]["threshold"]))
-    bundle.write_export(folder, model_json, target="local")
+    form = {"length": 60, "interval_s": 5, "scaler": SCALER}
+    normal, limits = calibrated(folder / "lstm_weights.npz", life(600, seed=9), np.arange(540), **form)
+    normal.save(folder / "normal.npz")
+    np.save(folder / "threshold.npy", np.float64(limits["threshold"]))
+    described = {"run": "test", "features": list(features.FEATURES), "sequence_length": 60, "interval_s": 5}
+    return folder, described | {"scaler": SCALER, "channels": [True] * 7, "calibration": limits}
+
+
+@pytest.fixture(scope="session")
+def model_json(trained):
+    """What model.json is to say of the model."""
+    return trained[1]
+
+
+@pytest.fixture(scope="session")
+def export(tmp_path_factory, trained):
+    """An export folder with the handler and its zip for this Python, but without the other formats."""
+    folder, described = trained
+    folder = shutil.copytree(folder, tmp_path_factory.mktemp("export") / "lambda_export")
+    bundle.write_export(folder, described, target="local")
     return folder
+
+
+def keras_scores(model, detector, samples, first, size, *, name="all channels", own=None):
+    """The scores (N,) that the notebooks would give windows of a channel set: by Keras' reconstructions."""
+    counted = features.channel_sets([True] * 7)[name]
+    raw = windows.gather(samples, first, length=detector.sequence_length, size=size)
+    given = features.scale(np.where(counted, raw, np.nan), detector.describer.scaler)
+    columns = detector.describer.described(raw, given, model.predict_on_batch(given), size)
+    found = detector.normal.distances(columns, counted[:4], detector.offset(own, counted))
+    known = own is not None and own.total >= KNOWN
+    limits = scoring.limits(detector.calibration, channel_set=name, size=size, own=known)
+    return scoring.anomaly_scores(found, limits)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from lib import bundle, bytecode, checksums
 from lib.checksums import sha256
 from lib.runs import ROOT
 
-MODEL_FILES = {"lstm_weights.npz", "threshold.npy"}
+MODEL_FILES = {"lstm_weights.npz", "normal.npz", "threshold.npy"}
 
 
 @pytest.fixture(scope="module")

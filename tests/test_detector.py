@@ -3,9 +3,10 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import life
+from conftest import keras_scores, life
 
-from lib import autoencoder, features, scoring
+from lib import evidence, features
+from lib.baseline import KNOWN, Baseline
 from lib.detector import DamagedModel, Detector
 
 
@@ -14,14 +15,32 @@ def detector(export):
     return Detector.load(export)
 
 
-def test_a_sample_has_the_score_of_the_window_that_ends_at_it(detector, model, model_json):
+def test_a_sample_has_the_score_of_the_window_that_ends_at_it(detector, model):
     samples = life(100)
     scores = detector.score(samples, np.zeros(100, dtype=int)).by_sample
-    scaled = features.scale(samples, model_json["scaler"])
-    by_feature = autoencoder.feature_errors(model, scaled, np.arange(41), length=60)
-    errors = scoring.window_errors(by_feature, model_json["channels"])
-    expected = scoring.anomaly_scores(errors, model_json["calibration"])
+    expected = keras_scores(model, detector, samples, np.arange(41), np.full(41, 60))
     np.testing.assert_allclose(scores[59:], expected, rtol=1e-5)
+
+
+def test_a_wearers_own_baseline_moves_what_is_expected_of_the_heart_rate_once_it_is_known(detector, model):
+    samples, segment = life(60), np.zeros(60, dtype=int)
+    for minutes in (KNOWN - 1, KNOWN):
+        own = Baseline()
+        own.add(np.full(minutes, 9.0))
+        expected = keras_scores(model, detector, samples, np.array([0]), np.array([60]), own=own)
+        np.testing.assert_allclose(detector.score(samples, segment, own=own).scores, expected, rtol=1e-5)
+        assert detector.score(samples, segment).scores != expected
+
+
+def test_still_windows_tell_how_far_the_heart_rate_lies_from_the_usual(detector):
+    samples = life(70)
+    samples[:, 1] = 0
+    samples[65, 1] = 9
+    found = detector.score(samples, np.zeros(70, dtype=int))
+    mean = np.array([samples[row : row + 60, 0].mean() for row in found.first])
+    usual = evidence.usual(samples[found.first + 59], detector.normal.curve)
+    np.testing.assert_allclose(found.rest[:6], (mean - usual)[:6])
+    assert np.isnan(found.rest[6:]).all()
 
 
 def test_samples_before_the_first_full_window_share_its_score(detector):
@@ -41,13 +60,9 @@ def test_no_window_crosses_a_segment(detector):
 
 
 @pytest.mark.parametrize("count", [1, 2, 17, 59])
-def test_a_short_batch_scores_as_the_notebooks_padded_windows_do(detector, model, model_json, count):
+def test_a_short_batch_scores_as_the_notebooks_padded_windows_do(detector, model, count):
     samples = life(count)
-    scaled = features.scale(samples, model_json["scaler"])
-    size = np.array([count])
-    by_feature = autoencoder.feature_errors(model, scaled, np.array([0]), length=60, size=size)
-    limits = scoring.limits(model_json["calibration"], channel_set="all channels", size=size)
-    expected = scoring.anomaly_scores(by_feature.mean(axis=1), limits)
+    expected = keras_scores(model, detector, samples, np.array([0]), np.array([count]))
     found = detector.score(samples, np.zeros(count, dtype=int))
     np.testing.assert_allclose(found.by_sample, np.repeat(expected, count), rtol=1e-5)
 
@@ -62,25 +77,37 @@ def test_a_short_batch_scores_as_the_notebooks_padded_windows_do(detector, model
         ([1, 2, 3], "heart rate alone"),
     ],
 )
-def test_absent_channels_are_neither_fed_nor_counted(detector, model, model_json, absent, name):
+def test_absent_channels_are_neither_fed_nor_counted(detector, model, absent, name):
     samples = life(60)
     samples[:, absent] = np.nan
-    counted = features.channel_sets([True] * 7)[name]
-    scaled = np.where(counted, features.scale(samples, model_json["scaler"]), 0)[None].astype(np.float32)
-    error = np.square(scaled - model.predict_on_batch(scaled))[:, :, counted].mean(axis=(1, 2))
-    limits = scoring.limits(model_json["calibration"], channel_set=name, size=np.array([60]))
     found = detector.score(samples, np.zeros(60, dtype=int))
     assert found.channel_set == name
-    np.testing.assert_allclose(found.scores, scoring.anomaly_scores(error, limits), rtol=1e-5)
+    expected = keras_scores(model, detector, samples, np.array([0]), np.array([60]), name=name)
+    np.testing.assert_allclose(found.scores, expected, rtol=1e-5)
 
 
-def test_the_reasons_lie_where_the_reconstruction_fails(detector):
+def test_the_reasons_name_the_channel_that_is_out_of_keeping_and_what_was_expected_of_it(detector):
     samples = life(100)
     samples[50:55, 3] = 400.0
     (why, *_) = detector.explain(samples, 20, 60)
     assert why["feature"] == "distance"
-    assert (why["begin"], why["observed"]) == (50, 400 * 12)
-    assert why["end"] <= 54
+    assert (why["begin"] >= 50, why["end"] <= 54, why["observed"]) == (True, True, 400 * 12)
+    assert 10 < why["expected"] < 60  # m a minute, as in windows with as many steps
+    assert why["share"] > 0.5
+
+
+def test_a_model_of_old_is_scored_by_its_plain_error(export, tmp_path, model):
+    folder = shutil.copytree(export, tmp_path / "old")
+    described = json.loads((folder / "model.json").read_text())
+    del described["files"]["normal.npz"]
+    (folder / "model.json").write_text(json.dumps(described))
+    detector = Detector.load(folder)
+    samples = life(60)
+    given = features.scale(samples, detector.describer.scaler)[None]
+    error = np.square(given - model.predict_on_batch(given)).mean(axis=(1, 2))
+    found = detector.score(samples, np.zeros(60, dtype=int), own=Baseline())
+    np.testing.assert_allclose(found.excess, error / described["calibration"]["threshold"], rtol=1e-5)
+    assert detector.explain(samples, 0, 60)
 
 
 def test_a_stuck_sensor_gets_no_score(detector):
@@ -91,7 +118,9 @@ def test_a_stuck_sensor_gets_no_score(detector):
     assert not np.isnan(scores[75:]).any()
 
 
-@pytest.mark.parametrize("name", ["lstm_weights.npz", "threshold.npy", "lambda_function.py", "lib/grid.py"])
+@pytest.mark.parametrize(
+    "name", ["lstm_weights.npz", "normal.npz", "threshold.npy", "lambda_function.py", "lib/grid.py"]
+)
 def test_one_flipped_bit_is_found_and_named(export, tmp_path, name):
     folder = shutil.copytree(export, tmp_path / "damaged")
     damaged = bytearray((folder / name).read_bytes())
@@ -102,7 +131,7 @@ def test_one_flipped_bit_is_found_and_named(export, tmp_path, name):
     assert caught.value.file == name
 
 
-@pytest.mark.parametrize("name", ["lstm_weights.npz", "model.json"])
+@pytest.mark.parametrize("name", ["lstm_weights.npz", "normal.npz", "model.json"])
 def test_a_missing_file_is_named(export, tmp_path, name):
     folder = shutil.copytree(export, tmp_path / "damaged")
     (folder / name).unlink()

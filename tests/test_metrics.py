@@ -26,20 +26,20 @@ def verdict(**aurocs):
 
 
 def test_the_verdict_names_the_kinds_where_a_rival_is_better_and_those_that_the_quality_check_finds():
-    text = verdict(**{metrics.LSTM: [0.9, 0.4, np.nan], "PCA": [0.8, 0.5, 0.5]})
-    assert "The autoencoder leads on spikes." in text
-    assert "A simpler method tells these better: cadence lock." in text
+    text = verdict(**{metrics.DEPLOYED: [0.9, 0.4, np.nan], "PCA": [0.8, 0.5, 0.5]})
+    assert "The deployed score leads on spikes." in text
+    assert "Another method tells these better: cadence lock." in text
     assert "The quality check finds more of these than the score does: dropout." in text
-    assert "over 2 kinds: LSTM autoencoder 0.650, PCA 0.650" in text
-    assert "Events found at 0.7 (false alarms a wearer-day): LSTM autoencoder 25% (0.2), PCA 25% (0.2)" in text
+    assert "over 2 kinds: deployed score 0.650, PCA 0.650" in text
+    assert "Events found at 0.7 (false alarms a wearer-day): deployed score 25% (0.2), PCA 25% (0.2)" in text
 
 
 def test_the_verdict_puts_the_best_method_first():
-    assert "kinds: PCA 0.700, LSTM autoencoder 0.400" in verdict(**{metrics.LSTM: [0.4] * 3, "PCA": [0.7] * 3})
+    assert "kinds: PCA 0.700, deployed score 0.400" in verdict(**{metrics.DEPLOYED: [0.4] * 3, "PCA": [0.7] * 3})
 
 
 def test_the_verdict_on_a_test_without_events_says_that_there_is_nothing_to_compare():
-    text = verdict(**{metrics.LSTM: [np.nan] * 3, "PCA": [np.nan] * 3})
+    text = verdict(**{metrics.DEPLOYED: [np.nan] * 3, "PCA": [np.nan] * 3})
     assert text == "No kind of anomaly has windows to compare the methods on."
 
 
@@ -91,7 +91,11 @@ def figures_of(**changes):
     """What a metrics.json holds of a method, as far as `agrees` reads it."""
     card = metrics.plain(cards(PCA=[0.9, 0.4, np.nan])["PCA"])
     total = {"events": 6, "auroc_macro": 0.65, "recall_macro_0.3": 0.5 / 3, "recall_macro_0.7": 0.0} | changes
-    return {"headline": {"auroc_macro": 0.65}, "methods": {metrics.LSTM: total}, "by_kind": {metrics.LSTM: card}}
+    return {
+        "headline": {"auroc_macro": 0.65},
+        "methods": {metrics.DEPLOYED: total},
+        "by_kind": {metrics.DEPLOYED: card},
+    }
 
 
 def test_figures_that_say_the_same_twice_agree():
@@ -111,7 +115,7 @@ def test_a_headline_of_other_figures_does_not_agree():
 
 def test_figures_of_no_events_agree():
     total = {"events": 0, "auroc_macro": None, "recall_macro_0.3": None, "recall_macro_0.7": None}
-    nothing = {"methods": {metrics.LSTM: total}, "by_kind": {metrics.LSTM: {}}}
+    nothing = {"methods": {metrics.DEPLOYED: total}, "by_kind": {metrics.DEPLOYED: {}}}
     assert metrics.agrees({"headline": {"auroc_macro": None}, **nothing})
 
 
