@@ -27,7 +27,7 @@ FLAGS = (
 
 def found():
     """The browser's path, or None where there is none."""
-    return shutil.which("chromium") or shutil.which("chromium-browser")
+    return shutil.which("chromium")
 
 
 @contextmanager
