@@ -10,7 +10,9 @@ from lib import report
 from lib.progress import heading
 from lib.runs import writing
 
-NEEDS_SCRIPT = ("application/javascript", "application/vnd.jupyter.widget-view+json")
+SCRIPT = "application/javascript"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+STATES = "application/vnd.jupyter.widget-state+json"
 
 
 def write(run, step):
@@ -35,24 +37,38 @@ def write(run, step):
 
 def _still(notebook):
     """The notebook without progress bars and what only a script could show; its figures named by their headings."""
-    notebook.metadata.pop("widgets", None)
+    states = notebook.metadata.pop("widgets", {}).get(STATES, {}).get("state", {})
     above = ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             above = heading(cell.source) or above
         elif "outputs" in cell:
-            cell.outputs = [output for output in cell.outputs if not _is_progress(output) and not _is_moving(output)]
+            cell.outputs = [
+                seen for output in cell.outputs if not _is_progress(output) for seen in _seen(output, states)
+            ]
             for output in cell.outputs:
                 if "image/png" in output.get("data", {}):
                     output.metadata.setdefault("image/png", {}).setdefault("alt", above)
     return notebook
 
 
+def _seen(output, states):
+    """What an output shows where no script runs: itself, or of a widget what stands in its Output widgets."""
+    data = output.get("data", {})
+    if WIDGET in data:
+        return [output for held in _below(data[WIDGET]["model_id"], states) for output in held.get("outputs", [])]
+    return [] if SCRIPT in data else [output]
+
+
+def _below(model, states):
+    """The states of a widget and of all that it holds, {model: {"state": …}} given."""
+    state = states.get(model, {}).get("state", {})
+    yield state
+    for child in state.get("children", []):
+        yield from _below(child.removeprefix("IPY_MODEL_"), states)
+
+
 def _is_progress(output):
     """Whether it is what a progress bar wrote to stderr: lines that a terminal would have overwritten."""
     text = output.get("text", "") if output.get("name") == "stderr" else ""
     return bool(text) and (text.startswith("\r") or not text.strip())
-
-
-def _is_moving(output):
-    return any(kind in output.get("data", {}) for kind in NEEDS_SCRIPT)

@@ -143,6 +143,23 @@ def test_no_script_and_no_other_host_is_in_a_page_and_its_policy_forbids_both(ru
         assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
 
 
+def test_of_a_widget_what_it_shows_at_first_is_in_the_page(run):
+    view = {notebook_page.WIDGET: {"model_id": "box"}, "text/plain": "interactive(children=...)"}
+    states = {
+        "box": {"state": {"children": ["IPY_MODEL_slider", "IPY_MODEL_output"]}},
+        "slider": {"state": {}},
+        "output": {"state": {"outputs": [said("window 1"), shown(image_png=DOT)]}},
+    }
+    widgets = {notebook_page.STATES: {"state": states}}
+    cells = [v4.new_markdown_cell("# Walk"), v4.new_code_cell("", outputs=[v4.new_output("display_data", data=view)])]
+    nbformat.write(v4.new_notebook(cells=cells, metadata={"widgets": widgets}), run.models / "01_walk.ipynb")
+    notebook_page.write(run, "01_walk")
+    page = text_of(run, "01_walk.html")
+    assert "window 1" in page
+    assert 'alt="Walk"' in page
+    assert "interactive" not in page
+
+
 def test_the_headline_of_a_run_before_its_evaluation_is_empty(run):
     assert report.headline(run) == {}
     write_json(run.models / "metrics.json", {"other": 1})
