@@ -59,7 +59,7 @@ class Plan:
             size = sum((self.package.folder / name).stat().st_size for name in self.uploads)
             yield f"upload {len(self.uploads)} files, {size / 1e6:.1f} MB, to {self.store.url}"
         now = self.held.configuration
-        yield "create the function" if now is None else f"the function is there, live is version {self.held.live}"
+        yield "create the function" if now is None else f"the function is there, live: {self.held.live or 'no version'}"
         if self.has_new_code:
             yield f"code: {now['CodeSha256'][:12] if now else 'none'} → {self.package.code_sha256[:12]}"
         for name, value in self.changed.items():

@@ -19,7 +19,8 @@ def expected(archive):
     try:
         _, (called,) = bundle.call(archive, [json.loads(EXAMPLE.read_text(encoding="utf-8"))])
     except RuntimeError as error:
-        raise Refused(f"{archive} does not run here: {' '.join(str(error).split())[-300:]}") from None
+        said = " ".join(str(error).split())[-300:]
+        raise Refused(f"{archive} does not run here: {said}; 05_export makes it anew") from None
     return _scored(called["answer"], "the bundle, run here,")
 
 

@@ -99,6 +99,6 @@ def test_a_dry_run_shows_the_changes_and_makes_none(aws, capsys):
     assert aws.run("--run", "april", "--memory", "1024", *ALL, "--dry-run") == 0
     assert set(aws.stand_in.asked) <= READING
     shown = capsys.readouterr().out
-    for words in ("MemorySize: 512 → 1024", "upload 5 files", "none → 5", "0 → 2", "live is version 1", "code: "):
+    for words in ("MemorySize: 512 → 1024", "upload 5 files", "none → 5", "0 → 2", "live: 1", "code: "):
         assert words in shown
     assert (aws.live, aws.versions, aws.setting("MemorySize")) == ("1", ["1"], 512)
