@@ -102,3 +102,10 @@ def test_days_are_counted_for_each_wearer_as_for_all():
     table = pd.DataFrame({"user_id": list("aaab"), "label": ["", "x", "", ""]})
     table = table.assign(quality=["ok", "ok", "not_worn", "ok"], user_id=table["user_id"].astype("category"))
     assert resampling.days_by_wearer(table, interval_s=43_200).to_dict() == {"a": 0.5, "b": 0.5}
+
+
+def test_without_a_day_to_count_false_alarms_over_there_is_no_recall():
+    windows, events, errors = life("ab")
+    draws = resampling.recall_draws(windows, events, {"m": errors}, 1e6, days=days(a=0, b=0.2), seed=1)["m"]
+    assert set(draws.dropna()) == {1.0}
+    assert draws.isna().any()
