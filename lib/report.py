@@ -121,7 +121,7 @@ def _parameters(run):
             rows.setdefault((name, json.dumps(value, ensure_ascii=False)), []).append(step.partition("_")[0])
     given = dict.fromkeys(journal.get("given", {}), " (given)")
     shown = [(name, value + given.get(name, ""), " ".join(of)) for (name, value), of in rows.items() if name != "run"]
-    return _table("Parameters", ("parameter", "value", "notebooks"), shown)
+    return _table("Parameters", ("parameter", "value", "used by"), shown)
 
 
 def _files(run):
