@@ -1,6 +1,8 @@
 """One JSON line a request, in CloudWatch's embedded metric format: numbers become metrics without an agent.
 
-There is nothing in it of a reading and nothing of a wearer. The fields are those of METRICS, where they are known, and:
+There is no reading in it and nothing of a wearer. The fields are those of METRICS, where they are known, and:
+HeartRate, HeartRateMoving, Steps, Errors: how many minutes and windows fall in each of a population's bins, as
+`lib.population` has them; Held: the largest error over the alert level that 1, 3, 6, 12 and 24 windows in a row reach;
 Model (the run), ModelSha256, RequestId, Status (of HTTP), Code (of a problem), Level (of the whole answer); of a 500
 Defect, the exception's type and where it was raised; of a 503 Fault, the model's file or object and what is wrong.
 Format: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
@@ -43,8 +45,9 @@ def line(*, request_id, status, body, facts, duration_ms, cold, model):
     text = {"Model": run, "ModelSha256": sha256[:12], "RequestId": request_id, "Status": status}
     text |= {"Code": body.get("code"), "Level": body.get("level")}
     text |= {"Defect": facts.get("defect"), "Fault": facts.get("fault")}
+    known = {name: value for name, value in text.items() if value is not None}
     aws = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
-    return json.dumps({"_aws": aws, **{name: value for name, value in text.items() if value is not None}, **values})
+    return json.dumps({"_aws": aws, **known, **values, **_lists(facts)})
 
 
 def _counts(body, facts):
@@ -57,6 +60,12 @@ def _counts(body, facts):
         "Alerts": int(body["anomalyDetected"]),
     }
     return counts if body["anomalyScore"] is None else counts | {"LargestScore": round(body["anomalyScore"], 4)}
+
+
+def _lists(facts):
+    """What is told by several numbers, which are no metrics of CloudWatch's; a list of zeros is left out."""
+    lists = {**facts.get("counts", {}), "Held": np.round(facts.get("held", 0), 4)}
+    return {name: np.asarray(values).tolist() for name, values in lists.items() if np.any(values)}
 
 
 def _errors(excess):

@@ -39,7 +39,9 @@ def answer_body(wearers, detector):
     }
     excess = np.concatenate([verdict.excess for verdict in verdicts])
     unknown = sum("reason" in result for result in results)
-    return body, {"wearers": len(wearers), "unknown": unknown, "excess": excess}
+    counts = {name: sum(verdict.counts.get(name, 0) for verdict in verdicts) for name in detector.population}
+    held = np.max([verdict.held for verdict in verdicts], axis=0)
+    return body, {"wearers": len(wearers), "unknown": unknown, "excess": excess, "held": held, "counts": counts}
 
 
 def _result(index, score, why, error):

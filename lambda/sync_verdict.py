@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from lib import grid, scoring
+from lib import grid, population, scoring
 from lib.baseline import Baseline
 
 MOST_SPACING = 3  # times the model's interval: readings further apart are not what it learned from
+HELD = (1, 3, 6, 12, 24)  # windows in a row, each a reading later: what their errors hold over the alert level is told
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Verdict:
     channel_set: str = ""
     reasons: list = field(default_factory=list)
     own: Baseline = None  # the wearer's baseline after these readings
+    held: np.ndarray = field(default_factory=lambda: np.zeros(len(HELD)))  # see HELD
+    counts: dict = field(default_factory=dict)  # of `population.count`
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,18 @@ def _verdict(laid, scored, detector):
     kept = scored.excess[~np.isnan(scored.scores)]
     found = _reasons(scored, laid, detector)
     own = laid.own and laid.own.after(scored.first, scored.rest, interval_s=detector.interval_s)
-    return Verdict(scores, why, kept, int(scored.size.max()), scored.channel_set, found, own)
+    of_minutes = population.count(detector.population, laid.samples, laid.segment, kept, interval_s=detector.interval_s)
+    held = _held(np.where(np.isnan(scored.scores), 0.0, scored.over_alert))
+    return Verdict(scores, why, kept, int(scored.size.max()), scored.channel_set, found, own, held, of_minutes)
+
+
+def _held(over_alert):
+    """The largest (len(HELD),) that so many windows in a row reach of (N,), in time order; 0 where they are fewer."""
+    held = np.zeros(len(HELD))
+    for place, number in enumerate(HELD):
+        if number <= len(over_alert):
+            held[place] = sliding_window_view(over_alert, number).min(axis=1).max()
+    return held
 
 
 def _samples(readings, rows, interval_s):

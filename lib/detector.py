@@ -6,7 +6,7 @@ model.json lists before it is used. A model of old, without normal.npz, is score
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,7 @@ class Scored:
     window: np.ndarray  # (T,) the window that gives each sample, or each of the rows asked for, its score
     channel_set: str  # which of features.CHANNEL_SETS was scored
     rest: np.ndarray  # (N,) bpm above what is usual, of whole windows at rest; NaN for others
+    over_alert: np.ndarray  # (N,) the evidence over the alert level: 1 scores 0.7
 
     @property
     def by_sample(self):
@@ -56,6 +57,7 @@ class Detector:
     run: str
     sha256: str  # of the weights
     normal: evidence.Normal = None  # what windows are compared with; None: they are scored by their plain error
+    population: dict = field(default_factory=dict)  # the bins in which the log counts, of `population.fit`
 
     @property
     def sequence_length(self):
@@ -93,6 +95,7 @@ class Detector:
                 run=str(model["run"]),
                 sha256=model["files"][WEIGHTS],
                 normal=normal,
+                population=dict(model.get("population", {})),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedModel(MODEL, f"is incomplete ({error})") from error
@@ -152,7 +155,8 @@ class Detector:
         known = bool(own and own.total >= baseline.KNOWN and "own" in self.calibration and counted[_STEPS])
         limits = scoring.limits(self.calibration, channel_set=channel_set, size=size, own=known)
         scores = np.where(stuck, np.nan, scoring.anomaly_scores(found, limits))
-        return Scored(scores, found / limits["threshold"], first, size, window, channel_set, rest)
+        excess, over_alert = (found / limits[level] for level in ("threshold", "alert"))
+        return Scored(scores, excess, first, size, window, channel_set, rest, over_alert)
 
     def explain(self, samples, first, size, own=None):
         """Why the window of samples (T, 7) that starts at row `first` and rests on `size` samples is unusual.

@@ -13,7 +13,14 @@ BODY = {
     "rejected": 2,
     "results": [{"index": place} for place in range(7)],
 }
-FACTS = {"wearers": 2, "unknown": 1, "excess": np.array([0.5, 1.0, 1.5, 2.0, 9.0])}
+COUNTS = {"HeartRate": np.array([0, 3, 1]), "HeartRateMoving": np.array([0, 0]), "Errors": np.array([4, 1])}
+FACTS = {
+    "wearers": 2,
+    "unknown": 1,
+    "excess": np.array([0.5, 1.0, 1.5, 2.0, 9.0]),
+    "held": np.array([1.23456, 0.4, 0.2, 0.0, 0.0]),
+    "counts": COUNTS,
+}
 UNITS = {"Count", "None", "Milliseconds"}  # of those that CloudWatch knows
 
 
@@ -48,6 +55,9 @@ def test_a_scored_request_is_told_in_full():
         "ErrorP50": 1.5,
         "ErrorP90": 6.2,
         "ErrorMax": 9.0,
+        "HeartRate": [0, 3, 1],
+        "Errors": [4, 1],
+        "Held": [1.2346, 0.4, 0.2, 0.0, 0.0],
     }
 
 
@@ -74,6 +84,11 @@ def test_each_declared_metric_is_a_number_and_each_dimension_a_text(facts, body)
         assert isinstance(said[dimension], str)
     undeclared = METRICS.keys() - {metric["Name"] for metric in directive["Metrics"]}
     assert not undeclared & said.keys()
+
+
+def test_of_readings_without_a_window_nothing_is_held_or_counted():
+    said = line(facts={**FACTS, "excess": np.empty(0), "counts": {"HeartRate": 0}, "held": np.zeros(5)})
+    assert not {"Held", "HeartRate", "Errors"} & said.keys()
 
 
 def test_a_problem_is_told_by_its_code_without_figures_of_readings():
