@@ -7,10 +7,18 @@ the stranger.
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from sklearn.decomposition import PCA
+from sklearn.ensemble import IsolationForest
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
 
+from lib import features
 from lib.features import FEATURES
+from lib.window_statistics import window_statistics
 from lib.windows import gather
+
+_LEAST_SPREAD = 0.05  # in the scaler's units: about the sensor's own noise
 
 
 @dataclass(frozen=True)
@@ -58,25 +66,128 @@ class PrincipalComponents:
         return np.square(flat - rebuilt, dtype=np.float64).mean(axis=1)
 
 
-def fit(windows, *, components):
-    """The rivals by name, fitted on scaled windows (N, length, 7): two rules of one feature each, and PCA.
+@dataclass(frozen=True)
+class RecentLife:
+    """How far a window's mean heart rate lies from that of the wearer's windows shortly before it."""
 
-    components: of PCA, as many as the autoencoder's bottleneck has units.
+    before: int  # windows
+    in_spreads: bool  # a rolling z-score; else the residual of a moving average
+
+    def score(self, windows):
+        """The mean heart rate (N,) of scaled windows (N, length, 7), for `follow`."""
+        return windows[:, :, 0].mean(axis=1, dtype=np.float64)
+
+    def follow(self, means, wearer):
+        """Errors (N,) of these means, in time order, of wearers (N,); 0 while there are fewer than three before."""
+        series = pd.Series(means).groupby(np.asarray(wearer), sort=False)
+        rolled = series.rolling(self.before, min_periods=3, closed="left")
+        past = pd.DataFrame({"mean": rolled.mean(), "spread": rolled.std()}).droplevel(0).sort_index()
+        spread = past["spread"] + _LEAST_SPREAD if self.in_spreads else 1.0
+        return ((means - past["mean"]).abs() / spread).fillna(0.0).to_numpy()
+
+
+@dataclass(frozen=True)
+class OfStatistics:
+    """An outlier detector on the standardised fifteen statistics of `lib.window_statistics`."""
+
+    scaler: dict
+    interval_s: float
+    standardised: StandardScaler
+    outlying: object  # of columns (N, 15): (N,), the larger the stranger
+
+    @classmethod
+    def fit(cls, windows, fitted, *, scaler, interval_s):
+        """fitted: of columns (N, 15) an `outlying`; windows (N, length, 7): scaled by `scaler`."""
+        statistics = window_statistics(features.unscale(windows, scaler), interval_s=interval_s)
+        standardised = StandardScaler().fit(statistics)
+        return cls(scaler, interval_s, standardised, fitted(standardised.transform(statistics)))
+
+    def score(self, windows):
+        """Errors (N,) of scaled windows (N, length, 7)."""
+        statistics = window_statistics(features.unscale(windows, self.scaler), interval_s=self.interval_s)
+        return self.outlying(self.standardised.transform(statistics))
+
+
+def _isolation(columns, *, seed=0):
+    """Liu, Ting and Zhou (2008), "Isolation forest", ICDM."""
+    forest = IsolationForest(random_state=seed).fit(columns)
+    return lambda asked: -forest.score_samples(asked)
+
+
+def _neighbours(columns, *, number=5):
+    """Ramaswamy, Rastogi and Shim (2000), "Efficient algorithms for mining outliers from large data sets", SIGMOD."""
+    known = NearestNeighbors(n_neighbors=min(number, len(columns))).fit(columns)
+    return lambda asked: known.kneighbors(asked)[0].mean(axis=1)
+
+
+@dataclass(frozen=True)
+class DenseAutoencoder:
+    """Mean squared error of windows rebuilt by dense layers with a bottleneck, without a notion of time.
+
+    Hawkins et al. (2002), "Outlier detection using replicator neural networks", DaWaK.
     """
+
+    model: object
+
+    @classmethod
+    def fit(cls, windows, *, components, epochs=20, seed=0):
+        """Trained on scaled windows (N, length, 7), its bottleneck `components` wide."""
+        import keras
+
+        keras.utils.set_random_seed(seed)
+        flat = windows.reshape(len(windows), -1)
+        widths = [(128, "relu"), (components, "linear"), (128, "relu"), (flat.shape[1], "linear")]
+        layers = [keras.layers.Dense(units, activation=name) for units, name in widths]
+        model = keras.Sequential([keras.Input((flat.shape[1],)), *layers])
+        model.compile(optimizer="adam", loss="mse")
+        model.fit(flat, flat, batch_size=128, epochs=epochs, verbose=0)
+        return cls(model)
+
+    def score(self, windows):
+        """Errors (N,) of scaled windows (N, length, 7)."""
+        flat = windows.reshape(len(windows), -1)
+        return np.square(flat - self.model.predict_on_batch(flat), dtype=np.float64).mean(axis=1)
+
+
+class Chance:
+    """Random errors: what any method has to beat."""
+
+    def __init__(self, seed=0):
+        self.rng = np.random.default_rng(seed)
+
+    def score(self, windows):
+        """Errors (N,) in 0..1, of no meaning."""
+        return self.rng.random(len(windows))
+
+
+def fit(windows, *, components, scaler, interval_s):
+    """The rivals by name, fitted on scaled windows (N, length, 7).
+
+    components: of PCA and of the dense autoencoder, as many as the autoencoder's bottleneck has units. The two of
+    recent life look half an hour and an hour back where windows are a minute apart.
+    """
+    form = {"scaler": scaler, "interval_s": interval_s}
     return {
         "heart-rate rule": MeanRule.fit(windows, feature=FEATURES.index("heartRate")),
         "steps rule": MeanRule.fit(windows, feature=FEATURES.index("steps")),
+        "rolling z-score": RecentLife(60, in_spreads=True),
+        "moving average": RecentLife(30, in_spreads=False),
         "PCA": PrincipalComponents.fit(windows, components=components),
+        "dense autoencoder": DenseAutoencoder.fit(windows, components=components),
+        "isolation forest": OfStatistics.fit(windows, _isolation, **form),
+        "nearest neighbours": OfStatistics.fit(windows, _neighbours, **form),
+        "random": Chance(),
     }
 
 
-def errors(rival, samples, first, *, length, batch_size=4096):
+def errors(rival, samples, first, *, length, wearer, batch_size=4096):
     """A fitted rival's errors (N,) of the windows of samples (T, 7), scaled, that start at rows first (N,).
 
-    Windows are gathered a batch at a time, so memory does not grow with their number.
+    wearer (N,): whose windows they are, in time order. Windows are gathered a batch at a time, so memory does not grow
+    with their number.
     """
     found = np.empty(len(first))
     for low in range(0, len(first), batch_size):
         windows = gather(samples, first[low : low + batch_size], length=length)
         found[low : low + batch_size] = rival.score(windows)
-    return found
+    return rival.follow(found, wearer) if isinstance(rival, RecentLife) else found

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib.rivals import MeanRule, PrincipalComponents, errors, fit
+from lib.rivals import Chance, MeanRule, PrincipalComponents, RecentLife, errors, fit
 from lib.windows import gather
 
 
@@ -42,11 +42,43 @@ def test_components_rebuild_what_lies_in_their_plane_and_miss_what_does_not():
     assert rival.score(odd) == pytest.approx([4 / 28], rel=1e-5)
 
 
-def test_the_rivals_are_two_rules_of_one_feature_and_as_many_components_as_asked_for(samples):
-    rivals = fit(gather(samples, np.arange(100), length=60), components=9)
+FORM = {"scaler": {"mean": [70.0, 5.0, 0.4, 3.5], "scale": [10.0, 1.0, 0.1, 1.0]}, "interval_s": 5}
+
+
+@pytest.fixture(scope="module")
+def rivals(samples):
+    return fit(gather(samples, np.arange(100), length=20), components=8, **FORM)
+
+
+def test_rules_read_one_feature_and_components_are_as_many_as_asked_for(rivals):
     assert [rivals[name].feature for name in ("heart-rate rule", "steps rule")] == [0, 1]
-    assert rivals["PCA"].pca.components_.shape == (9, 420)
-    assert len(rivals) == 3
+    assert rivals["PCA"].pca.components_.shape == (8, 140)
+
+
+def test_recent_life_compares_a_window_with_the_wearers_own_before_it():
+    means, wearer = np.array([1.0, 50, 3, 50, 2, 50, 8]), np.array([0, 1, 0, 1, 0, 1, 0])
+    residual = RecentLife(30, in_spreads=False).follow(means, wearer)
+    assert residual.tolist() == [0, 0, 0, 0, 0, 0, 6]  # 8 against the mean of 1, 3 and 2
+    spreads = RecentLife(30, in_spreads=True).follow(means, wearer)
+    assert spreads[-1] == pytest.approx(6 / (1 + 0.05))
+
+
+def test_recent_life_forgets_what_is_longer_ago():
+    means = np.array([100.0, 1, 1, 1, 1])
+    assert RecentLife(3, in_spreads=False).follow(means, np.zeros(5))[-1] == 0
+
+
+def test_a_window_far_from_all_training_windows_is_strange_to_neighbours_and_forest(rivals, samples):
+    usual, odd = gather(samples, np.array([30]), length=20), gather(samples, np.array([30]), length=20)
+    odd[:, :, 0] += 12
+    for name in ("nearest neighbours", "isolation forest", "dense autoencoder"):
+        assert rivals[name].score(odd) > rivals[name].score(usual)
+
+
+def test_random_errors_are_the_same_for_the_same_seed_and_no_two_alike(samples):
+    one, same = (Chance(seed=4).score(np.zeros((50, 20, 7))) for _ in range(2))
+    np.testing.assert_array_equal(one, same)
+    assert len(set(one)) == 50
 
 
 def test_the_same_seed_gives_the_same_components(samples):
@@ -60,10 +92,8 @@ def test_fewer_windows_than_components_are_refused(samples):
         PrincipalComponents.fit(gather(samples, np.arange(10), length=20), components=32)
 
 
-@pytest.mark.parametrize("name", ["heart-rate rule", "steps rule", "PCA"])
-def test_errors_are_the_same_however_many_windows_a_batch_holds(samples, name):
+@pytest.mark.parametrize("name", ["heart-rate rule", "PCA", "dense autoencoder", "nearest neighbours"])
+def test_errors_are_the_same_however_many_windows_a_batch_holds(rivals, samples, name):
     first = np.arange(0, 200, 3)
-    windows = gather(samples, first, length=20)
-    rival = fit(windows, components=8)[name]
-    found = errors(rival, samples, first, length=20, batch_size=30)
-    np.testing.assert_allclose(found, rival.score(windows), rtol=1e-5)
+    found = errors(rivals[name], samples, first, length=20, wearer=np.zeros(len(first)), batch_size=30)
+    np.testing.assert_allclose(found, rivals[name].score(gather(samples, first, length=20)), rtol=1e-4)
