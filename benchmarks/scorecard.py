@@ -14,16 +14,16 @@ from pathlib import Path
 from lib.runs import Run
 
 FIGURES = Path(__file__).with_name("figures")
-SHOWN = ("auroc.png", "scores.png")
-ROWS = {  # figure of a method: (what the README calls it, decimals, whether it is a share written in percent)
-    "auroc_macro": ("AUROC, mean over kinds", 3, False),
-    "auroc_pooled": ("AUROC, all anomalous windows together", 3, False),
-    "recall_macro_0.3": ("event recall at 0.3 (borderline)", 2, False),
-    "recall_macro_0.7": ("event recall at 0.7 (alert)", 2, False),
-    "false_alarms_per_day_0.3": ("false alarms a wearer-day at 0.3", 1, False),
-    "false_alarms_per_day_0.7": ("false alarms a wearer-day at 0.7", 1, False),
-    "share_of_normal_0.3": ("normal windows that reach 0.3", 1, True),
-    "share_of_normal_0.7": ("normal windows that reach 0.7", 2, True),
+SHOWN = ("auroc.png", "recall.png", "scores.png")
+COLUMNS = {  # of a method's figures: (what the README calls it, decimals, whether it is written in percent)
+    "VUS-PR": ("VUS-PR", 3, False),
+    "auroc_macro": ("AUROC", 3, False),
+    "recall at 1 a day": ("recall at 1 false alarm a day", 2, False),
+    "with the gate": ("with the gate", 2, False),
+    "recall_macro_0.7": ("recall at 0.7", 2, False),
+    "false_alarms_per_day_0.7": ("false alarms a day at 0.7", 1, False),
+    "share_of_normal_0.3": ("normal at 0.3", 1, True),
+    "share_of_normal_0.7": ("normal at 0.7", 2, True),
 }
 
 
@@ -42,16 +42,25 @@ def main():
 
 
 def table(metrics):
-    """The Markdown of a metrics.json: of what and where it was measured, and a column for each method."""
-    methods = metrics["methods"]
+    """The Markdown of a metrics.json: of what and where it was measured, and a row for each method, the best first."""
     promised = {row.split()[1]: item["promised"] for row, item in metrics["calibration"].items()}
-    lines = [measured(metrics), "", f"| | {' | '.join(methods)} |", "|---|" + "---|" * len(methods)]
-    for figure, (name, decimals, percent) in ROWS.items():
-        if percent:
-            name += f" (promised {100 * promised[figure.split('_')[-1]]:.3g} %)"
-        cells = [written(method[figure], decimals, percent) for method in methods.values()]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    names = [
+        f"{name} (promised {100 * promised[figure.split('_')[-1]]:.3g} %)" if percent else name
+        for figure, (name, _, percent) in COLUMNS.items()
+    ]
+    lines = [measured(metrics), "", f"| method | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
+    for method, ranked in metrics["ranking"].items():
+        figures = ranked | metrics["methods"][method]
+        cells = [written(figures[figure], decimals, percent) for figure, (_, decimals, percent) in COLUMNS.items()]
+        lines.append(f"| {method} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", *leads(metrics["best_rival"])])
+
+
+def leads(best):
+    """How far the deployed score is ahead of the best rival, a line a measure."""
+    for what, found in best["difference"].items():
+        gain, low, high = (written(found[name], 3, False) for name in ("difference", "low", "high"))
+        yield f"{what}: {gain} above {best['name']} (95 % over wearers: {low} to {high})"
 
 
 def measured(metrics):

@@ -13,6 +13,7 @@ SHRUNK = 120  # still minutes that weigh as much as the population
 KNOWN = 120  # still minutes from which the baseline counts as known
 FORGETS = 20_160  # still minutes past which all counts are halved: about a month of life
 _VERSION = 1
+_COUNTS = range(FORGETS + 1)  # holds 124.0 too, as some JSON libraries write 124
 
 
 class Baseline:
@@ -69,7 +70,7 @@ class Baseline:
         minutes = written.get("stillMinutes")
         if not isinstance(minutes, list) or len(minutes) != BINS:
             raise ValueError(f"stillMinutes is not a list of {BINS} counts")
-        if not all(type(count) is int and 0 <= count <= FORGETS for count in minutes):
+        if not all(type(count) in (int, float) and count in _COUNTS for count in minutes):
             raise ValueError(f"a count of stillMinutes is not a whole number from 0 to {FORGETS}")
         return cls(np.array(minutes, dtype=np.int64))
 

@@ -104,7 +104,7 @@ def auroc_bars(scorecards):
     Where there is none, no window of that kind was scored: a grey cell with a dash.
     """
     grid = pd.DataFrame(scorecards)
-    figure, axis = canvas.axes(1.5 + 0.32 * len(grid))
+    figure, axis = canvas.axes(2.3 + 0.32 * len(grid))
     names, bar = _readable(grid.index), {"label": "AUROC (0.5 = chance)"}
     look = {"cmap": "vlag_r", "vmin": 0, "vmax": 1, "annot": True, "fmt": ".2f", "linewidths": 1}
     sns.heatmap(grid, yticklabels=names, cbar_kws=bar, ax=axis, **look)
@@ -114,6 +114,7 @@ def auroc_bars(scorecards):
     axis.set_facecolor("gainsboro")
     axis.grid(visible=False)
     axis.tick_params(rotation=0)
+    axis.set_xticks(axis.get_xticks(), grid.columns, rotation=35, ha="right", rotation_mode="anchor")
     return figure
 
 

@@ -68,13 +68,20 @@ def test_the_largest_fits_in_a_kilobyte():
         {"version": 1, "stillMinutes": [0] * 50},
         {"version": 1, "stillMinutes": [0] * 50 + [-1]},
         {"version": 1, "stillMinutes": [0] * 50 + [True]},
-        {"version": 1, "stillMinutes": [0] * 50 + [1e3]},
+        {"version": 1, "stillMinutes": [0] * 50 + [0.5]},
+        {"version": 1, "stillMinutes": [0] * 50 + [float("nan")]},
+        {"version": 1, "stillMinutes": [0] * 50 + [[1]]},
         {"version": 1, "stillMinutes": [0] * 50 + [10**9]},
     ],
 )
 def test_what_is_no_baseline_is_refused(written):
     with pytest.raises(ValueError, match=r"is not an? |is not a whole number"):
         Baseline.read(written)
+
+
+def test_whole_numbers_may_come_back_as_floats():
+    read = Baseline.read({"version": 1.0, "stillMinutes": [3.0] + [0] * 50})
+    assert (read.total, read.minutes.dtype) == (3, np.int64)
 
 
 def test_one_of_another_version_begins_anew():
