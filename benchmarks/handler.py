@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from lib import bundle, clean
-from lib.detector import MODEL, THRESHOLD, WEIGHTS
+from lib.detector import MODEL, NORMAL, THRESHOLD, WEIGHTS
 from lib.runs import ROOT, Run
 
 sys.path.insert(0, str(ROOT / "lambda"))
@@ -81,7 +81,7 @@ def built_for_here(export):
     """Yield the folder of a run's function, built for this Python as its zip is for Lambda's: compiled and checked."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for file in (THRESHOLD, WEIGHTS):
+        for file in (THRESHOLD, WEIGHTS, NORMAL):
             shutil.copyfile(export / file, folder / file)
         bundle.write_export(folder, json.loads((export / MODEL).read_text()), target="local")
         with bundle.unpacked(folder / bundle.ZIP) as unpacked:
