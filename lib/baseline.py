@@ -13,7 +13,6 @@ SHRUNK = 120  # still minutes that weigh as much as the population
 KNOWN = 120  # still minutes from which the baseline counts as known
 FORGETS = 20_160  # still minutes past which all counts are halved: about a month of life
 _VERSION = 1
-_COUNTS = range(FORGETS + 1)  # holds 124.0 too, as some JSON libraries write 124
 
 
 class Baseline:
@@ -70,9 +69,14 @@ class Baseline:
         minutes = written.get("stillMinutes")
         if not isinstance(minutes, list) or len(minutes) != BINS:
             raise ValueError(f"stillMinutes is not a list of {BINS} counts")
-        if not all(type(count) in (int, float) and count in _COUNTS for count in minutes):
+        if not all(_is_whole(count) and 0 <= count <= FORGETS for count in minutes):
             raise ValueError(f"a count of stillMinutes is not a whole number from 0 to {FORGETS}")
         return cls(np.array(minutes, dtype=np.int64))
+
+
+def _is_whole(number):
+    """Whether it is a whole number; 124.0 is one, too, as some JSON libraries write 124."""
+    return type(number) is int or (type(number) is float and number.is_integer())
 
 
 def bins(residuals):

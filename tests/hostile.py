@@ -32,7 +32,7 @@ ODD_JSON = [
 
 numbers = st.sampled_from(ODD_NUMBERS) | st.integers() | st.floats() | st.integers(20, 250)
 texts = st.sampled_from(ODD_TEXTS) | st.text(st.characters(codec=None), max_size=12)
-NAMES = "metrics heartRate steps timestamp userId counters timezone body headers requestContext path httpMethod"
+NAMES = "metrics heartRate steps timestamp userId counters timezone baseline stillMinutes body headers requestContext path httpMethod"
 names = st.sampled_from(NAMES.split())
 json_values = st.recursive(
     st.none() | st.booleans() | numbers | texts,
@@ -53,7 +53,7 @@ REQUESTS = [
     {"metrics": _untimed(5)},
     {"metrics": small_model.moving(6), "counters": "interval", "timezone": "Asia/Tokyo", "userId": "ada"},
     {"metrics": [metric | {"timestamp": "2026-03-02T07:00:05+01:00"} for metric in small_model.moving(3)]},
-    {"metrics": small_model.running(small_model.moving(70)), "baseline": {"a": 1}},
+    {"metrics": small_model.running(small_model.moving(70)), "baseline": {"version": 1, "stillMinutes": [4] * 51}},
     small_model.envelope(small_model.moving(3)) + small_model.envelope(small_model.moving(4), user="bea"),
 ]
 LARGE = [  # what may be asked for at most, and more

@@ -113,6 +113,7 @@ PATHS = {  # a request, and what of it its answer may show
     "nothing usable": ({**SENT, "metrics": ["canary", [VALUES], {"canary": VALUES}]}, []),
     "a bad envelope": (enveloped(GOOD[:3]) + [{**WEARER, "metrics": ["canary"]}], []),
     "bad counters": ({**SENT, "counters": "canary"}, []),
+    "a bad baseline": ({**SENT, "baseline": {"version": 1, "stillMinutes": ["canary"] * 51}}, []),
     "a bad time zone": ({**SENT, "timezone": "canary/canary"}, []),
     "too many": ({**SENT, "metrics": GOOD * 50}, []),
     "no readings": ({**WEARER, **VALUES}, []),
