@@ -32,7 +32,7 @@ ODD_JSON = [
 
 numbers = st.sampled_from(ODD_NUMBERS) | st.integers() | st.floats() | st.integers(20, 250)
 texts = st.sampled_from(ODD_TEXTS) | st.text(st.characters(codec=None), max_size=12)
-NAMES = "metrics heartRate steps timestamp userId counters timezone baseline stillMinutes body headers requestContext path httpMethod"
+NAMES = "metrics heartRate steps timestamp userId counters timezone baseline stillMinutes body headers path httpMethod"
 names = st.sampled_from(NAMES.split())
 json_values = st.recursive(
     st.none() | st.booleans() | numbers | texts,
