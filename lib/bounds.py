@@ -24,7 +24,7 @@ NUMBERS = {  # the least and the most that is allowed, None where there is no mo
     "learning_rate": (1e-9, 1.0),
     "score_stride": (1, None),
     "short_windows": (1, None),
-    "reference_windows": (4, None),
+    "reference_windows": (8, None),  # half of them drawn, three of which are neighbours
 }
 CHOICES = {"counters": ("cumulative", "interval")}  # those of lib.clean, which takes long to import
 

@@ -105,10 +105,13 @@ class Normal:
         """Of columns (N, 23): half of them drawn at random, and the half of the others that are furthest from those.
 
         The rare moments of normal life, a run or a fright, are few among windows drawn at random, and each of them
-        would be an alarm. Raises ValueError where a column has no value.
+        would be an alarm. Raises ValueError where a column has no value or there are fewer windows than NEIGHBOURS.
         """
-        if not len(columns) or np.isnan(columns).any():
-            raise ValueError(f"{len(columns)} windows of normal life, {np.isnan(columns).sum()} values absent in them")
+        if len(columns) < NEIGHBOURS or np.isnan(columns).any():
+            absent = f"{np.isnan(columns).sum()} values absent in them"
+            raise ValueError(
+                f"{len(columns)} windows of normal life, {absent}: {NEIGHBOURS} at least are wanted, whole"
+            )
         mean, scale = columns.mean(axis=0), columns.std(axis=0)
         scale[scale < 1e-6] = 1.0
         scaled = ((columns - mean) / scale).astype(np.float32)[rng.permutation(len(columns))]
