@@ -119,8 +119,10 @@ def carried(given_before, known, *, finished):
     """Of the values {name: value} given to the run that is gone on from, those that still hold.
 
     A test_path was a question put to that run: once it is finished, its own test is what the next run of it reports.
+    So is what only notebooks without a number take: a log that was read, a proposal that was accepted, each once.
     """
     dropped = {"test_path"} if finished else set()
+    dropped |= {name for name in known if not any(notebook[0].isdigit() for notebook in known[name].notebooks)}
     return {name: value for name, value in given_before.items() if name in known and name not in dropped}
 
 
