@@ -1,0 +1,185 @@
+"""What wearers said of answers, and what other thresholds would have done to those alerts.
+
+Feedback is a table of `request_id`, `correct` (was the answer right?) and an optional `note`; or of `user_id`,
+`timestamp`, `correct`, with the app's own table of requests to tell which answer is meant, for the log knows no wearer.
+Of an alert, `correct` false is a false alarm; of an answer without one, it is an event that was missed.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+PERSISTENCES = (1, 3, 6, 12, 24)  # windows in a row, as the line's Held tells them
+_RESAMPLES = 2_000
+_TRUE, _FALSE = {"true", "1", "1.0", "yes"}, {"false", "0", "0.0", "no"}
+
+
+class BadFeedback(ValueError):
+    """A table that can not be read, or says what can not be understood."""
+
+
+def read(path, *, requests_path=""):
+    """Feedback as a frame of request_id, correct (boolean), the last word on each request counting.
+
+    path: a CSV file, or "" for no feedback; requests_path: the app's, of user_id, from, to, request_id, wanted where
+    the feedback names wearers and times. Rows that meet no request are left out, and counted in the frame's
+    `attrs["unmatched"]`. Raises BadFeedback.
+    """
+    given = _csv(path, "feedback_path") if path else pd.DataFrame(columns=["request_id", "correct"])
+    if "correct" not in given:
+        raise BadFeedback(f"feedback_path={path}: has no column correct")
+    if "request_id" not in given:
+        given = _matched(given, path, requests_path)
+    said = given["correct"].fillna("").astype(str).str.strip().str.lower()
+    bad = said[~said.isin(_TRUE | _FALSE)]
+    if len(bad):
+        raise BadFeedback(
+            f"feedback_path={path}: row {bad.index[0] + 2}: correct is {bad.iloc[0]!r}, not true or false"
+        )
+    known = given["request_id"].notna()
+    found = pd.DataFrame({"request_id": given["request_id"][known].astype(str), "correct": said[known].isin(_TRUE)})
+    found = found.drop_duplicates("request_id", keep="last", ignore_index=True)
+    found.attrs["unmatched"] = int((~known).sum())
+    return found
+
+
+def _csv(path, name):
+    try:
+        return pd.read_csv(Path(path), dtype=str)
+    except (OSError, ValueError) as error:
+        raise BadFeedback(f"{name}={path}: can not be read as CSV ({type(error).__name__})") from None
+
+
+def _matched(given, path, requests_path):
+    """The feedback with the request_id of the wearer's request whose readings span the timestamp, None without."""
+    if not {"user_id", "timestamp"} <= set(given):
+        raise BadFeedback(f"feedback_path={path}: request_id is wanted, or user_id and timestamp")
+    if not requests_path:
+        raise BadFeedback(f"feedback_path={path}: names wearers, so requests_path is wanted: which request was whose")
+    requests = _csv(requests_path, "requests_path")
+    missing = sorted({"user_id", "from", "to", "request_id"} - set(requests))
+    if missing:
+        raise BadFeedback(f"requests_path={requests_path}: has no column {', '.join(missing)}")
+    when, begin, end = (
+        _times(of, where)
+        for of, where in (
+            (given["timestamp"], path),
+            (requests["from"], requests_path),
+            (requests["to"], requests_path),
+        )
+    )
+    spans = {
+        user: (begin[rows], end[rows], requests["request_id"].to_numpy()[rows])
+        for user, rows in requests.groupby("user_id").indices.items()
+    }
+    found = [_spanning(spans.get(user), moment) for user, moment in zip(given["user_id"], when, strict=True)]
+    return given.assign(request_id=pd.Series(found, index=given.index, dtype=object))
+
+
+def _times(texts, path):
+    try:
+        return pd.to_datetime(texts, utc=True, format="ISO8601").to_numpy()
+    except (ValueError, TypeError):
+        raise BadFeedback(f"{path}: a time is not ISO 8601") from None
+
+
+def _spanning(spans, moment):
+    if spans is None:
+        return None
+    begin, end, names = spans
+    inside = np.flatnonzero((begin <= moment) & (moment <= end))
+    return names[inside[-1]] if len(inside) else None
+
+
+def answered(lines, said):
+    """The scored requests of a log's table, with `correct` (1, 0, NaN where nobody said) of the feedback `said`."""
+    scored = lines[lines["Held"].notna()].reset_index(drop=True)
+    of_request = said.set_index("request_id")["correct"].astype(float)
+    return scored.assign(correct=scored["RequestId"].map(of_request))
+
+
+class Replay:
+    """A past stretch at other thresholds: what each would have made of the alerts that wearers spoke of.
+
+    requests: of `answered`, one version's; interval_s: of its model. A factor multiplies the alert level (and with it
+    all limits); persistence: the windows in a row that must reach it. Days are drawn anew for the intervals: what
+    happens on one is alike.
+    """
+
+    def __init__(self, requests, *, interval_s, seed, resamples=_RESAMPLES):
+        held = np.stack([_five(of) for of in requests["Held"]]) if len(requests) else np.empty((0, len(PERSISTENCES)))
+        days, day = np.unique(requests["Time"].to_numpy("datetime64[D]"), return_inverse=True)
+        if not len(days):
+            raise ValueError("no scored request to replay")
+        used = requests[["Readings", "Rejected", "Unknown"]].fillna(0).to_numpy()
+        self.worn = (
+            np.bincount(day, used[:, 0] - used[:, 1] - used[:, 2], len(days)) * interval_s / 86_400
+        )  # wearer-days
+        self._day, self._held = day, held
+        alerted, said = held[:, 0] >= 1, requests["correct"].to_numpy(dtype=float)
+        self.alerts = int(alerted.sum())
+        self.false, self.true = alerted & (said == 0), alerted & (said == 1)
+        self.missed = ~alerted & (said == 0)
+        self.answered = int((self.false | self.true).sum())
+        self._weight = self.alerts / self.answered if self.answered else 0.0  # each speaks for so many
+        rng = np.random.default_rng(seed)
+        self._draws = rng.multinomial(len(days), np.full(len(days), 1 / len(days)), size=(2, resamples))
+
+    def at(self, factor, persistence=1):
+        """What this would have come to, a dict.
+
+        false_alarms: a wearer-day, None where nobody spoke of an alert; missed: the share of the alerts found right
+        that would not have fired; of both the interval in which the next such stretch's is to be expected (95 %).
+        """
+        fires = self._held[:, PERSISTENCES.index(persistence)] >= factor
+        alarms = self._weight * self._by_day(self.false & fires)
+        lost, right = self._by_day(self.true & ~fires), self._by_day(self.true)
+        return {
+            "factor": float(factor),
+            "persistence": persistence,
+            "alerts": int(fires.sum()),
+            "false_alarms": _ratio(alarms.sum(), self.worn.sum()) if self.answered else None,
+            "false_alarms_interval": self._next(alarms, self.worn),
+            "missed": _ratio(lost.sum(), right.sum()),
+            "missed_interval": self._next(lost, right),
+            "caught": int((self.missed & fires).sum()),
+        }
+
+    def _by_day(self, rows):
+        return np.bincount(self._day[rows], minlength=len(self.worn)).astype(float)
+
+    def _next(self, above, below):
+        """The interval of a ratio of sums over another such month: this one's and that one's chance together."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            first, second = ((draws @ above) / (draws @ below) for draws in self._draws)
+        moved = (first - second)[np.isfinite(first - second)]
+        if not len(moved):
+            return [None, None]
+        low, high = np.quantile(moved, [0.025, 0.975]) + above.sum() / below.sum()
+        return [max(0.0, float(low)), float(high)]
+
+
+def _five(held):
+    """Held as (5,), whatever a line may say."""
+    return np.append(held, np.zeros(len(PERSISTENCES)))[: len(PERSISTENCES)]
+
+
+def _ratio(above, below):
+    return float(above / below) if below else None
+
+
+def proposal(replay, candidates, *, cut):
+    """The lowest of the candidate factors that rids wearers of the share `cut` of false alarms; None where none does.
+
+    candidates: a frame of factor and percentile. It is what `Replay.at` says of it, with the percentile and what is
+    expected now.
+    """
+    now = replay.at(1.0)["false_alarms"]
+    if not now:
+        return None
+    for factor, percentile in candidates[["factor", "percentile"]].sort_values("factor").to_numpy():
+        found = replay.at(factor)
+        if factor > 1 and found["false_alarms"] <= (1 - cut) * now:
+            return {**found, "percentile": float(percentile), "false_alarms_now": now}
+    return None

@@ -1,0 +1,149 @@
+"""The handler's log lines as a table: read from files, or from CloudWatch Logs.
+
+One row a request, columns as in the line (`lambda/request_log.py`): `Time` (UTC), `Version` (the run and the first
+digits of its weights' SHA-256), `RequestId`, `Status`, `Level`, the counts and times of NUMBERS (NaN where a line has
+none), and the LISTS as arrays (None where it has none). What is no such line is counted, never raised for: a log holds
+what the platform writes, too.
+"""
+
+import glob
+import gzip
+import json
+import math
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+NUMBERS = (
+    "Readings",
+    "Rejected",
+    "Unknown",
+    "Wearers",
+    "Windows",
+    "Alerts",
+    "LargestScore",
+    "ErrorP50",
+    "ErrorP90",
+    "ErrorMax",
+    "DurationMs",
+    "ColdStart",
+)
+LISTS = ("HeartRate", "HeartRateMoving", "Steps", "Errors", "Held")
+TEXTS = ("RequestId", "Level", "Code")
+_MOST_MS = 4_102_444_800_000  # the year 2100
+_DAY_MS = 86_400_000
+_OF_PLATFORM = re.compile(r"^(?:START|END|REPORT|INIT_START|EXTENSION)\b")
+
+
+class NoLog(ValueError):
+    """There is no log to read: a file that is not there or holds no line of the handler's, or a group that is not."""
+
+
+def load(log_path, log_group, *, days):
+    """(table, skipped) of files or, where `log_path` is empty, of a log group's last `days` days. Raises NoLog."""
+    if bool(log_path) == bool(log_group):
+        raise NoLog("log_path or log_group: one of the two is wanted, files or a log group of CloudWatch")
+    return read(log_path) if log_path else fetch(log_group, days=days)
+
+
+def of_weights(lines, sha256):
+    """The lines of a log's table that a model with these weights answered. Raises NoLog, naming the versions seen."""
+    mine = lines[lines["Version"].str.endswith(f"/{sha256[:12]}")].reset_index(drop=True)
+    if mine.empty:
+        seen = ", ".join(lines["Version"].unique()[:5])
+        raise NoLog(f"none of {len(lines)} lines is of the weights {sha256[:12]}; the log's versions: {seen}")
+    return mine
+
+
+def read(pattern):
+    """(table, skipped) of the files that a path, folder or glob names; .gz is unpacked.
+
+    skipped: how many lines were none of the handler's, those of Lambda itself aside. Raises NoLog.
+    """
+    path = Path(pattern)
+    found = (
+        sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else sorted(map(Path, glob.glob(pattern)))
+    )
+    if not found:
+        raise NoLog(f"log_path={pattern}: no such file or folder")
+    return _whole(table(line for file in found for line in _lines(file)), f"log_path={pattern}")
+
+
+def fetch(group, *, days, client=None):
+    """(table, skipped) of the last `days` days of a log group of CloudWatch. Raises NoLog, which says what to mend."""
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        pages = (client or boto3.client("logs")).get_paginator("filter_log_events")
+        since = int(time.time() * 1000) - days * _DAY_MS
+        events = [event for page in pages.paginate(logGroupName=group, startTime=since) for event in page["events"]]
+    except ClientError as error:
+        raise NoLog(f"log_group={group}: {error.response['Error']['Code']}") from None
+    except BotoCoreError as error:
+        raise NoLog(f"log_group={group}: {error}; give AWS credentials and AWS_DEFAULT_REGION") from None
+    return _whole(table(event["message"] for event in events), f"log_group={group}, last {days} days")
+
+
+def _lines(path):
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8", errors="replace") as stream:
+            yield from stream
+    except (OSError, EOFError) as error:
+        raise NoLog(f"log_path={path}: can not be read ({type(error).__name__})") from None
+
+
+def _whole(found, where):
+    if found[0].empty:
+        raise NoLog(f"{where}: none of its {found[1]} lines is one of the handler's")
+    return found
+
+
+def table(lines):
+    """(table, skipped) of lines of text, in time order; a line that came twice counts once."""
+    rows, skipped = [], 0
+    for line in lines:
+        row = _row(line)
+        if row is not None:
+            rows.append(row)
+        elif line.strip() and not _OF_PLATFORM.match(line):
+            skipped += 1
+    columns = ["Time", "Version", "Status", *TEXTS, *NUMBERS, *LISTS]
+    found = pd.DataFrame(rows, columns=columns)
+    found = found.assign(Time=pd.to_datetime(found["Time"], unit="ms"))
+    once = ~(found.duplicated(["Time", "RequestId"]) & found["RequestId"].notna())
+    return found[once].sort_values("Time", kind="stable", ignore_index=True), skipped
+
+
+def _row(line):
+    """A line's row, or None. Before its JSON there may be a time, as in what CloudWatch exports."""
+    try:
+        said = json.loads(line[line.index("{") :])
+        moment, status = said["_aws"]["Timestamp"], said["Status"]
+        model, sha256 = str(said["Model"])[:100], str(said["ModelSha256"])[:12]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    if not (_is_number(moment) and 0 <= moment <= _MOST_MS and _is_number(status)):
+        return None
+    return {
+        "Time": int(moment),
+        "Version": f"{model}/{sha256}",
+        "Status": int(status),
+        **{name: said[name] if isinstance(said.get(name), str) else None for name in TEXTS},
+        **{name: float(said[name]) if _is_number(said.get(name)) else math.nan for name in NUMBERS},
+        **{name: _list(said.get(name)) for name in LISTS},
+    }
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _list(value):
+    if not isinstance(value, list) or not all(_is_number(item) and item >= 0 for item in value):
+        return None
+    return np.array(value, dtype=np.float64)

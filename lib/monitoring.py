@@ -1,0 +1,96 @@
+"""What a log's table comes to: figures by version and by day, and the verdict on the model that is deployed."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from lib.drift import INPUTS
+
+HEALTHY, ADJUST, RETRAIN = "healthy", "adjust", "retrain"
+LEAST_ANSWERED = 20  # alerts that wearers spoke of, from which their share tells
+_MOST_FAILED = 0.01  # share of requests answered with 5xx that goes unmentioned
+_MOST_LOST = 0.2  # share of readings rejected or unknown that does
+
+
+def figures(lines, by, *, interval_s):
+    """Requests, wearer-days, shares, times of a log's table, one row for each value of `by`, a list of columns' names
+    or series.
+
+    wearer_days: of readings that got a score; alerts a wearer-day; rejected and unknown as shares of the readings,
+    failed (5xx) and cold of the requests; milliseconds at the median and the 99th percentile.
+    """
+    groups = lines.assign(failed=lines["Status"] >= 500).groupby(by, sort=False)
+    sums = groups[["Readings", "Rejected", "Unknown", "Windows", "Alerts"]].sum()
+    worn = (sums["Readings"] - sums["Rejected"] - sums["Unknown"]) * interval_s / 86_400
+    table = pd.DataFrame({"requests": groups.size(), "wearer_days": worn})
+    table["alerts_per_day"] = sums["Alerts"] / worn.where(worn > 0)
+    readings = sums["Readings"].where(sums["Readings"] > 0)
+    table["rejected"], table["unknown"] = sums["Rejected"] / readings, sums["Unknown"] / readings
+    table["failed"], table["cold"] = groups["failed"].mean(), groups["ColdStart"].mean()
+    for name, place in (("median_ms", 0.5), ("p99_ms", 0.99)):
+        table[name] = groups["DurationMs"].quantile(place)
+    return table
+
+
+def share(count, total, *, confidence=0.95):
+    """(share, low, high): a share and its interval by Wilson (1927, "Probable inference", JASA 22); None of none."""
+    if not total:
+        return None
+    z = stats.norm.ppf((1 + confidence) / 2)
+    middle = (count + z * z / 2) / (total + z * z)
+    half = z / (total + z * z) * np.sqrt(count * (total - count) / total + z * z / 4)
+    return float(count / total), float(max(0.0, middle - half)), float(min(1.0, middle + half))
+
+
+def verdict(*, judged, false_share, answered, most_false, figures):
+    """{"verdict", "why", "also"} of the version that is deployed.
+
+    judged: of `drift.Usual.judge`, None where there are too few normal days; false_share: of `share`, among the
+    `answered` alerts that wearers spoke of; figures: one row of `figures`.
+
+    What comes in has changed on the last judged day: retrain. It has not, but the errors have, or surely more than the
+    share `most_false` of alerts are false: adjust. Sensors and watches are to be looked at before either.
+    """
+    called, passed = _called(judged)
+    inputs = [of for of in called if of["name"] in INPUTS]
+    also = [f"drift was called on {day} and has passed" for day in passed]
+    also += ["drift can not be told yet: too few normal days"] if judged is None else []
+    also += _of_operation(figures)
+    false = None
+    if false_share is None or answered < LEAST_ANSWERED:
+        also.append(f"wearers spoke of {answered} alerts; {LEAST_ANSWERED} are wanted to tell how many are false")
+    elif false_share[1] > most_false:
+        false = "{:.0%} of the alerts that wearers spoke of were false ({:.0%} to {:.0%})".format(*false_share)
+        false += f", more than {most_false:.0%}"
+    why = [_sentence(of) for of in inputs or called] + ([false] if false else [])
+    found = RETRAIN if inputs else ADJUST if why else HEALTHY
+    return {"verdict": found, "why": why or ["nothing that was looked at is out of the ordinary"], "also": also}
+
+
+def _called(judged):
+    """The calls of the last judged day, and the other days on which there were some."""
+    known = judged[judged["judged"]] if judged is not None else pd.DataFrame()
+    if known.empty:
+        return [], []
+    last = known["day"].max()
+    calls = known[known["called"]]
+    passed = sorted({f"{day:%Y-%m-%d}" for day in calls["day"][calls["day"] < last]})
+    return calls[calls["day"] == last].to_dict("records"), passed
+
+
+def _sentence(call):
+    way = "higher" if call["shift"] > 0 else "lower"
+    return (
+        f"{call['name']} of {call['day']:%Y-%m-%d} is not that of normal days: {call['surprise']:.1f} spreads off, "
+        f"shift {call['shift']:+.2f} ({way}), stability index {call['psi']:.2f}"
+    )
+
+
+def _of_operation(figures):
+    said = []
+    if figures["failed"] > _MOST_FAILED:
+        said.append(f"{figures['failed']:.1%} of requests failed (5xx): see Defect and Fault in the log")
+    for name in ("rejected", "unknown"):
+        if figures[name] > _MOST_LOST:
+            said.append(f"{figures[name]:.0%} of readings are {name}")
+    return said

@@ -1,0 +1,173 @@
+"""Feedback: how it is read, and what a replay makes of it, by hand and on months to come."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import sync_verdict
+
+from lib import feedback
+from lib.feedback import BadFeedback, Replay
+
+DAY_READINGS = 17_280  # of a wearer-day at 5 s
+
+
+def saved(path, text):
+    path.write_text(text)
+    return str(path)
+
+
+def test_the_last_word_on_a_request_counts(tmp_path):
+    path = saved(tmp_path / "f.csv", "request_id,correct,note\na,true,\nb,False,was running\na,0,after all not\n")
+    said = feedback.read(path)
+    assert dict(zip(said["request_id"], said["correct"], strict=True)) == {"b": False, "a": False}
+
+
+def test_no_feedback_is_an_empty_table():
+    assert feedback.read("").empty
+
+
+def test_feedback_of_wearers_and_times_is_matched_by_the_apps_requests(tmp_path):
+    times = "ada,2026-03-02T07:02:00Z,false\nada,2026-03-02T09:00:00Z,true\nbob,2026-03-02T09:03:00+02:00,true\n"
+    path = saved(tmp_path / "f.csv", "user_id,timestamp,correct\n" + times + "eve,2026-03-02T07:02:00Z,true\n")
+    spans = ["ada,2026-03-02T07:00:00Z,2026-03-02T07:05:00Z,r1", "bob,2026-03-02T07:00:00Z,2026-03-02T07:05:00Z,r2"]
+    requests = saved(tmp_path / "r.csv", "user_id,from,to,request_id\n" + "\n".join(spans))
+    said = feedback.read(path, requests_path=requests)
+    assert dict(zip(said["request_id"], said["correct"], strict=True)) == {"r1": False, "r2": True}
+    assert said.attrs["unmatched"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "requests", "said"),
+    [
+        ("request_id\na\n", None, "has no column correct"),
+        ("request_id,correct\na,true\nb,perhaps\n", None, "row 3: correct is 'perhaps', not true or false"),
+        ("request_id,correct\na,\n", None, "row 2: correct is '', not"),
+        ("note,correct\na,true\n", None, "request_id is wanted, or user_id and timestamp"),
+        ("user_id,timestamp,correct\nada,2026-03-02T07:02:00Z,true\n", None, "so requests_path is wanted"),
+        ("user_id,timestamp,correct\nada,2026-03-02T07:02:00Z,true\n", "user_id,from\n", "no column request_id, to"),
+        ("user_id,timestamp,correct\nada,noon,true\n", "user_id,from,to,request_id\n", "a time is not ISO 8601"),
+        ("", None, "can not be read as CSV"),
+    ],
+)
+def test_a_table_that_says_nothing_is_refused_in_one_line(tmp_path, text, requests, said):
+    path = saved(tmp_path / "f.csv", text)
+    others = saved(tmp_path / "r.csv", requests) if requests else ""
+    with pytest.raises(BadFeedback, match=said):
+        feedback.read(path, requests_path=others)
+    with pytest.raises(BadFeedback, match="can not be read"):
+        feedback.read(str(tmp_path / "none.csv"))
+
+
+def test_the_log_tells_what_windows_hold_of_the_same_numbers():
+    assert feedback.PERSISTENCES == sync_verdict.HELD
+
+
+def requests(*rows):
+    """Requests of a wearer-day each, of (day, held by 1 and 3 windows, correct: 1, 0 or None)."""
+    table = pd.DataFrame(
+        {
+            "Time": pd.to_datetime([f"2026-03-{day:02}" for day, *_ in rows]),
+            "Held": [np.array([*held, 0, 0, 0]) for _, held, _ in rows],
+            "correct": [math.nan if correct is None else correct for *_, correct in rows],
+        }
+    )
+    return table.assign(Readings=DAY_READINGS, Rejected=0.0, Unknown=math.nan)
+
+
+ROWS = (
+    (2, (1.2, 1.1), 0),  # a false alarm
+    (2, (3.0, 0.5), 1),  # an alert that was right
+    (3, (1.5, 1.5), 0),
+    (3, (1.6, 1.0), 1),
+    (3, (1.1, 0.2), None),  # of which nobody spoke
+    (4, (0.5, 0.5), None),
+    (4, (0.9, 0.9), 0),  # an event that was missed
+    (4, (0.9, 0.9), 1),  # that nothing was wrong was right
+)
+
+
+@pytest.fixture
+def replay():
+    return Replay(requests(*ROWS), interval_s=5, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("factor", "persistence", "alerts", "false", "missed", "caught"),
+    [
+        (1.0, 1, 5, 2, 0.0, 0),
+        (1.3, 1, 3, 1, 0.0, 0),
+        (1.55, 1, 2, 0, 0.0, 0),
+        (2.0, 1, 1, 0, 0.5, 0),
+        (0.8, 1, 7, 2, 0.0, 1),
+        (1.0, 3, 3, 2, 0.5, 0),
+        (1.0, 24, 0, 0, 1.0, 0),
+    ],
+)
+def test_a_replay_tells_what_would_have_fired(replay, factor, persistence, alerts, false, missed, caught):
+    found = replay.at(factor, persistence)
+    each = 5 / 4  # five alerts, of which four were spoken of
+    assert (found["alerts"], found["caught"]) == (alerts, caught)
+    assert found["false_alarms"] == pytest.approx(each * false / 8)  # of eight wearer-days
+    assert found["missed"] == pytest.approx(missed)
+    low, high = found["false_alarms_interval"]
+    assert low <= found["false_alarms"] <= high
+
+
+def test_without_a_word_nothing_is_told_of_false_alarms():
+    silent = Replay(requests((2, (1.2, 0), None)), interval_s=5, seed=1)
+    found = silent.at(1.0)
+    assert (found["false_alarms"], found["missed"], found["missed_interval"]) == (None, None, [None, None])
+    assert feedback.proposal(silent, choices(1.5), cut=0.5) is None
+
+
+def test_nothing_to_replay_is_refused():
+    with pytest.raises(ValueError, match="no scored request"):
+        Replay(requests(), interval_s=5, seed=1)
+
+
+def choices(*factors):
+    return pd.DataFrame({"percentile": 99.9 + 0.01 * np.arange(len(factors)), "factor": factors})
+
+
+def test_the_proposal_is_the_lowest_candidate_that_spares_enough(replay):
+    found = feedback.proposal(replay, choices(0.9, 1.1, 1.3, 1.6), cut=0.5)
+    assert (found["factor"], found["percentile"]) == (1.3, 99.92)
+    assert found["false_alarms"] == pytest.approx(found["false_alarms_now"] / 2)
+    assert feedback.proposal(replay, choices(0.9, 1.1, 1.3, 1.6), cut=0.9)["factor"] == 1.6
+    assert feedback.proposal(replay, choices(0.9, 1.1), cut=0.5) is None
+
+
+def test_only_scored_requests_are_replayed_each_with_what_was_said():
+    lines = requests(*ROWS[:2]).drop(columns="correct").assign(RequestId=["a", "b"])
+    lines = pd.concat([lines, lines[:1].assign(RequestId="c", Held=None)], ignore_index=True)
+    said = pd.DataFrame({"request_id": ["b", "c"], "correct": [False, True]})
+    found = feedback.answered(lines, said)
+    assert found["RequestId"].tolist() == ["a", "b"]
+    np.testing.assert_array_equal(found["correct"], [np.nan, 0])
+
+
+def month(rng, *, wearer_days=900, false_per_day=0.8, true_per_day=0.2, spoken=0.5):
+    """Thirty days of requests, false alarms held by little and right ones by more; some days are worse than others."""
+    rows = []
+    for day in range(1, 31):
+        worse = rng.gamma(4, 1 / 4)
+        for correct, rate, height in ((0, false_per_day * worse, 0.3), (1, true_per_day, 1.2)):
+            held = 1 + rng.exponential(height, rng.poisson(rate * wearer_days / 30))
+            rows += [(day, (peak, 0.0), correct if rng.random() < spoken else None) for peak in held]
+        rows += [(day, (0.5, 0.0), None)] * (wearer_days // 30)
+    table = requests(*rows)
+    return table.assign(Readings=np.where(table["Held"].str[0] < 1, DAY_READINGS, 0))
+
+
+def test_false_alarms_are_cut_by_half_and_the_figures_come_true_in_later_months():
+    rng, came_true = np.random.default_rng(11), []
+    for _ in range(20):
+        found = feedback.proposal(Replay(month(rng), interval_s=5, seed=1), choices(*np.linspace(1, 3, 81)), cut=0.5)
+        later = Replay(month(rng, spoken=1.0), interval_s=5, seed=1).at(found["factor"])
+        assert later["false_alarms"] < 0.65 * 0.8
+        for name in ("false_alarms", "missed"):
+            low, high = found[f"{name}_interval"]
+            came_true.append(low <= later[name] <= high)
+    assert np.mean(came_true) > 0.85  # of 40, at 95 %

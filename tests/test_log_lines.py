@@ -1,0 +1,165 @@
+"""The log as a table: from texts, from files, and from CloudWatch Logs over HTTP."""
+
+import gzip
+import json
+import os
+import time
+
+import boto3
+import numpy as np
+import pytest
+from moto.server import ThreadedMotoServer
+
+from lib import log_lines
+from lib.log_lines import NoLog
+
+GROUP = "/aws/lambda/health-anomaly-detector"
+PLATFORM = ["START RequestId: 4f3a Version: 7\n", "REPORT RequestId: 4f3a Duration: 3.1 ms\n", "\n"]
+
+
+def line(request_id="r1", *, at=1_772_434_800_000, **changes):
+    """A line as the handler writes it."""
+    said = {
+        "_aws": {"Timestamp": at, "CloudWatchMetrics": []},
+        "Model": "march",
+        "ModelSha256": "0123456789ab",
+        "RequestId": request_id,
+        "Status": 200,
+        "Level": "normal",
+        "Readings": 60,
+        "Alerts": 0,
+        "DurationMs": 3.25,
+        "HeartRate": [0, 5],
+    }
+    return json.dumps({name: value for name, value in {**said, **changes}.items() if value is not None}) + "\n"
+
+
+def test_a_line_becomes_a_row_and_what_it_lacks_is_absent():
+    table, skipped = log_lines.table([line()])
+    (row,) = table.to_dict("records")
+    assert (len(table), skipped) == (1, 0)
+    assert str(row["Time"]) == "2026-03-02 07:00:00"
+    assert (row["Version"], row["RequestId"], row["Status"]) == ("march/0123456789ab", "r1", 200)
+    assert (row["Readings"], row["DurationMs"], row["HeartRate"].tolist()) == (60, 3.25, [0, 5])
+    assert np.isnan(row["LargestScore"])
+    assert row["Held"] is None
+
+
+def test_rows_are_in_time_order_and_a_line_that_came_twice_counts_once():
+    table, _ = log_lines.table([line("b", at=2000), line("a", at=1000), line("b", at=2000), line("b", at=3000)])
+    assert table["RequestId"].tolist() == ["a", "b", "b"]
+
+
+def test_requests_without_an_id_all_count():
+    assert len(log_lines.table([line(None), line(None)])[0]) == 2
+
+
+def test_lambdas_own_lines_are_passed_over_and_others_counted():
+    table, skipped = log_lines.table([*PLATFORM, "2026-03-02T07:00:00.000Z " + line(), "Traceback\n", '{"a": 1}\n'])
+    assert (len(table), skipped) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[" * 100_000,
+        "{" * 100_000,
+        "null",
+        line(at="soon"),
+        line(at=-1),
+        line(at=1e300),
+        line(Status=None),
+        line(Status=float("nan")),
+        line(_aws=[]),
+        line(ModelSha256=None),
+    ],
+)
+def test_what_is_no_line_is_counted_and_never_raised_for(text):
+    table, skipped = log_lines.table([text])
+    assert (len(table), skipped) == (0, 1)
+
+
+@pytest.mark.parametrize("bad", ["much", True, [], float("inf")])
+def test_a_field_that_is_no_number_is_absent(bad):
+    assert np.isnan(log_lines.table([line(Readings=bad)])[0]["Readings"][0])
+
+
+@pytest.mark.parametrize("bad", ["much", 5, [1, "x"], [1, -1], [1, float("nan")], [True], {"a": 1}])
+def test_a_list_of_anything_but_counts_is_absent(bad):
+    assert log_lines.table([line(HeartRate=bad)])[0]["HeartRate"][0] is None
+
+
+def test_files_are_read_from_a_path_a_folder_or_a_glob_and_unpacked(tmp_path):
+    (tmp_path / "a.jsonl").write_text(line("a", at=1000) + PLATFORM[0])
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper/b.gz").write_bytes(gzip.compress(line("b", at=2000).encode()))
+    assert log_lines.read(str(tmp_path / "a.jsonl"))[0]["RequestId"].tolist() == ["a"]
+    assert log_lines.read(str(tmp_path))[0]["RequestId"].tolist() == ["a", "b"]
+    assert log_lines.read(str(tmp_path / "*.jsonl"))[0]["RequestId"].tolist() == ["a"]
+
+
+def test_a_log_that_holds_nothing_is_refused_by_name(tmp_path):
+    (tmp_path / "empty.jsonl").write_text("hello\n")
+    (tmp_path / "bad.gz").write_bytes(b"no gzip")
+    for name, said in {
+        "none": "no such file",
+        "empty.jsonl": "none of its 1 lines",
+        "bad.gz": "can not be read",
+    }.items():
+        with pytest.raises(NoLog, match=f"{name}.*{said}"):
+            log_lines.read(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("given", [("", ""), ("log.jsonl", "group")])
+def test_exactly_one_source_is_wanted(given):
+    with pytest.raises(NoLog, match="one of the two"):
+        log_lines.load(*given, days=1)
+
+
+def test_lines_of_other_weights_are_left_out_and_none_is_refused():
+    table, _ = log_lines.table([line("a"), line("b", ModelSha256="ba9876543210"), line("c", Model="march-adjusted")])
+    assert log_lines.of_weights(table, "0123456789abcdef")["RequestId"].tolist() == ["a", "c"]
+    with pytest.raises(NoLog, match="none of 3 lines is of the weights fedcba987654.*march/0123456789ab"):
+        log_lines.of_weights(table, "fedcba9876543210")
+
+
+@pytest.fixture(scope="module")
+def cloudwatch():
+    """A function's log group on loopback, two lines today and one a month ago."""
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    given = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "eu-central-1"}
+    given |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:{1}".format(*server.get_host_and_port()), "NO_PROXY": "127.0.0.1"}
+    given |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_MAX_ATTEMPTS": "1"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in given.items():
+            patch.setenv(name, value)
+        logs = boto3.client("logs")
+        logs.create_log_group(logGroupName=GROUP)
+        logs.create_log_stream(logGroupName=GROUP, logStreamName="s")
+        now = int(time.time() * 1000)
+        told = [(now - 13 * 86_400_000, "old"), (now - 2000, "a"), (now - 1000, "b")]
+        events = [{"timestamp": at, "message": line(name, at=at)} for at, name in told]
+        logs.put_log_events(logGroupName=GROUP, logStreamName="s", logEvents=events)
+        yield logs
+    server.stop()
+
+
+def test_the_last_days_of_a_log_group_are_read_over_http(cloudwatch):
+    assert log_lines.load("", GROUP, days=1)[0]["RequestId"].tolist() == ["a", "b"]
+    assert log_lines.load("", GROUP, days=30)[0]["RequestId"].tolist() == ["old", "a", "b"]
+
+
+def test_a_log_group_that_is_not_there_is_refused_in_one_line(cloudwatch):
+    with pytest.raises(NoLog, match="log_group=/none: ResourceNotFoundException"):
+        log_lines.fetch("/none", days=1)
+
+
+def test_without_a_region_it_says_what_to_give(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    with pytest.raises(NoLog, match="region.*AWS_DEFAULT_REGION"):
+        log_lines.fetch(GROUP, days=1)

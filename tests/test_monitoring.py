@@ -1,0 +1,114 @@
+"""What a log comes to: figures by version, shares with their interval, and the verdict."""
+
+import pandas as pd
+import pytest
+
+from lib import monitoring
+from lib.monitoring import ADJUST, HEALTHY, RETRAIN
+
+QUIET = pd.Series({"failed": 0.0, "rejected": 0.01, "unknown": 0.05})
+
+
+def log(*rows):
+    """A log's table of (version, status, readings, rejected, unknown, alerts, ms, cold)."""
+    columns = ["Version", "Status", "Readings", "Rejected", "Unknown", "Alerts", "DurationMs", "ColdStart"]
+    return pd.DataFrame(rows, columns=columns).assign(Windows=1.0)
+
+
+def test_figures_are_told_by_version():
+    lines = log(
+        ("a", 200, 8640, 0, 0, 1, 4.0, 1),
+        ("a", 200, 8640, 100, 300, 2, 6.0, 0),
+        ("b", 200, 100, 50, 0, 0, 5.0, 0),
+        ("b", 503, None, None, None, None, 1.0, 1),
+    )
+    table = monitoring.figures(lines, "Version", interval_s=5)
+    assert table.loc["a", "wearer_days"] == pytest.approx((17280 - 400) * 5 / 86400)
+    assert table.loc["a", "alerts_per_day"] == pytest.approx(3 / table.loc["a", "wearer_days"])
+    assert table.loc["a", ["rejected", "unknown", "failed", "cold", "median_ms"]].tolist() == pytest.approx(
+        [100 / 17280, 300 / 17280, 0, 0.5, 5.0]
+    )
+    assert table.loc["b", ["requests", "rejected", "failed", "cold"]].tolist() == [2, 0.5, 0.5, 0.5]
+
+
+def test_what_was_never_scored_has_no_rate():
+    table = monitoring.figures(log(("a", 503, None, None, None, None, 1.0, 1)), "Version", interval_s=5)
+    assert table.loc["a", ["alerts_per_day", "rejected", "unknown"]].isna().all()
+
+
+def test_a_share_has_the_interval_of_wilson():
+    assert monitoring.share(8, 10) == pytest.approx((0.8, 0.4902, 0.9433), abs=1e-4)
+    assert monitoring.share(0, 10) == pytest.approx((0.0, 0.0, 0.2775), abs=1e-4)
+    assert monitoring.share(0, 0) is None
+
+
+def days(*rows):
+    """What `drift.Usual.judge` returns, of (day, name, judged, called)."""
+    table = pd.DataFrame(rows, columns=["day", "name", "judged", "called"])
+    table["day"] = pd.to_datetime(table["day"])
+    return table.assign(shift=0.25, psi=0.2, surprise=9.0)
+
+
+def told(judged=None, *, false_share=None, answered=0, figures=QUIET):
+    judged = days(("2026-03-02", "Steps", True, False)) if judged is None else judged
+    return monitoring.verdict(
+        judged=judged, false_share=false_share, answered=answered, most_false=0.5, figures=figures
+    )
+
+
+def test_nothing_out_of_the_ordinary_is_healthy():
+    said = told(false_share=(0.3, 0.2, 0.42), answered=60)
+    assert (said["verdict"], said["also"]) == (HEALTHY, [])
+    assert said["why"] == ["nothing that was looked at is out of the ordinary"]
+
+
+@pytest.mark.parametrize("name", ["HeartRate", "HeartRateMoving", "Steps"])
+def test_what_comes_in_has_changed_so_retrain(name):
+    said = told(days(("2026-03-02", name, True, True), ("2026-03-02", "Errors", True, True)))
+    assert said["verdict"] == RETRAIN
+    assert said["why"] == [
+        f"{name} of 2026-03-02 is not that of normal days: 9.0 spreads off, shift +0.25 (higher), stability index 0.20"
+    ]
+
+
+def test_errors_alone_have_changed_so_adjust():
+    said = told(days(("2026-03-02", "Steps", True, False), ("2026-03-02", "Errors", True, True)))
+    assert said["verdict"] == ADJUST
+    assert said["why"][0].startswith("Errors of 2026-03-02")
+
+
+def test_surely_too_many_false_alarms_so_adjust():
+    said = told(false_share=(0.7, 0.6, 0.8), answered=80)
+    assert said["verdict"] == ADJUST
+    assert said["why"] == ["70% of the alerts that wearers spoke of were false (60% to 80%), more than 50%"]
+
+
+@pytest.mark.parametrize(("false_share", "answered"), [((0.7, 0.45, 0.9), 20), ((1.0, 0.83, 1.0), 19), (None, 0)])
+def test_false_alarms_that_may_be_chance_do_not_count(false_share, answered):
+    assert told(false_share=false_share, answered=answered)["verdict"] == HEALTHY
+
+
+def test_a_day_that_is_not_judged_says_nothing_and_a_call_may_pass():
+    rows = [("2026-03-02", "Steps", True, True), ("2026-03-03", "Steps", True, False)]
+    said = told(days(*rows, ("2026-03-04", "Steps", False, False)))
+    assert said["verdict"] == HEALTHY
+    assert "drift was called on 2026-03-02 and has passed" in said["also"]
+
+
+def test_too_few_normal_days_are_told():
+    said = monitoring.verdict(judged=None, false_share=None, answered=3, most_false=0.5, figures=QUIET)
+    assert said["verdict"] == HEALTHY
+    assert said["also"] == [
+        "drift can not be told yet: too few normal days",
+        "wearers spoke of 3 alerts; 20 are wanted to tell how many are false",
+    ]
+
+
+def test_what_fails_or_is_lost_is_told_beside_the_verdict():
+    said = told(
+        figures=pd.Series({"failed": 0.05, "rejected": 0.3, "unknown": 0.1}), answered=60, false_share=(0, 0, 1)
+    )
+    assert said["also"] == [
+        "5.0% of requests failed (5xx): see Defect and Fault in the log",
+        "30% of readings are rejected",
+    ]
