@@ -1,13 +1,12 @@
 """Simple detectors that stand beside the autoencoder, fitted on the same windows and measured the same way.
 
-`fit` fits them on scaled training windows (N, length, 7); the `score(windows)` of each gives errors (N,), the larger
-the stranger.
+`fit` fits them all on scaled training windows (N, length, 7) and names them; `errors` gives the errors (N,) of any of
+them, the larger the stranger, by the `score(windows)` that each has.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import NearestNeighbors
@@ -15,10 +14,9 @@ from sklearn.preprocessing import StandardScaler
 
 from lib import features
 from lib.features import FEATURES
+from lib.recent_life import RecentLife
 from lib.window_statistics import window_statistics
 from lib.windows import gather
-
-_LEAST_SPREAD = 0.05  # in the scaler's units: about the sensor's own noise
 
 
 @dataclass(frozen=True)
@@ -67,26 +65,6 @@ class PrincipalComponents:
 
 
 @dataclass(frozen=True)
-class RecentLife:
-    """How far a window's mean heart rate lies from that of the wearer's windows shortly before it."""
-
-    before: int  # windows
-    in_spreads: bool  # a rolling z-score; else the residual of a moving average
-
-    def score(self, windows):
-        """The mean heart rate (N,) of scaled windows (N, length, 7), for `follow`."""
-        return windows[:, :, 0].mean(axis=1, dtype=np.float64)
-
-    def follow(self, means, wearer):
-        """Errors (N,) of these means, in time order, of wearers (N,); 0 while there are fewer than three before."""
-        series = pd.Series(means).groupby(np.asarray(wearer), sort=False)
-        rolled = series.rolling(self.before, min_periods=3, closed="left")
-        past = pd.DataFrame({"mean": rolled.mean(), "spread": rolled.std()}).droplevel(0).sort_index()
-        spread = past["spread"] + _LEAST_SPREAD if self.in_spreads else 1.0
-        return ((means - past["mean"]).abs() / spread).fillna(0.0).to_numpy()
-
-
-@dataclass(frozen=True)
 class OfStatistics:
     """An outlier detector on the standardised fifteen statistics of `lib.window_statistics`."""
 
@@ -108,14 +86,22 @@ class OfStatistics:
         return self.outlying(self.standardised.transform(statistics))
 
 
-def _isolation(columns, *, seed=0):
-    """Liu, Ting and Zhou (2008), "Isolation forest", ICDM."""
-    forest = IsolationForest(random_state=seed).fit(columns)
+def isolation(columns, *, seed=0):
+    """How early random cuts of columns (N, D) set a point apart: a function of (M, D) that gives (M,).
+
+    Liu, Ting and Zhou (2008), "Isolation forest", ICDM.
+    """
+    forest = IsolationForest(n_jobs=1, random_state=seed).fit(columns)
     return lambda asked: -forest.score_samples(asked)
 
 
-def _neighbours(columns, *, number=5):
-    """Ramaswamy, Rastogi and Shim (2000), "Efficient algorithms for mining outliers from large data sets", SIGMOD."""
+def neighbours(columns, *, number=5):
+    """The mean distance to the nearest `number` of columns (N, D): a function of (M, D) that gives (M,).
+
+    Ramaswamy, Rastogi and Shim (2000), "Efficient algorithms for mining outliers from large data sets", SIGMOD;
+    the mean instead of the last distance: Angiulli and Pizzuti (2002), "Fast outlier detection in high dimensional
+    spaces", PKDD.
+    """
     known = NearestNeighbors(n_neighbors=min(number, len(columns))).fit(columns)
     return lambda asked: known.kneighbors(asked)[0].mean(axis=1)
 
@@ -163,31 +149,34 @@ class Chance:
 def fit(windows, *, components, scaler, interval_s):
     """The rivals by name, fitted on scaled windows (N, length, 7).
 
-    components: of PCA and of the dense autoencoder, as many as the autoencoder's bottleneck has units. The two of
-    recent life look half an hour and an hour back where windows are a minute apart.
+    components: of PCA and of the dense autoencoder, as many as the autoencoder's bottleneck has units. scaler: what
+    the windows are scaled by; interval_s: seconds between their samples.
     """
     form = {"scaler": scaler, "interval_s": interval_s}
     return {
         "heart-rate rule": MeanRule.fit(windows, feature=FEATURES.index("heartRate")),
         "steps rule": MeanRule.fit(windows, feature=FEATURES.index("steps")),
-        "rolling z-score": RecentLife(60, in_spreads=True),
-        "moving average": RecentLife(30, in_spreads=False),
+        "rolling z-score": RecentLife(3600, in_spreads=True),
+        "moving average": RecentLife(1800, in_spreads=False),
         "PCA": PrincipalComponents.fit(windows, components=components),
         "dense autoencoder": DenseAutoencoder.fit(windows, components=components),
-        "isolation forest": OfStatistics.fit(windows, _isolation, **form),
-        "nearest neighbours": OfStatistics.fit(windows, _neighbours, **form),
+        "isolation forest": OfStatistics.fit(windows, isolation, **form),
+        "nearest neighbours": OfStatistics.fit(windows, neighbours, **form),
         "random": Chance(),
     }
 
 
-def errors(rival, samples, first, *, length, wearer, batch_size=4096):
+def errors(rival, samples, first, *, length, wearer, ended=None, batch_size=4096):
     """A fitted rival's errors (N,) of the windows of samples (T, 7), scaled, that start at rows first (N,).
 
-    wearer (N,): whose windows they are, in time order. Windows are gathered a batch at a time, so memory does not grow
-    with their number.
+    wearer (N,): whose windows they are; ended (N,): the datetime64 of their last samples, in order for each wearer,
+    a minute apart unless given. Windows are gathered a batch at a time, so memory does not grow with their number.
     """
     found = np.empty(len(first))
     for low in range(0, len(first), batch_size):
         windows = gather(samples, first[low : low + batch_size], length=length)
         found[low : low + batch_size] = rival.score(windows)
-    return rival.follow(found, wearer) if isinstance(rival, RecentLife) else found
+    if not isinstance(rival, RecentLife):
+        return found
+    ended = np.arange(len(first)).astype("datetime64[m]") if ended is None else ended
+    return rival.follow(found, wearer, ended)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib.rivals import Chance, MeanRule, PrincipalComponents, RecentLife, errors, fit
+from lib.rivals import Chance, DenseAutoencoder, MeanRule, OfStatistics, PrincipalComponents, errors, fit, neighbours
 from lib.windows import gather
 
 
@@ -55,17 +55,10 @@ def test_rules_read_one_feature_and_components_are_as_many_as_asked_for(rivals):
     assert rivals["PCA"].pca.components_.shape == (8, 140)
 
 
-def test_recent_life_compares_a_window_with_the_wearers_own_before_it():
-    means, wearer = np.array([1.0, 50, 3, 50, 2, 50, 8]), np.array([0, 1, 0, 1, 0, 1, 0])
-    residual = RecentLife(30, in_spreads=False).follow(means, wearer)
-    assert residual.tolist() == [0, 0, 0, 0, 0, 0, 6]  # 8 against the mean of 1, 3 and 2
-    spreads = RecentLife(30, in_spreads=True).follow(means, wearer)
-    assert spreads[-1] == pytest.approx(6 / (1 + 0.05))
-
-
-def test_recent_life_forgets_what_is_longer_ago():
-    means = np.array([100.0, 1, 1, 1, 1])
-    assert RecentLife(3, in_spreads=False).follow(means, np.zeros(5))[-1] == 0
+def test_rivals_keep_their_names(rivals):
+    rules = ["heart-rate rule", "steps rule", "rolling z-score", "moving average"]
+    learned = ["PCA", "dense autoencoder", "isolation forest", "nearest neighbours"]
+    assert list(rivals) == [*rules, *learned, "random"]
 
 
 def test_a_window_far_from_all_training_windows_is_strange_to_neighbours_and_forest(rivals, samples):
@@ -73,6 +66,34 @@ def test_a_window_far_from_all_training_windows_is_strange_to_neighbours_and_for
     odd[:, :, 0] += 12
     for name in ("nearest neighbours", "isolation forest", "dense autoencoder"):
         assert rivals[name].score(odd) > rivals[name].score(usual)
+
+
+def test_neighbours_give_the_mean_distance_to_the_nearest_five():
+    columns = np.array([[0.0], [1], [2], [3], [4], [100]])
+    assert neighbours(columns)(np.array([[0.0], [10]])).tolist() == [2, 8]  # of 0 to 4, and of 10 to 6
+
+
+def test_fewer_training_windows_than_neighbours_are_all_neighbours():
+    assert neighbours(np.array([[0.0], [4]]))(np.array([[1.0]])).tolist() == [2]
+
+
+def test_statistics_weigh_alike_whatever_their_unit():
+    heart = windows_of([-1, 1, -1, 1])  # 60 and 80 bpm; the other statistics never change
+    rival = OfStatistics.fit(heart, lambda _: lambda columns: np.abs(columns).max(axis=1), **FORM)
+    assert rival.score(windows_of([2])) == pytest.approx([2])  # 90 bpm against 70, with a deviation of 10
+
+
+def test_the_dense_autoencoder_learns_what_training_windows_have_in_common():
+    together = np.repeat(np.random.default_rng(1).normal(size=(400, 1, 1)), 7, axis=2).repeat(4, axis=1)
+    rival = DenseAutoencoder.fit(together.astype(np.float32), components=1, epochs=40)
+    apart = together[:50] * np.array([1, -1, 1, -1, 1, -1, 1])
+    assert rival.score(together[:50]).mean() < 0.1 * rival.score(apart).mean()
+
+
+def test_the_same_seed_gives_the_same_dense_autoencoder(samples):
+    windows = gather(samples, np.arange(100), length=4)
+    one, same = (DenseAutoencoder.fit(windows, components=3, epochs=2).score(windows) for _ in range(2))
+    np.testing.assert_array_equal(one, same)
 
 
 def test_random_errors_are_the_same_for_the_same_seed_and_no_two_alike(samples):
@@ -97,3 +118,14 @@ def test_errors_are_the_same_however_many_windows_a_batch_holds(rivals, samples,
     first = np.arange(0, 200, 3)
     found = errors(rivals[name], samples, first, length=20, wearer=np.zeros(len(first)), batch_size=30)
     np.testing.assert_allclose(found, rivals[name].score(gather(samples, first, length=20)), rtol=1e-4)
+
+
+def test_recent_life_is_told_whose_windows_they_are_and_when_they_ended(rivals, samples):
+    first, wearer = np.arange(8), np.repeat([0, 1], 4)
+    heart = gather(samples, first, length=20)[:, :, 0].mean(axis=1, dtype=np.float64)
+    at = {"length": 20, "wearer": wearer}
+    found = errors(rivals["moving average"], samples, first, **at)
+    expected = np.abs([heart[3] - heart[:3].mean(), heart[7] - heart[4:7].mean()])
+    assert found[[3, 7]] == pytest.approx(expected)
+    hourly = np.arange(8).astype("datetime64[h]")
+    assert not errors(rivals["moving average"], samples, first, ended=hourly, **at).any()
