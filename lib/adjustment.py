@@ -1,0 +1,94 @@
+"""The same model at other limits: an export of its own, never a change to one that may be deployed."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+
+from lib import calibration, checksums
+from lib.bundle import ZIP, write_zip
+from lib.detector import MODEL, THRESHOLD, Detector
+from lib.runs import Run, write_json, writing
+
+_BEYOND = np.geomspace(1.0, 0.001, 31)  # % of calibration windows past a candidate level
+
+
+def candidates(errors, alert):
+    """Alert levels to choose from: a frame of percentile (of the calibration errors (N,)) and factor on `alert`."""
+    percentiles = 100 - _BEYOND
+    levels = np.maximum.accumulate([calibration.upper_percentile(errors, percentile) for percentile in percentiles])
+    return pd.DataFrame({"percentile": percentiles.round(4), "factor": levels / alert}).drop_duplicates("factor")
+
+
+def deployed(version, *, otherwise):
+    """The Run whose export answers as `version` in a log: the one of its name, or `otherwise` where that is gone."""
+    run = Run.at(version.rpartition("/")[0])
+    return run if (run.models / "lambda_export" / MODEL).exists() else otherwise
+
+
+def scaled(model, factor, *, run):
+    """model.json's content with every limit times `factor`, as run `run`; the bins of the log's errors move along."""
+    limits = model["calibration"]
+    moved = {name: limits[name] * factor for name in ("threshold", "alert")}
+    for kind in {"sets", "own"} & set(limits):
+        moved[kind] = {
+            name: {level: [value * factor for value in values] for level, values in of.items()}
+            for name, of in limits[kind].items()
+        }
+    changed = {**model, "run": run, "calibration": {**limits, **moved}}
+    if "Errors" in model.get("population", {}):
+        bins = model["population"]["Errors"]
+        edges = [edge / factor for edge in bins["edges"]]
+        changed["population"] = {**model["population"], "Errors": {**bins, "edges": edges}}
+    return changed
+
+
+def accept(base, proposed, *, run):
+    """Write the export of `base` (a Run) with its limits times proposed["factor"] as the new run `run`; its folder.
+
+    Code and weights are the base export's, byte for byte; threshold.npy, model.json, the zip that holds both and its
+    SHA256SUMS are new. Raises FileExistsError where the run exists, ValueError for a factor that is none, DamagedModel
+    for an export that is not whole.
+    """
+    factor, new = float(proposed["factor"]), Run.at(run)
+    if not 0 < factor < np.inf:
+        raise ValueError(f"factor={factor}: above 0 is wanted")
+    if new.models.exists():
+        raise FileExistsError(f"run {run!r} exists: adjusted_run={run} would overwrite it; give another name")
+    export = base.models / "lambda_export"
+    Detector.load(export)
+    model = json.loads((export / MODEL).read_text(encoding="utf-8"))
+    origin = {"run": model["run"], "model_sha256": checksums.sha256(export / MODEL)}
+    changed = {**scaled(model, factor, run=run), "adjusted": {"from": origin, **proposed}}
+    with writing(new.models) as folder:
+        _write(folder / "lambda_export", export, changed)
+        Detector.load(folder / "lambda_export")
+    return new.models / "lambda_export"
+
+
+def _write(folder, export, model):
+    shutil.copytree(export, folder)
+    np.save(folder / THRESHOLD, np.float64(model["calibration"]["threshold"]))
+    with TemporaryDirectory() as name:
+        _write_archive(folder, export / ZIP, model, Path(name))
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    del files[MODEL]
+    write_json(folder / MODEL, {**model, "files": {name: checksums.sha256(path) for name, path in files.items()}})
+
+
+def _write_archive(folder, archive, model, made):
+    """The zip `archive` with the new threshold.npy and model.json in it, unpacked in `made` on the way."""
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(made)
+    held = json.loads((made / MODEL).read_text(encoding="utf-8"))
+    (made / THRESHOLD).write_bytes((folder / THRESHOLD).read_bytes())
+    mine = {**held["files"], THRESHOLD: checksums.sha256(made / THRESHOLD)}
+    write_json(made / MODEL, {**model, "compiled": held.get("compiled"), "files": mine})
+    files = {path.relative_to(made).as_posix(): path for path in sorted(made.rglob("*")) if path.is_file()}
+    files.pop(checksums.SUMS)
+    (made / checksums.SUMS).write_text(checksums.written(files), encoding="ascii")
+    write_zip(folder / ZIP, {**files, checksums.SUMS: made / checksums.SUMS})
