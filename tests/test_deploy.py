@@ -45,7 +45,7 @@ def test_with_a_bucket_the_function_takes_its_model_from_there_pinned_by_its_sha
     variables = aws.setting("Environment")["Variables"]
     prefix = variables["MODEL_PATH"].removeprefix(f"s3://{aws.bucket}/")
     assert prefix == f"models/march/{variables['MODEL_SHA256'][:16]}"
-    assert aws.stand_in.asked.count("GetObject") == 3  # model.json, threshold.npy, lstm_weights.npz: by the function
+    assert aws.stand_in.asked.count("GetObject") == 4  # model.json and the three files it names: by the function
     folder = Run.at("march").models / "lambda_export"
     held = aws.s3.list_objects_v2(Bucket=aws.bucket)["Contents"]
     local = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
@@ -99,6 +99,6 @@ def test_a_dry_run_shows_the_changes_and_makes_none(aws, capsys):
     assert aws.run("--run", "april", "--memory", "1024", *ALL, "--dry-run") == 0
     assert set(aws.stand_in.asked) <= READING
     shown = capsys.readouterr().out
-    for words in ("MemorySize: 512 → 1024", "upload 5 files", "none → 5", "0 → 2", "live: 1", "code: "):
+    for words in ("MemorySize: 512 → 1024", "upload 6 files", "none → 5", "0 → 2", "live: 1", "code: "):
         assert words in shown
     assert (aws.live, aws.versions, aws.setting("MemorySize")) == ("1", ["1"], 512)
