@@ -26,7 +26,10 @@ def candidates(errors, alert):
 
 def deployed(version, *, otherwise):
     """The Run whose export answers as `version` in a log: the one of its name, or `otherwise` where that is gone."""
-    run = Run.at(version.rpartition("/")[0])
+    try:
+        run = Run.at(version.rpartition("/")[0])
+    except ValueError:
+        return otherwise
     return run if (run.models / "lambda_export" / MODEL).exists() else otherwise
 
 

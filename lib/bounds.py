@@ -25,6 +25,10 @@ NUMBERS = {  # the least and the most that is allowed, None where there is no mo
     "score_stride": (1, None),
     "short_windows": (1, None),
     "reference_windows": (8, None),  # half of them drawn, three of which are neighbours
+    "log_days": (1, 3650),
+    "reference_days": (7, None),  # fewer tell nothing
+    "most_false": (0.0, 1.0),
+    "cut_false_alarms": (0.01, 1.0),
 }
 CHOICES = {"counters": ("cumulative", "interval")}  # those of lib.clean, which takes long to import
 

@@ -167,7 +167,7 @@ def _stopped(staged, step, heading, why, executed):
     kept = f"\n  the finished run {staged.name!r} is as it was" if Run.at(staged.name).models.exists() else ""
     return (
         f"{step}{at} {why}\n  the executed notebook, with all that it said: {_shown(executed)}{kept}"
-        f"\n  to go on: ./run_all.sh run={staged.name} --from {step}"
+        f"\n  to go on: ./run_all.sh run={staged.name} {'--from' if step[0].isdigit() else '--only'} {step}"
     )
 
 

@@ -121,7 +121,8 @@ def test_what_exists_is_not_overwritten_and_what_is_damaged_is_not_taken_over(ba
 def test_a_version_is_looked_up_by_its_name(base, tmp_path):
     other = Run("x", tmp_path, tmp_path)
     assert adjustment.deployed("march/0123", otherwise=other) == base
-    assert adjustment.deployed("gone/0123", otherwise=other) == other
+    for version in ("gone/0123", "../../etc/0123", "by hand/0123", "none"):
+        assert adjustment.deployed(version, otherwise=other) == other
 
 
 def test_candidates_are_percentiles_of_calibration_and_rise():
@@ -131,11 +132,11 @@ def test_candidates_are_percentiles_of_calibration_and_rise():
     assert found["factor"].iloc[0] == pytest.approx(0.99 / 0.5, rel=1e-4)
 
 
-MINUTE, DAYS, WEARERS = 60, 60, 2
+MINUTE, DAYS, WEARERS, MONTH = 60, 40, 2, 20
 
 
 def sent(number, *, rng):
-    """Two months of requests of a wearer, [(day, metrics, whether something is wrong)]: in some the heart races."""
+    """Two months of a wearer's requests, [(day, metrics, whether something is wrong)]: in some the heart races."""
     found = []
     for day, readings in enumerate(streamed_log.life(number, days=DAYS, interval_s=MINUTE)[:DAYS]):
         for metrics in streamed_log.batches(readings):
@@ -170,12 +171,13 @@ def test_the_accepted_threshold_does_in_the_next_month_what_the_replay_of_the_la
     detector = streamed_log.model(folder, interval_s=MINUTE, limits=limits)
     rng = np.random.default_rng(3)
     every = [request for number in range(WEARERS) for request in sent(number, rng=rng)]
-    months = [[of for of in every if of[0] // 30 == month] for month in (0, 1)]
+    months = [[of for of in every if of[0] // MONTH == month] for month in (0, 1)]
     last = replayed(*lines_of(detector, months[0], spoken=0.6, rng=rng))
     choices = pd.DataFrame({"percentile": 99.0, "factor": np.geomspace(1, 6, 80)})
     proposed = feedback.proposal(last, choices, cut=0.5)
-    described = json.loads((folder / "model.json").read_text())
-    bundle.write_export(folder, {**described, "run": "march"}, target="local")
+    (folder / checksums.SUMS).write_text("")
+    names = ("model.json", "threshold.npy", checksums.SUMS)
+    bundle.write_zip(folder / bundle.ZIP, {name: folder / name for name in names})
     adjusted = Detector.load(adjustment.accept(Run.at("march"), proposed, run="april"))
     before, _ = lines_of(detector, months[1], spoken=1.0, rng=rng)
     after, _ = lines_of(adjusted, months[1], spoken=1.0, rng=rng)

@@ -1,0 +1,129 @@
+"""The monitor notebook on the log of simulated wearers: its verdict, what it leaves, and what it refuses."""
+
+import json
+
+import nbformat
+import numpy as np
+import pytest
+import streamed_log
+from conftest import runs_in
+
+from lib import bundle, checksums, pipeline
+from lib.detector import Detector
+from lib.execution import CONTRACT
+from lib.runs import ROOT, Run, write_json
+
+NOTEBOOK = ROOT / "notebooks/monitor.ipynb"
+NUMBERED = [path.stem for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))]
+WEARERS, DAYS, DAY_MS = 5, 32, 86_400_000
+LIMITS = {"threshold": [2.0, 2.0], "alert": [12.0, 12.0]}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run, as far as the monitor looks at one: its model is the one made by hand."""
+    with runs_in(tmp_path_factory.mktemp("home")):
+        run = Run.at("small")
+        export = run.models / "lambda_export"
+        export.mkdir(parents=True)
+        run.data.mkdir(parents=True)
+        streamed_log.model(export, limits=LIMITS)
+        for path in export.iterdir():
+            (run.models / path.name).write_bytes(path.read_bytes())
+        (export / checksums.SUMS).write_text("")
+        files = {name: export / name for name in ("model.json", "threshold.npy", checksums.SUMS)}
+        bundle.write_zip(export / bundle.ZIP, files)
+        np.save(run.models / "calibration_errors.npy", np.random.default_rng(1).gamma(2, 2, 2000))
+        facts = {step: {"parameters": {}} for step in NUMBERED}
+        write_json(run.models / "run.json", facts | {"ran": facts})
+        yield run
+
+
+@pytest.fixture(scope="module")
+def days(run):
+    """Two days' lines of each wearer, and one more as a sensor that reads 6 bpm too high has it."""
+    detector = Detector.load(run.models / "lambda_export")
+    found = []
+    for number in range(WEARERS):
+        first, second = streamed_log.life(number, days=2)[:2]
+        changed = streamed_log.offset(second, 6)
+        found.append(
+            [streamed_log.wearer_day(detector, of, request_id="r", day_ms=0) for of in (first, second, changed)]
+        )
+    return found
+
+
+def log(path, days, *, drifts=False):
+    """Write a log of DAYS days, the last of which drifts. Returns the requests that alerted."""
+    rng, alerted, lines = np.random.default_rng(2), [], []
+    for day in range(DAYS):
+        for wearer in range(WEARERS):
+            which = 2 if drifts and day == DAYS - 1 else rng.integers(2)
+            for line in map(json.loads, days[wearer][which]):
+                line["RequestId"] = f"{day}-{wearer}-{line['RequestId']}"
+                line["_aws"]["Timestamp"] += 1_772_409_600_000 + day * DAY_MS
+                alerted += [line["RequestId"]] if line["Alerts"] else []
+                lines.append(json.dumps(line))
+    path.write_text("\n".join(lines))
+    return alerted
+
+
+def monitored(*words):
+    """The exit status of `run_all.sh --only monitor` with these words, and what it wrote."""
+    status = pipeline.main(["--only", "monitor", "run=small", *words])
+    path = Run.at("small").models / "monitor.json"
+    return status, json.loads(path.read_text()) if path.exists() else None
+
+
+def contract(path):
+    (cell,) = [cell for cell in nbformat.read(path, as_version=4).cells if CONTRACT in cell.source]
+    return cell.outputs[0].data["text/plain"]
+
+
+def test_a_normal_month_is_healthy_and_the_contract_is_the_committed_one(run, days, tmp_path):
+    log(tmp_path / "log.jsonl", days)
+    status, found = monitored(f"log_path={tmp_path}/log.jsonl")
+    assert (status, found["verdict"], found["proposal"]) == (0, "healthy", None)
+    assert found["version"].startswith("by hand/")  # which is no run's name: the run's own export is meant
+    assert contract(run.models / "monitor.ipynb") == contract(NOTEBOOK)
+    said = [o for cell in nbformat.read(run.models / "monitor.ipynb", 4).cells for o in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in said) == 3
+    assert "Warning" not in "".join(output.text for output in said if output.get("name") == "stderr")
+
+
+def test_a_sensor_that_drifts_on_the_last_day_asks_for_a_retraining(run, days, tmp_path):
+    log(tmp_path / "log.jsonl", days, drifts=True)
+    status, found = monitored(f"log_path={tmp_path}/log.jsonl")
+    assert (status, found["verdict"]) == (0, "retrain")
+    assert any(why.startswith("HeartRate of 2026-04-02") and "(higher)" in why for why in found["why"])
+
+
+def test_false_alarms_ask_for_an_adjustment_which_is_accepted_once(run, days, tmp_path, capsys):
+    alerted = log(tmp_path / "log.jsonl", days)
+    spoken = alerted[::2]
+    words = [f"{name},{number % 10 == 0}" for number, name in enumerate(spoken)]
+    (tmp_path / "feedback.csv").write_text("\n".join(["request_id,correct", *words]))
+    given = [f"log_path={tmp_path}/log.jsonl", f"feedback_path={tmp_path}/feedback.csv", "accept=true"]
+    before = checksums.sha256(run.models / "lambda_export/model.json")
+    status, found = monitored(*given)
+    assert (status, found["verdict"]) == (0, "adjust")
+    adjusted = Detector.load(Run.at("small-adjusted").models / "lambda_export")
+    assert adjusted.calibration["alert"] == found["proposal"]["factor"] * LIMITS["alert"][1]
+    assert checksums.sha256(run.models / "lambda_export/model.json") == before
+    assert monitored(*given)[0] == 1
+    assert "run 'small-adjusted' exists" in capsys.readouterr().err
+
+
+def test_without_a_log_it_says_so_and_how_to_go_on(run, capsys):
+    assert monitored()[0] == 1
+    said = capsys.readouterr().err
+    assert "log_path or log_group: one of the two is wanted" in said
+    assert "to go on: ./run_all.sh run=small --only monitor" in said
+
+
+@pytest.mark.parametrize(
+    "word", ["log_path=none.jsonl", "log_days=0", "reference_days=6", "most_false=1.5", "cut_false_alarms=0"]
+)
+def test_what_can_not_be_is_refused_at_once(run, capsys, word):
+    assert monitored(word)[0] == 2
+    assert capsys.readouterr().err.startswith(f"run_all.sh: {word}")
