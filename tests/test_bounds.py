@@ -6,7 +6,7 @@ from lib import bounds, clean
 from lib.parameters import UsageError, declared
 from lib.runs import ROOT
 
-KNOWN = declared(sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")))
+KNOWN = declared(sorted((ROOT / "notebooks").glob("*.ipynb")))
 DEFAULTS = {name: parameter.default for name, parameter in KNOWN.items()}
 
 
