@@ -3,9 +3,11 @@
 import json
 import zipfile
 
+import deployment_package
 import numpy as np
 import pandas as pd
 import pytest
+import small_export as for_lambda
 import small_model
 import streamed_log
 
@@ -123,6 +125,18 @@ def test_a_version_is_looked_up_by_its_name(base, tmp_path):
     assert adjustment.deployed("march/0123", otherwise=other) == base
     for version in ("gone/0123", "../../etc/0123", "by hand/0123", "none"):
         assert adjustment.deployed(version, otherwise=other) == other
+
+
+def test_what_is_accepted_can_be_deployed(export, tmp_path, monkeypatch):
+    monkeypatch.setenv("RUNS_HOME", str(tmp_path))
+    march = Run.at("march")
+    march.models.mkdir(parents=True)
+    for_lambda.write(march.models / "lambda_export", export, run="march")
+    adjustment.accept(march, PROPOSED, run="april")
+    package = deployment_package.read("april")
+    assert package.runtime == "python3.13"
+    assert package.model_sha256 != deployment_package.read("march").model_sha256
+    assert package.files["lstm_weights.npz"] == checksums.sha256(march.models / "lambda_export/lstm_weights.npz")
 
 
 def test_candidates_are_percentiles_of_calibration_and_rise():
