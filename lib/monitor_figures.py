@@ -22,19 +22,24 @@ def errors(counts, shares):
 
 
 def rates(by_day):
-    """Alerts a wearer-day, readings rejected and unknown, and the time taken, over the days of `monitoring.figures`,
-    whose index is (Version, day): a line a version."""
-    figure, axes = canvas.axes(7, rows=3)
+    """Alerts a wearer-day, readings lost, requests that failed or began cold, and the time taken, over days.
+
+    by_day: of `monitoring.figures`, its index (Version, day). A colour a version.
+    """
+    figure, axes = canvas.axes(8.5, rows=4)
     for place, (version, rows) in enumerate(by_day.groupby(level=0, sort=False)):
         colour, time = f"C{place % 10}", rows.index.get_level_values(1)
         axes[0, 0].plot(time, rows["alerts_per_day"], "o-", markersize=3, color=colour, label=version)
         axes[1, 0].plot(time, rows["rejected"], "-", color=colour)
         axes[1, 0].plot(time, rows["unknown"], "--", color=colour)
-        axes[2, 0].plot(time, rows["p99_ms"], "-", color=colour)
-        axes[2, 0].plot(time, rows["median_ms"], "--", color=colour)
+        axes[2, 0].plot(time, rows["cold"], "-", color=colour)
+        axes[2, 0].plot(time, rows["failed"], "--", color=colour)
+        axes[3, 0].plot(time, rows["p99_ms"], "-", color=colour)
+        axes[3, 0].plot(time, rows["median_ms"], "--", color=colour)
     axes[0, 0].set(ylabel="alerts\na wearer-day", title="Over time, by version")
     axes[1, 0].set(ylabel="share of readings\nrejected (—), unknown (- -)")
-    axes[2, 0].set(ylabel="ms: 99 of 100 (—),\nmedian (- -)")
+    axes[2, 0].set(ylabel="share of requests\ncold (—), failed (- -)")
+    axes[3, 0].set(ylabel="ms: 99 of 100 (—),\nmedian (- -)")
     for axis in axes[:, 0]:
         axis.set_ylim(bottom=0)
     axes[0, 0].legend()

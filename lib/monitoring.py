@@ -42,6 +42,17 @@ def share(count, total, *, confidence=0.95):
     return float(count / total), float(max(0.0, middle - half)), float(min(1.0, middle + half))
 
 
+def false_shares(requests, by):
+    """False alarms among the alerts that wearers spoke of: answered, share, low and high by each value of column `by`.
+
+    requests: of `feedback.answered`. Values without an answered alert have no row.
+    """
+    spoken = requests[(requests["Alerts"] == 1) & requests["correct"].notna()]
+    groups = (spoken["correct"] == 0).groupby(spoken[by], sort=False)
+    rows = {value: (len(false), *share(int(false.sum()), len(false))) for value, false in groups if len(false)}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["answered", "share", "low", "high"])
+
+
 def verdict(*, judged, false_share, answered, most_false, figures):
     """{"verdict", "why", "also"} of the version that is deployed.
 

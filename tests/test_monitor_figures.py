@@ -31,12 +31,12 @@ def test_each_version_has_its_lines_over_the_days():
     index = pd.MultiIndex.from_tuples(
         [("a/1", pd.Timestamp("2026-03-02")), ("a/1", pd.Timestamp("2026-03-03")), ("b/2", pd.Timestamp("2026-03-03"))]
     )
-    columns = ["alerts_per_day", "rejected", "unknown", "median_ms", "p99_ms"]
-    figure = monitor_figures.rates(pd.DataFrame(np.arange(15).reshape(3, 5), index=index, columns=columns))
-    first, second, third = figure.axes
+    columns = ["alerts_per_day", "rejected", "unknown", "cold", "failed", "median_ms", "p99_ms"]
+    figure = monitor_figures.rates(pd.DataFrame(np.arange(21).reshape(3, 7), index=index, columns=columns))
+    first, *others = figure.axes
     assert [line.get_label() for line in first.lines] == ["a/1", "b/2"]
-    assert [line.get_ydata().tolist() for line in first.lines] == [[0, 5], [10]]
-    assert [len(axis.lines) for axis in (second, third)] == [4, 4]
+    assert [line.get_ydata().tolist() for line in first.lines] == [[0, 7], [14]]
+    assert [len(axis.lines) for axis in others] == [4, 4, 4]
 
 
 def test_called_days_stand_out_above_the_limit():

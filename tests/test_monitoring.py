@@ -42,6 +42,16 @@ def test_a_share_has_the_interval_of_wilson():
     assert monitoring.share(0, 0) is None
 
 
+def test_false_alarms_are_told_by_version():
+    requests = pd.DataFrame({"Version": list("aaab"), "Alerts": [1, 1, 1, 1], "correct": [0, 1, None, 0]})
+    requests.loc[4] = ["a", 0, 0]  # an event that was missed is no alert
+    found = monitoring.false_shares(requests, "Version")
+    assert found.index.tolist() == ["a", "b"]
+    assert found[["answered", "share"]].to_numpy().tolist() == [[2, 0.5], [1, 1.0]]
+    assert found.loc["a", ["low", "high"]].tolist() == pytest.approx(monitoring.share(1, 2)[1:])
+    assert monitoring.false_shares(requests[:0], "Version").empty
+
+
 def days(*rows):
     """What `drift.Usual.judge` returns, of (day, name, judged, called)."""
     table = pd.DataFrame(rows, columns=["day", "name", "judged", "called"])
