@@ -41,7 +41,7 @@ def history(history):
 
 
 def error_distributions(errors_by_name, threshold, alert):
-    """Histograms of window errors, {name: (N,)}, each in percent of its windows, and the two levels."""
+    """Histograms of windows' evidence, {name: (N,)}, each in percent of its windows, and the two levels."""
     errors_by_name = {name: values[np.isfinite(values)] for name, values in errors_by_name.items()}
     positive = np.concatenate(list(errors_by_name.values()))
     positive = positive[positive > 0]
@@ -57,9 +57,9 @@ def error_distributions(errors_by_name, threshold, alert):
         axis.axvline(value, color="black", linestyle=line, linewidth=1, label=label)
     axis.set_xscale("log")
     axis.set(
-        xlabel="reconstruction error of a window (scaled units)",
+        xlabel="evidence of a window (1 = the threshold)",
         ylabel="share of the windows (%)",
-        title="How errors are distributed",
+        title="How the evidence is distributed",
     )
     axis.legend()
     return figure
@@ -73,7 +73,7 @@ def limits_by_size(calibration, *, interval_s):
     for (name, known), colour in zip(calibration["sets"].items(), colours, strict=False):
         axis.plot(seconds, known["threshold"], color=colour, marker="o", label=name)
         axis.plot(seconds, known["alert"], color=colour, marker="o", linestyle="--")
-    axis.set(xscale="log", yscale="log", xlabel="a window rests on (s)", ylabel="error")
+    axis.set(xscale="log", yscale="log", xlabel="a window rests on (s)", ylabel="evidence")
     axis.set_xticks(seconds, [f"{value:g}" for value in seconds])
     axis.minorticks_off()
     axis.legend()
