@@ -41,20 +41,3 @@ def feature_errors(model, samples, first, *, length, size=None, batch_size=1024,
         windows = gather(samples, first[batch], length=length, size=rests_on)
         errors[batch] = scoring.feature_errors(windows, model.predict_on_batch(windows), rests_on)
     return errors
-
-
-def errors_by_channel_set(model, samples, last, *, length, sizes, sets, reports=None, progress=iter):
-    """Errors of windows that rest on few samples or few channels: {channel set: (sizes, N)}.
-
-    samples (T, 7) scaled; last (N,): the rows at which the windows end; sizes: how many samples they rest on; sets: of
-    `features.channel_sets`; reports (N, 7): which features each window's wearer reports, all unless given: a set has
-    the windows of those who report all of it. `progress` wraps the loop over (set, size).
-    """
-    ends = {name: last if reports is None else last[reports[:, counted].all(axis=1)] for name, counted in sets.items()}
-    errors = {name: np.empty((len(sizes), len(ends[name]))) for name in sets}
-    for name, row in progress([(name, row) for name in sets for row in range(len(sizes))]):
-        size = np.full(len(ends[name]), sizes[row])
-        known = np.where(sets[name], samples, np.float32(0))  # a channel that is absent stands at the training mean
-        by_feature = feature_errors(model, known, ends[name] - size + 1, length=length, size=size)
-        errors[name][row] = scoring.window_errors(by_feature, sets[name])
-    return errors

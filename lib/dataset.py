@@ -134,15 +134,6 @@ def in_full(channels, reports):
     raise ValueError(f"no wearer reports {' and '.join(np.array(features.FEATURES)[counted])}")
 
 
-def channel_set(channels, reports):
-    """The name of the largest channel set of `channels` (7,) that each of reports (N, 7) has in full: (N,) names.
-
-    The handler chooses alike. An empty name where a wearer has not even the smallest.
-    """
-    sets = features.channel_sets(channels)
-    return np.select([reports[:, counted].all(axis=1) for counted in sets.values()], list(sets), default="")
-
-
 def require_windows(first, table, *, part, length, interval_s):
     """Raise ValueError, saying what the clean table of that part holds instead, where there are no windows `first`."""
     if len(first):

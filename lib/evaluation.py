@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from lib import features, scoring
 from lib.windows import gather
 
 NORMAL, MIXED = "normal", "mixed"
@@ -58,22 +57,6 @@ def _spans(table, first, last):
     time = table["timestamp"].to_numpy()
     wearer = table["user_id"].iloc[first].reset_index(drop=True)
     return pd.DataFrame({"user_id": wearer, "start": time[first], "end": time[last]})
-
-
-def read(by_feature, channel_set, *, channels, calibration, length):
-    """Errors and scores, (N,) each, of whole windows of `length` samples by their features' errors (N, 7).
-
-    channel_set (N,): the set that each window's wearer is scored on, of `dataset.channel_set`; the error counts its
-    features alone and is read against its limits, as the handler does. NaN where there is none. channels (7,): of the
-    model; calibration: of `calibration.calibrate`.
-    """
-    errors, scores = np.full((2, len(by_feature)), np.nan)
-    for name, counted in features.channel_sets(channels).items():
-        mine = channel_set == name
-        errors[mine] = scoring.window_errors(by_feature[mine], counted)
-        limits = scoring.limits(calibration, channel_set=name, size=length)
-        scores[mine] = scoring.anomaly_scores(errors[mine], limits)
-    return errors, scores
 
 
 def auroc_by_kind(errors, kinds):

@@ -86,3 +86,37 @@ def test_a_short_window_at_its_threshold_scores_borderline():
     made = calibrate(np.random.default_rng(0).exponential(size=2000))
     limits = scoring.limits(made, channel_set="all channels", size=np.array([1]))
     assert scoring.anomaly_scores(limits["threshold"], limits)[0] == pytest.approx(0.3)
+
+
+class Echo:
+    """Stands for a Describer and a Normal: a window's evidence is its first row, its size, and its offset in one."""
+
+    def columns(self, samples, first, *, size, counted):
+        return np.column_stack([first, size, np.full(len(first), counted.sum())]), None
+
+    def distances(self, columns, counted, offset):
+        return columns @ [1.0, 100.0, 10_000.0] + offset / 10
+
+
+def test_evidence_by_channel_set_is_of_windows_that_end_where_they_are_asked_to_and_of_those_who_report_all():
+    sets = {"all": np.ones(7, dtype=bool), "some": np.arange(7) < 2}
+    reports = np.ones((3, 7), dtype=bool)
+    reports[1, 3] = False
+    asked = {"last": np.array([30, 40, 50]), "sizes": [3, 8], "sets": sets, "reports": reports}
+    found = calibration.by_channel_set(Echo(), Echo(), None, offset=np.array([1, 2, 3]), **asked)
+    np.testing.assert_allclose(found["all"], [[70_328.1, 70_348.3], [70_823.1, 70_843.3]])
+    np.testing.assert_allclose(found["some"][0], [20_328.1, 20_338.2, 20_348.3])
+
+
+def test_limits_of_those_whose_baseline_is_known_stand_beside_the_others():
+    errors = {"all channels": np.arange(1001.0) * [[0.1], [1.0]]}
+    own = {"all channels": errors["all channels"] / 2}
+    form = {"sizes": [1, 60], "whole": np.arange(1001.0), **PERCENTILES}
+    made = calibration.calibrate(errors, own=own, own_whole=np.arange(1001.0) / 2, **form)
+    size = np.array([1, 60])
+    known, other = (
+        scoring.limits(made, channel_set="all channels", size=size, own=of)["threshold"] for of in (True, False)
+    )
+    np.testing.assert_allclose(other, [95, 950])
+    np.testing.assert_allclose(known, other / 2)
+    assert "own" not in calibration.calibrate(errors, **form)

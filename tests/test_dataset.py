@@ -149,9 +149,23 @@ def test_the_channels_counted_are_the_most_that_one_wearer_reports_in_full():
         dataset.in_full([True] * 7, np.array([no_heart_rate]))
 
 
-def test_a_wearer_is_scored_on_the_largest_channel_set_there_is_of_it():
-    reports = np.ones((4, 7), dtype=bool)
-    reports[[1, 2, 3], [3, 2, 0]] = False
-    names = dataset.channel_set([True] * 7, reports)
-    assert names.tolist() == ["all channels", "without distance", "heart rate and steps", ""]
-    assert set(dataset.channel_set(np.arange(7) != 3, reports[:2])) == {"all channels"}
+def calm(*days_of):
+    """A clean table of wearers, each of so many days, a sample and a segment a day."""
+    made = [(str(wearer), f"2026-03-{2 + day:02}", day) for wearer, days in enumerate(days_of) for day in range(days)]
+    table = pd.DataFrame(made, columns=["user_id", "timestamp", "segment"])
+    return table.assign(timestamp=pd.to_datetime(table["timestamp"]))
+
+
+def test_thirds_are_of_wearers_where_there_are_three_and_else_of_days():
+    rng = np.random.default_rng(0)
+    by_wearer = dataset.thirds(calm(2, 2, 2, 2), by="wearer", rng=rng)
+    assert set(by_wearer) == {0, 1, 2}
+    assert (by_wearer[::2] == by_wearer[1::2]).all()
+    assert sorted(dataset.thirds(calm(3), by="wearer", rng=rng)) == [0, 1, 2]
+
+
+def test_one_day_is_split_by_segment_and_two_segments_are_too_few():
+    table = calm(3).assign(timestamp=pd.Timestamp("2026-03-02"))
+    assert sorted(dataset.thirds(table, by="day", rng=np.random.default_rng(0))) == [0, 1, 2]
+    with pytest.raises(ValueError, match="2 unbroken stretches"):
+        dataset.thirds(table[:2], by="day", rng=np.random.default_rng(0))

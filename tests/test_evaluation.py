@@ -13,7 +13,6 @@ from lib.evaluation import (
     gate_found,
     middle,
     pooled_auroc,
-    read,
     score_card,
     wearer_days,
 )
@@ -77,18 +76,6 @@ def test_a_window_is_described_by_its_wearer_and_its_first_and_last_sample():
 
 def test_a_table_without_windows_is_described_by_no_rows():
     assert describe_windows(clean_table([""]), np.array([], dtype=int), length=4).empty
-
-
-def test_a_window_is_read_on_the_channels_that_its_wearer_reports():
-    limits = {"threshold": [1.0, 1.0], "alert": [4.0, 4.0]}
-    sets = dict.fromkeys(("all channels", "without distance", "heart rate and steps", "heart rate alone"), limits)
-    sets["without distance"] = {"threshold": [0.5, 0.5], "alert": [2.0, 2.0]}
-    by_feature = np.tile([1.0, 1, 1, 8, 1, 1, 1], (3, 1))  # the fourth is distance
-    names = np.array(["all channels", "without distance", ""])
-    known = {"sizes": [1, 60], "sets": sets}
-    errors, scores = read(by_feature, names, channels=[True] * 7, calibration=known, length=60)
-    np.testing.assert_allclose(errors, [2, 1, np.nan])
-    np.testing.assert_allclose(scores, [0.3 + 0.4 / 3, 0.3 + 0.4 / 3, np.nan])
 
 
 def test_auroc_compares_each_kind_with_all_normal_windows():
