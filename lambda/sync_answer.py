@@ -24,7 +24,7 @@ def answer_body(wearers, detector):
     top = max(scores, default=None)
     reasons = [reason for verdict in verdicts for reason in verdict.reasons]
     body = {
-        "anomalyDetected": top is not None and top >= scoring.ALERT,
+        "anomalyDetected": any(verdict.alert for verdict in verdicts),
         "anomalyScore": top,
         "message": _message(verdicts, top, len(results) - rejected, detector),
         "level": scoring.UNKNOWN if top is None else scoring.level(top),
@@ -67,4 +67,7 @@ def _message(verdicts, top, usable, detector):
     if longest < detector.sequence_length:
         said.append(f"on {longest} of the {detector.sequence_length} readings of a window")
     said += sorted({verdict.channel_set for verdict in scored} - {_ALL_CHANNELS})
+    if top >= scoring.ALERT and not any(verdict.alert for verdict in verdicts):
+        asked = detector.persistence
+        said.append(f"no alert: it takes {asked.k} of the last {asked.n} windows, {asked.step_s:g} s apart")
     return ", ".join(said)

@@ -7,9 +7,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from lib import grid, population, scoring
 from lib.baseline import Baseline
+from lib.persistence import IN_A_ROW
 
 MOST_SPACING = 3  # times the model's interval: readings further apart are not what it learned from
-HELD = (1, 3, 6, 12, 24)  # windows in a row, each a reading later: what their errors hold over the alert level is told
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,9 @@ class Verdict:
     channel_set: str = ""
     reasons: list = field(default_factory=list)
     own: Baseline = None  # the wearer's baseline after these readings
-    held: np.ndarray = field(default_factory=lambda: np.zeros(len(HELD)))  # see HELD
+    held: np.ndarray = field(default_factory=lambda: np.zeros(len(IN_A_ROW)))  # of `_held`
     counts: dict = field(default_factory=dict)  # of `population.count`
+    alert: bool = False  # whether enough windows reach the level
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Laid:
     own: Baseline = None  # the wearer's, before these readings
     samples: np.ndarray = None  # (T, 7)
     segment: np.ndarray = None  # (T,)
+    seconds: np.ndarray = None  # (T,)
     index: np.ndarray = None  # (T,) the place in the request of the reading a sample rests on
     usable: np.ndarray = None  # which of the N readings have no error
     rows: np.ndarray = None  # the sample of each of those
@@ -68,6 +70,7 @@ def _laid(readings, detector):
         own=readings.own,
         samples=samples,
         segment=on_grid.segment,
+        seconds=on_grid.seconds,
         index=readings.index[order][on_grid.row],
         usable=usable,
         rows=np.searchsorted(on_grid.seconds, cell),
@@ -81,17 +84,25 @@ def _verdict(laid, scored, detector):
     for index in laid.usable[np.isnan(scores[laid.usable])]:
         why[index] = f"stuck sensor: the heart rate has not moved for {grid.STUCK_S / 60:g} minutes"
     kept = scored.excess[~np.isnan(scored.scores)]
-    found = _reasons(scored, laid, detector)
+    alerting = _alerting(scored, laid, detector)
+    found = _reasons(scored, alerting, laid, detector)
     own = laid.own and laid.own.after(scored.first, scored.rest, interval_s=detector.interval_s)
     of_minutes = population.count(detector.population, laid.samples, laid.segment, kept, interval_s=detector.interval_s)
     held = _held(np.where(np.isnan(scored.scores), 0.0, scored.over_alert))
-    return Verdict(scores, why, kept, int(scored.size.max()), scored.channel_set, found, own, held, of_minutes)
+    alert = bool(alerting.any())
+    return Verdict(scores, why, kept, int(scored.size.max()), scored.channel_set, found, own, held, of_minutes, alert)
+
+
+def _alerting(scored, laid, detector):
+    """Which windows (N,) alert: they reach the level, and enough before them do."""
+    ended, group = laid.seconds[scored.first + scored.size - 1], laid.segment[scored.first]
+    return detector.persistence.lasting(scored.scores, ended, group) >= scoring.ALERT
 
 
 def _held(over_alert):
-    """The largest (len(HELD),) that so many windows in a row reach of (N,), in time order; 0 where they are fewer."""
-    held = np.zeros(len(HELD))
-    for place, number in enumerate(HELD):
+    """The largest that so many windows in a row, of IN_A_ROW, reach of (N,) in time order; 0 where they are fewer."""
+    held = np.zeros(len(IN_A_ROW))
+    for place, number in enumerate(IN_A_ROW):
         if number <= len(over_alert):
             held[place] = sliding_window_view(over_alert, number).min(axis=1).max()
     return held
@@ -117,13 +128,11 @@ def _samples(readings, rows, interval_s):
     return np.column_stack([laid.heart_rate, laid.amounts, calendar]), laid
 
 
-def _reasons(scored, laid, detector):
-    """Why the highest window alerts, its stretches as indices of the readings sent; else nothing."""
-    if np.isnan(scored.scores).all():
+def _reasons(scored, alerting, laid, detector):
+    """Why the highest of the windows that alert does, its stretches as indices of the readings sent; else nothing."""
+    if not alerting.any():
         return []
-    top = int(np.nanargmax(scored.scores))
-    if scored.scores[top] < scoring.ALERT:
-        return []
+    top = int(np.argmax(np.where(alerting, scored.scores, -1.0)))
     first, size = int(scored.first[top]), int(scored.size[top])
     return [
         {

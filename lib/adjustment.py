@@ -12,6 +12,7 @@ import pandas as pd
 from lib import calibration, checksums
 from lib.bundle import ZIP, write_zip
 from lib.detector import MODEL, THRESHOLD, Detector
+from lib.persistence import Persistence
 from lib.runs import Run, write_json, writing
 
 _BEYOND = np.geomspace(1.0, 0.001, 31)  # % of calibration windows past a candidate level
@@ -33,8 +34,11 @@ def deployed(version, *, otherwise):
     return run if (run.models / "lambda_export" / MODEL).exists() else otherwise
 
 
-def scaled(model, factor, *, run):
-    """model.json's content with every limit times `factor`, as run `run`; the bins of the log's errors move along."""
+def scaled(model, factor, *, run, in_a_row=1):
+    """model.json's content with every limit times `factor`, as run `run`; the bins of the log's errors move along.
+
+    in_a_row: windows, a reading apart, that an alert takes; 1 leaves what the model asks for.
+    """
     limits = model["calibration"]
     moved = {name: limits[name] * factor for name in ("threshold", "alert")}
     for kind in {"sets", "own"} & set(limits):
@@ -42,6 +46,8 @@ def scaled(model, factor, *, run):
             name: {level: [value * factor for value in values] for level, values in of.items()}
             for name, of in limits[kind].items()
         }
+    if in_a_row > 1:
+        moved |= Persistence(in_a_row, in_a_row, float(model["interval_s"])).written()
     changed = {**model, "run": run, "calibration": {**limits, **moved}}
     if "Errors" in model.get("population", {}):
         bins = model["population"]["Errors"]
@@ -53,6 +59,7 @@ def scaled(model, factor, *, run):
 def accept(base, proposed, *, run):
     """Write the export of `base` (a Run) with its limits times proposed["factor"] as the new run `run`; its folder.
 
+    Where proposed["persistence"] is more than 1, so many windows in a row make an alert from then on.
     Code and weights are the base export's, byte for byte; threshold.npy, model.json, the zip that holds both and its
     SHA256SUMS are new. Raises FileExistsError where the run exists, ValueError for a factor that is none, DamagedModel
     for an export that is not whole.
@@ -66,7 +73,10 @@ def accept(base, proposed, *, run):
     Detector.load(export)
     model = json.loads((export / MODEL).read_text(encoding="utf-8"))
     origin = {"run": model["run"], "model_sha256": checksums.sha256(export / MODEL)}
-    changed = {**scaled(model, factor, run=run), "adjusted": {"from": origin, **proposed}}
+    changed = {
+        **scaled(model, factor, run=run, in_a_row=proposed.get("persistence", 1)),
+        "adjusted": {"from": origin, **proposed},
+    }
     with writing(new.models) as folder:
         _write(folder / "lambda_export", export, changed)
         Detector.load(folder / "lambda_export")

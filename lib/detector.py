@@ -14,6 +14,7 @@ import numpy as np
 from lib import baseline, evidence, features, scoring, windows
 from lib.description import Describer
 from lib.inference import load_weights
+from lib.persistence import Persistence
 from lib.reasons import reasons
 
 MODEL, THRESHOLD, WEIGHTS, NORMAL = "model.json", "threshold.npy", "lstm_weights.npz", "normal.npz"
@@ -58,6 +59,7 @@ class Detector:
     sha256: str  # of the weights
     normal: evidence.Normal = None  # what windows are compared with; None: they are scored by their plain error
     population: dict = field(default_factory=dict)  # the bins in which the log counts, of `population.fit`
+    persistence: Persistence = Persistence()  # what an alert takes
 
     @property
     def sequence_length(self):
@@ -96,6 +98,7 @@ class Detector:
                 sha256=model["files"][WEIGHTS],
                 normal=normal,
                 population=dict(model.get("population", {})),
+                persistence=Persistence.of(calibration),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedModel(MODEL, f"is incomplete ({error})") from error

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-PERSISTENCES = (1, 3, 6, 12, 24)  # windows in a row, as the line's Held tells them
+from lib.persistence import IN_A_ROW as PERSISTENCES
+
 _RESAMPLES = 2_000
 _TRUE, _FALSE = {"true", "1", "1.0", "yes"}, {"false", "0", "0.0", "no"}
 
@@ -103,8 +104,9 @@ class Replay:
     """A past stretch at other thresholds: what each would have made of the alerts that wearers spoke of.
 
     requests: of `answered`, one version's; interval_s: of its model. A factor multiplies the alert level (and with it
-    all limits); persistence: the windows in a row that must reach it. Days are drawn anew for the intervals: what
-    happens on one is alike.
+    all limits); persistence: the windows in a row that must reach it, one of PERSISTENCES. Days are drawn anew for the
+    intervals: what happens on one is alike. What reached the level and did not alert, for the model itself asked for
+    more windows, stays silent at any other.
     """
 
     def __init__(self, requests, *, interval_s, seed, resamples=_RESAMPLES):
@@ -117,7 +119,9 @@ class Replay:
             np.bincount(day, used[:, 0] - used[:, 1] - used[:, 2], len(days)) * interval_s / 86_400
         )  # wearer-days
         self._day, self._held = day, held
-        alerted, said = held[:, 0] >= 1, requests["correct"].to_numpy(dtype=float)
+        reached, said = held[:, 0] >= 1, requests["correct"].to_numpy(dtype=float)
+        alerted = reached & (requests["Alerts"] != 0).to_numpy() if "Alerts" in requests else reached
+        self._silent = reached & ~alerted
         self.alerts = int(alerted.sum())
         self.false, self.true = alerted & (said == 0), alerted & (said == 1)
         self.missed = ~alerted & (said == 0)
@@ -132,7 +136,7 @@ class Replay:
         false_alarms: a wearer-day, None where nobody spoke of an alert; missed: the share of the alerts found right
         that would not have fired; of both the interval in which the next such stretch's is to be expected (95 %).
         """
-        fires = self._held[:, PERSISTENCES.index(persistence)] >= factor
+        fires = (self._held[:, PERSISTENCES.index(persistence)] >= factor) & ~self._silent
         alarms = self._weight * self._by_day(self.false & fires)
         lost, right = self._by_day(self.true & ~fires), self._by_day(self.true)
         return {
@@ -169,17 +173,25 @@ def _ratio(above, below):
     return float(above / below) if below else None
 
 
-def proposal(replay, candidates, *, cut):
+def proposal(replay, candidates, *, cut, persistences=(1,)):
     """The lowest of the candidate factors that rids wearers of the share `cut` of false alarms; None where none does.
 
-    candidates: a frame of factor and percentile. It is what `Replay.at` says of it, with the percentile and what is
-    expected now.
+    candidates: a frame of factor and percentile; persistences: windows in a row that may be asked for; of those by
+    which it can be done, the one that misses least, and the shortest of these. It is what `Replay.at` says of it, with
+    the percentile and what is expected now.
     """
     now = replay.at(1.0)["false_alarms"]
     if not now:
         return None
+    enough = [_lowest(replay, candidates, (1 - cut) * now, persistence) for persistence in sorted(persistences)]
+    found = min(filter(None, enough), key=lambda found: found["missed"] or 0.0, default=None)
+    return found and {**found, "false_alarms_now": now}
+
+
+def _lowest(replay, candidates, most, persistence):
+    """What `Replay.at` says of the lowest factor with so few false alarms: above 1, or 1 for several windows."""
     for factor, percentile in candidates[["factor", "percentile"]].sort_values("factor").to_numpy():
-        found = replay.at(factor)
-        if factor > 1 and found["false_alarms"] <= (1 - cut) * now:
-            return {**found, "percentile": float(percentile), "false_alarms_now": now}
+        found = replay.at(factor, persistence)
+        if (factor > 1 or (factor == 1 and persistence > 1)) and found["false_alarms"] <= most:
+            return {**found, "percentile": float(percentile)}
     return None

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-import sync_verdict
 
 from lib import feedback
 from lib.feedback import BadFeedback, Replay
@@ -58,10 +57,6 @@ def test_a_table_that_says_nothing_is_refused_in_one_line(tmp_path, text, reques
         feedback.read(path, requests_path=others)
     with pytest.raises(BadFeedback, match="can not be read"):
         feedback.read(str(tmp_path / "none.csv"))
-
-
-def test_the_log_tells_what_windows_hold_of_the_same_numbers():
-    assert feedback.PERSISTENCES == sync_verdict.HELD
 
 
 def requests(*rows):
