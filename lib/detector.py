@@ -120,29 +120,34 @@ class Detector:
         held = [self.channel_set(samples) for samples, *_ in wearers]
         laid = [_windows_of(rows, segment, length=self.sequence_length) for _, segment, rows, _ in wearers]
         begin = np.cumsum([0, *(len(samples) for samples, *_ in wearers)])
-        offset = [self.offset(own, counted) for (_, counted), (*_, own) in zip(held, wearers, strict=True)]
+        personal = [self.personal(own, counted) for (_, counted), (*_, own) in zip(held, wearers, strict=True)]
         numbers = [len(first) for first, _, _ in laid]
         found = self._evidence(
             np.concatenate([samples for samples, *_ in wearers]),
             np.concatenate([first + low for (first, _, _), low in zip(laid, begin, strict=False)]),
             np.concatenate([size for _, size, _ in laid]),
             np.repeat([counted for _, counted in held], numbers, axis=0),
-            np.repeat(offset, numbers),
+            *(np.repeat(of, numbers) for of in zip(*personal, strict=True)),
         )
         parts = np.split(found, np.cumsum(numbers)[:-1], axis=1)
-        each = zip(held, laid, wearers, parts, strict=True)
-        return [self._scored(name, counted, own, *laid, *part) for (name, counted), laid, (*_, own), part in each]
+        each = zip(held, laid, personal, parts, strict=True)
+        return [self._scored(name, known, *laid, *part) for (name, _), laid, (_, known), part in each]
 
-    def offset(self, own, counted):
-        """bpm that a wearer's heart rate at rest lies above what is usual; 0 where that can not be known."""
-        return own.offset if own is not None and "own" in self.calibration and counted[_STEPS] else 0.0
+    def personal(self, own, counted):
+        """bpm that a wearer's heart rate at rest lies above what is usual, and whether that is known well.
 
-    def _evidence(self, samples, first, size, counted, offset):
+        own: a Baseline or None; counted (7,): the features that count. (0, False) where there is nothing to tell it.
+        """
+        if own is None or "own" not in self.calibration or not counted[_STEPS]:
+            return 0.0, False
+        return own.offset, own.total >= baseline.KNOWN
+
+    def _evidence(self, samples, first, size, counted, offset, known):
         """(3, N) of the windows at rows `first`: their evidence, 1 where they are stuck, and their `rest`."""
         if self.normal is None:
             return self._plain_errors(samples, first, size, counted)
         columns, stuck = self.describer.columns(samples, first, size=size, counted=counted)
-        found = self.normal.distances(columns, counted[:, : len(features.CHANNELS)], offset)
+        found = self.normal.evidence(columns, counted[:, : len(features.CHANNELS)], offset, known)
         lives = baseline.still(columns) & ~stuck & (size == self.sequence_length)
         return np.stack([found, stuck, np.where(lives, columns[:, evidence.HEART_RATE], np.nan)])
 
@@ -154,8 +159,7 @@ class Detector:
             found[1, batch] = scoring.stuck(raw, interval_s=self.interval_s, size=rests_on)
         return found
 
-    def _scored(self, channel_set, counted, own, first, size, window, found, stuck, rest):
-        known = bool(own and own.total >= baseline.KNOWN and "own" in self.calibration and counted[_STEPS])
+    def _scored(self, channel_set, known, first, size, window, found, stuck, rest):
         limits = scoring.limits(self.calibration, channel_set=channel_set, size=size, own=known)
         scores = np.where(stuck, np.nan, scoring.anomaly_scores(found, limits))
         excess, over_alert = (found / limits[level] for level in ("threshold", "alert"))
@@ -173,7 +177,7 @@ class Detector:
         squares = np.where(counted, np.square(given - rebuilt, dtype=np.float64), 0.0)[0, -size:]
         if self.normal is not None:
             columns = self.describer.described(raw, given, rebuilt, rests_on)[0]
-            expected, squares = self._by_neighbours(columns, observed, counted, self.offset(own, counted))
+            expected, squares = self._by_neighbours(columns, observed, counted, *self.personal(own, counted)[:1])
         found = reasons(observed, expected, squares, interval_s=self.interval_s)
         return [{**why, "begin": first + why["begin"], "end": first + why["end"]} for why in found]
 

@@ -4,9 +4,13 @@ A window is described by 23 columns: its fifteen statistics (`lib.window_statist
 that is usual at that hour, and of each channel the logarithms of how badly the autoencoder rebuilds it and how badly it
 rebuilds its changes. The evidence is the mean distance to its nearest neighbours among windows of normal life
 (Ramaswamy et al. 2000, "Efficient algorithms for mining outliers from large data sets", SIGMOD).
+
+A fever is no unusual pattern, only a heart somewhat faster than the hour, the steps and the wearer explain (Mishra et
+al. 2020, "Pre-symptomatic detection of COVID-19 from smartwatch data", Nat Biomed Eng 4). That lends the evidence
+weight, but never beyond a ceiling below the alert level: hearts are raised in normal life, too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +26,10 @@ NEIGHBOURS = 3
 _AT_ONCE = 64  # windows: bounds memory
 _HARMONICS = 3  # of a day, in the usual heart rate
 _LEAST_ERROR = 1e-4  # scaled units squared: a smaller error is as good as none
+_LIFT, _MOST_RAISED = 0.4, 2.0  # of the evidence's logarithm, a spread of the heart rate; and the most spreads
+_CEILING = 99.0  # percentile of normal windows' distances that no lift goes beyond
+_WRITTEN = ("curve", "mean", "scale", "columns", "spreads", "ceilings")
+_STEPS = CHANNELS.index("steps")
 _SIN, _COS = FEATURES.index("hour_sin"), FEATURES.index("hour_cos")
 
 
@@ -60,7 +68,7 @@ def levelled(columns, offset):
 
 def usual(samples, curve):
     """The heart rate, bpm (N,), that is usual at rest at the hour of samples (N, 7)."""
-    return _harmonics(samples) @ np.asarray(curve)
+    return _harmonics(samples) @ np.asarray(curve)[:-1]
 
 
 def _harmonics(samples):
@@ -68,15 +76,20 @@ def _harmonics(samples):
     return np.column_stack([np.ones(len(samples)), np.sin(hour), np.cos(hour)])
 
 
-def fit_curve(windows):
-    """The course of the day of the heart rate at rest: the curve for `usual`, by least squares.
+def fit_curve(windows, *, interval_s):
+    """What the heart rate is by hour and steps, by least squares: the curve (8,) for `usual`.
 
-    windows (N, length, 7): in raw units; those without a step count, all where none is such or steps are absent.
+    windows (N, length, 7): in raw units. The last number is by how many bpm it lies higher for each unit in the
+    logarithm of 1 + steps a minute; 0 where steps are absent.
     """
-    still = windows[:, :, FEATURES.index("steps")].sum(axis=1) == 0
-    windows = windows[still] if still.any() else windows
-    mean = windows[:, :, 0].mean(axis=1)
-    return np.linalg.lstsq(_harmonics(windows[:, -1]), mean, rcond=None)[0]
+    walked = np.nan_to_num(windows[:, :, FEATURES.index("steps")].mean(axis=1)) * 60 / interval_s
+    by = np.column_stack([_harmonics(windows[:, -1]), np.log(walked + 1)])
+    return np.linalg.lstsq(by, windows[:, :, 0].mean(axis=1), rcond=None)[0]
+
+
+def _above(columns, curve):
+    """bpm (N,) by which the heart rate lies above what hour and steps explain."""
+    return columns[:, HEART_RATE] - curve[-1] * columns[:, STEPS]
 
 
 def _known(counted):
@@ -92,48 +105,70 @@ class Normal:
     mean: np.ndarray
     scale: np.ndarray
     columns: np.ndarray  # float32
+    spreads: np.ndarray  # (2,) bpm, of the heart rate about what is expected: without the wearer's own level, and with
+    ceilings: np.ndarray  # (4,) the distances that no lift goes beyond, where the first 1, 2, 3 and 4 channels count
     _product: np.ndarray  # (46, M) float32: what the distances are computed with
 
     @classmethod
-    def of(cls, curve, mean, scale, columns):
+    def of(cls, curve, mean, scale, columns, spreads, ceilings):
         """Of float32 columns (M, 23) that are already in units of `scale` from `mean`."""
         product = np.concatenate([-2 * columns, np.square(columns)], axis=1)
-        return cls(curve, mean, scale, columns, np.ascontiguousarray(product.T))
+        return cls(curve, mean, scale, columns, spreads, ceilings, np.ascontiguousarray(product.T))
 
     @classmethod
-    def fit(cls, columns, *, curve, at_most, rng):
+    def fit(cls, columns, offset, *, curve, at_most, rng):
         """Of columns (N, 23): half of them drawn at random, and the half of the others that are furthest from those.
 
-        The rare moments of normal life, a run or a fright, are few among windows drawn at random, and each of them
-        would be an alarm. Raises ValueError where a column has no value or there are fewer windows than NEIGHBOURS.
+        offset (N,): bpm by which each one's wearer lies above what is usual. The rare moments of normal life, a run or
+        a fright, are few among windows drawn at random, and each of them would be an alarm. It lifts nothing before it
+        has `ceilings`. Raises ValueError where a column has no value or there are fewer windows than NEIGHBOURS.
         """
         if len(columns) < NEIGHBOURS or np.isnan(columns).any():
             absent = f"{np.isnan(columns).sum()} values absent in them"
             raise ValueError(
                 f"{len(columns)} windows of normal life, {absent}: {NEIGHBOURS} at least are wanted, whole"
             )
+        spreads = np.array([_above(of, curve).std() for of in (columns, levelled(columns, offset))])
+        columns = levelled(columns, offset)
         mean, scale = columns.mean(axis=0), columns.std(axis=0)
         scale[scale < 1e-6] = 1.0
         scaled = ((columns - mean) / scale).astype(np.float32)[rng.permutation(len(columns))]
         drawn, others = np.split(scaled, [at_most // 2])
+        fitted = {"curve": curve, "mean": mean, "scale": scale, "spreads": spreads, "ceilings": np.zeros(len(CHANNELS))}
         if len(scaled) > at_most:
-            first = cls.of(curve, mean, scale, drawn)
+            first = cls.of(columns=drawn, **fitted)
             parts = np.array_split(others, 1 + len(others) // _AT_ONCE)
             nearest = np.concatenate([first._squares(part, 1.0)[:, 0] for part in parts])
             others = others[np.argsort(-nearest, kind="stable")[: at_most - len(drawn)]]
-        return cls.of(curve, mean, scale, np.concatenate([drawn, others]))
+        return cls.of(columns=np.concatenate([drawn, others]), **fitted)
 
-    def distances(self, columns, counted, offset=0.0):
+    def beneath(self, columns, offset):
+        """This one with the ceilings that 99 % of normal columns (N, 23), best of other wearers, stay beneath."""
+        counted = np.tril(np.ones((len(CHANNELS), len(CHANNELS)), dtype=bool))
+        below = [np.percentile(self.distances(columns, first, offset), _CEILING) for first in counted]
+        return replace(self, ceilings=np.nan_to_num(below))
+
+    def evidence(self, columns, counted, offset=0.0, known=False):
         """The evidence (N,) of columns (N, 23) by the channels `counted` (N, 4) or (4,).
 
-        offset: bpm, a number or (N,), by which the wearer's own heart rate lies above what is usual.
+        offset: bpm, a number or (N,), by which the wearer's own heart rate lies above what is usual; known: whether
+        that is known well, one boolean or (N,).
         """
+        distances = self.distances(columns, counted, offset)
+        spread = self.spreads[np.asarray(known, dtype=int)]
+        raised = np.nan_to_num(_above(levelled(columns, offset), self.curve) / spread).clip(0, _MOST_RAISED)
+        ceiling = np.where(np.asarray(counted)[..., _STEPS], self.ceilings[np.sum(counted, axis=-1) - 1], 0.0)
+        room = np.log(np.maximum(ceiling / np.maximum(distances, _LEAST_ERROR), 1 + 1e-9))
+        return distances * np.exp(-room * np.expm1(-_LIFT * raised / room))
+
+    def distances(self, columns, counted, offset=0.0):
+        """The mean distances (N,) to the nearest of them; the arguments are those of `evidence`."""
         scaled, known = self._scaled(columns, _known(counted), offset)
-        evidence = np.empty(len(columns))
+        distances = np.empty(len(columns))
         for low in range(0, len(columns), _AT_ONCE):
             batch = slice(low, low + _AT_ONCE)
-            evidence[batch] = np.sqrt(self._squares(scaled[batch], known[batch]).clip(0)).mean(axis=1)
-        return evidence
+            distances[batch] = np.sqrt(self._squares(scaled[batch], known[batch]).clip(0)).mean(axis=1)
+        return distances
 
     def shares(self, columns, counted, offset=0.0):
         """The share (4,) of each channel in the evidence of one window's columns (23,); the columns of two share it."""
@@ -181,10 +216,10 @@ class Normal:
     def save(self, path):
         """Write it as an .npz."""
         with open(path, "wb") as stream:
-            np.savez(stream, curve=self.curve, mean=self.mean, scale=self.scale, columns=self.columns)
+            np.savez(stream, **{name: getattr(self, name) for name in _WRITTEN})
 
     @classmethod
     def load(cls, path):
         """What `save` wrote. Raises ValueError or KeyError for another file."""
         with np.load(path, allow_pickle=False) as arrays:
-            return cls.of(*(arrays[name] for name in ("curve", "mean", "scale", "columns")))
+            return cls.of(*(arrays[name] for name in _WRITTEN))

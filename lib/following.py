@@ -35,8 +35,8 @@ def follow(detector, samples, first, wearer, *, baselines=True, progress=iter):
     columns, stuck = detector.describer.columns(samples, first, counted=counted, progress=progress)
     learns = ~stuck & counted[:, _STEPS] & baselines & ("own" in detector.calibration)
     offset, minutes = baseline.follow(owner, columns, learns)
-    found = detector.normal.distances(columns, counted[:, : len(CHANNELS)], offset)
     channel_set, known = np.array([name for name, _ in held], dtype=object)[owner], minutes >= baseline.KNOWN
+    found = detector.normal.evidence(columns, counted[:, : len(CHANNELS)], offset, known)
     excess, scores = np.empty((2, len(first)))
     for name in np.unique(channel_set):
         for own in (False, True):

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from lib import bundle, calibration, evidence, features, inference, pipeline, scoring, silence, windows
-from lib.baseline import KNOWN
 from lib.description import Describer
 from lib.runs import ROOT
 
@@ -55,14 +54,18 @@ def model():
 
 def calibrated(weights, samples, first, *, length, interval_s, scaler):
     """What 03 makes of windows of normal life, all at once: what to compare with, and model.json's calibration."""
-    curve = evidence.fit_curve(windows.gather(samples, first, length=length))
+    curve = evidence.fit_curve(windows.gather(samples, first, length=length), interval_s=interval_s)
     describer = Describer(inference.load_weights(weights), scaler, curve, length, interval_s)
     compared, limiting = np.split(first, 2)
     columns, _ = describer.columns(samples, compared)
-    normal = evidence.Normal.fit(columns, curve=curve, at_most=len(compared), rng=np.random.default_rng(0))
+    at_home = np.zeros(len(columns))
+    normal = evidence.Normal.fit(columns, at_home, curve=curve, at_most=len(compared), rng=np.random.default_rng(0))
+    normal = normal.beneath(describer.columns(samples, limiting)[0], 0.0)
     sizes, sets = sorted({1, length // 4, length}), features.channel_sets([True] * 7)
     where = {"last": limiting + length - 1, "sizes": sizes, "sets": sets}
-    found, own = (calibration.by_channel_set(describer, normal, samples, offset=of, **where) for of in (0.0, 5.0))
+    found, own = (
+        calibration.by_channel_set(describer, normal, samples, offset=of, known=of > 0, **where) for of in (0.0, 5.0)
+    )
     whole, own_whole = (by_set["all channels"][-1] for by_set in (found, own))
     form = {"sizes": sizes, "whole": whole, "own": own, "own_whole": own_whole}
     return normal, calibration.calibrate(found, **form, threshold_percentile=95.0, alert_percentile=99.9)
@@ -102,8 +105,8 @@ def keras_scores(model, detector, samples, first, size, *, name="all channels", 
     raw = windows.gather(samples, first, length=detector.sequence_length, size=size)
     given = features.scale(np.where(counted, raw, np.nan), detector.describer.scaler)
     columns = detector.describer.described(raw, given, model.predict_on_batch(given), size)
-    found = detector.normal.distances(columns, counted[:4], detector.offset(own, counted))
-    known = own is not None and own.total >= KNOWN
+    offset, known = detector.personal(own, counted)
+    found = detector.normal.evidence(columns, counted[:4], offset, known)
     limits = scoring.limits(detector.calibration, channel_set=name, size=size, own=known)
     return scoring.anomaly_scores(found, limits)
 

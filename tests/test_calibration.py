@@ -94,8 +94,8 @@ class Echo:
     def columns(self, samples, first, *, size, counted):
         return np.column_stack([first, size, np.full(len(first), counted.sum())]), None
 
-    def distances(self, columns, counted, offset):
-        return columns @ [1.0, 100.0, 10_000.0] + offset / 10
+    def evidence(self, columns, counted, offset, known):
+        return columns @ [1.0, 100.0, 10_000.0] + offset / 10 + known / 100
 
 
 def test_evidence_by_channel_set_is_of_windows_that_end_where_they_are_asked_to_and_of_those_who_report_all():
@@ -103,9 +103,9 @@ def test_evidence_by_channel_set_is_of_windows_that_end_where_they_are_asked_to_
     reports = np.ones((3, 7), dtype=bool)
     reports[1, 3] = False
     asked = {"last": np.array([30, 40, 50]), "sizes": [3, 8], "sets": sets, "reports": reports}
-    found = calibration.by_channel_set(Echo(), Echo(), None, offset=np.array([1, 2, 3]), **asked)
-    np.testing.assert_allclose(found["all"], [[70_328.1, 70_348.3], [70_823.1, 70_843.3]])
-    np.testing.assert_allclose(found["some"][0], [20_328.1, 20_338.2, 20_348.3])
+    found = calibration.by_channel_set(Echo(), Echo(), None, offset=np.array([1, 2, 3]), known=True, **asked)
+    np.testing.assert_allclose(found["all"], [[70_328.11, 70_348.31], [70_823.11, 70_843.31]])
+    np.testing.assert_allclose(found["some"][0], [20_328.11, 20_338.21, 20_348.31])
 
 
 def test_limits_of_those_whose_baseline_is_known_stand_beside_the_others():
