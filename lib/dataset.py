@@ -15,6 +15,7 @@ from lib.watch import record_days, record_stretches, since_the_last
 PARTS = ("train", "validation", "calibration", "test")
 SHARES = (0.5, 0.125, 0.175, 0.2)
 FEWEST_WEARERS = 5  # with fewer, days are split
+FEW_TO_CALIBRATE = 18  # wearers or days: with fewer, a sixth of them are too few to compare with
 
 
 @dataclass(frozen=True)
@@ -102,17 +103,19 @@ def units(table, *, by):
     return wearer + " " + table["timestamp"].to_numpy().astype("datetime64[D]").astype(str).astype(object)
 
 
-def thirds(table, *, by, rng):
-    """Which third of a clean calibration table each row is in, (T,) 0, 1 or 2: to compare with, for limits, to check.
+def roles(table, *, by, rng):
+    """What each row of a clean calibration table is for, (T,): 0 to compare with, 1 for limits, 2 to check these.
 
-    By wearer or, as in a fleet of few, by day; where there are too few of these, by segment. Raises ValueError when
-    there are fewer than three segments.
+    A sixth, a half and a third of the wearers (or, as in a fleet of few, days), for limits want many; a third each
+    where there are few. Where there are too few of these, by segment. Raises ValueError when there are fewer than three
+    segments.
     """
     segment = table["user_id"].astype("str") + " " + table["segment"].astype("str")
     for unit in (units(table, by=by), units(table, by="day"), segment.to_numpy()):
         names, place = np.unique(unit.astype(str), return_inverse=True)
         if len(names) >= 3:
-            return rng.permutation(np.arange(len(names)) % 3)[place]
+            turns = np.array([0, 1, 2, 1, 2, 1] if len(names) >= FEW_TO_CALIBRATE else [0, 1, 2])
+            return rng.permutation(turns[np.arange(len(names)) % len(turns)])[place]
     raise ValueError(f"{len(names)} unbroken stretches of readings are too few to calibrate on: three are wanted")
 
 

@@ -156,16 +156,21 @@ def calm(*days_of):
     return table.assign(timestamp=pd.to_datetime(table["timestamp"]))
 
 
-def test_thirds_are_of_wearers_where_there_are_three_and_else_of_days():
+def test_calibration_wearers_have_a_role_each_or_days_where_they_are_few():
     rng = np.random.default_rng(0)
-    by_wearer = dataset.thirds(calm(2, 2, 2, 2), by="wearer", rng=rng)
+    by_wearer = dataset.roles(calm(2, 2, 2, 2), by="wearer", rng=rng)
     assert set(by_wearer) == {0, 1, 2}
     assert (by_wearer[::2] == by_wearer[1::2]).all()
-    assert sorted(dataset.thirds(calm(3), by="wearer", rng=rng)) == [0, 1, 2]
+    assert sorted(dataset.roles(calm(3), by="wearer", rng=rng)) == [0, 1, 2]
+
+
+def test_of_many_calibration_wearers_a_sixth_is_compared_with_and_half_give_the_limits():
+    roles = dataset.roles(calm(*[1] * 36), by="wearer", rng=np.random.default_rng(0))
+    assert np.bincount(roles).tolist() == [6, 18, 12]
 
 
 def test_one_day_is_split_by_segment_and_two_segments_are_too_few():
     table = calm(3).assign(timestamp=pd.Timestamp("2026-03-02"))
-    assert sorted(dataset.thirds(table, by="day", rng=np.random.default_rng(0))) == [0, 1, 2]
+    assert sorted(dataset.roles(table, by="day", rng=np.random.default_rng(0))) == [0, 1, 2]
     with pytest.raises(ValueError, match="2 unbroken stretches"):
-        dataset.thirds(table[:2], by="day", rng=np.random.default_rng(0))
+        dataset.roles(table[:2], by="day", rng=np.random.default_rng(0))
