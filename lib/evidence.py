@@ -22,6 +22,7 @@ _MADE_OF = (*plain.CHANNELS, *[(channel,) for channel in range(len(CHANNELS))] *
 NEEDS = np.array([[channel in made_of for channel in range(len(CHANNELS))] for made_of in _MADE_OF])  # (23, 4)
 HEART_RATE, STEPS = NAMES.index("heart rate"), NAMES.index("steps")
 LEVELLED = [NAMES.index(name) for name in ("heart rate", "lowest heart rate", "highest heart rate")]
+ERRORS = slice(len(plain.NAMES), None)  # the columns of `log_errors`
 NEIGHBOURS = 3
 _AT_ONCE = 64  # windows: bounds memory
 _HARMONICS = 3  # of a day, in the usual heart rate
@@ -48,11 +49,15 @@ def describe(raw, given, rebuilt, *, size, interval_s, curve):
         columns[same] = np.column_stack(
             [
                 plain.window_statistics(last, interval_s=interval_s, level=usual(last[:, -1], curve)),
-                _log_squares(error),
-                _log_squares(np.diff(error, axis=1) if count > 1 else error),
+                log_errors(error),
             ]
         )
     return columns
+
+
+def log_errors(error):
+    """Logarithms of the mean square, over a window, of errors (N, length, 4), and of that of their changes: (N, 8)."""
+    return np.column_stack([_log_squares(error), _log_squares(np.diff(error, axis=1) if error.shape[1] > 1 else error)])
 
 
 def _log_squares(error):

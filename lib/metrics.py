@@ -7,7 +7,8 @@ import platform
 import numpy as np
 import pandas as pd
 
-DEPLOYED, LSTM = "deployed score", "LSTM autoencoder"  # what the handler answers, and its plain error alone
+DEPLOYED = "deployed score"  # what the handler answers
+LSTM, LSTM_BY_CHANNEL = "LSTM autoencoder", "LSTM autoencoder, errors by channel"  # its plain error alone; the better
 OWN = "the run's own test"  # what is evaluated unless a table is given
 
 

@@ -13,6 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from lib import features
+from lib.evidence import log_errors
 from lib.features import FEATURES
 from lib.recent_life import RecentLife
 from lib.window_statistics import window_statistics
@@ -59,9 +60,37 @@ class PrincipalComponents:
 
     def score(self, windows):
         """Errors (N,) of scaled windows (N, length, 7)."""
+        return np.square(windows - self.rebuild(windows), dtype=np.float64).mean(axis=(1, 2))
+
+    def rebuild(self, windows):
+        """Windows (N, length, 7) as the components make them."""
         flat = windows.reshape(len(windows), -1)  # (N, length × 7)
-        rebuilt = self.pca.inverse_transform(self.pca.transform(flat))
-        return np.square(flat - rebuilt, dtype=np.float64).mean(axis=1)
+        return self.pca.inverse_transform(self.pca.transform(flat)).reshape(windows.shape)
+
+
+@dataclass(frozen=True)
+class ErrorsByChannel:
+    """How unusual a reconstruction's errors are channel by channel, instead of their mean, which one channel rules.
+
+    Each channel's error and that of its changes, in logarithms, are set beside those of the nearest training windows.
+    """
+
+    rebuild: object  # of windows (N, length, 7): what is made of them
+    unlike: object  # of `log_errors` (N, 8): (N,), the larger the stranger
+
+    @classmethod
+    def fit(cls, windows, rebuild):
+        """Of scaled windows (N, length, 7) that `rebuild` was fitted on."""
+        return cls(rebuild, unlike(cls.columns(windows, rebuild)))
+
+    @staticmethod
+    def columns(windows, rebuild):
+        """The `log_errors` (N, 8) of windows (N, length, 7)."""
+        return log_errors((windows - rebuild(windows))[:, :, : len(features.CHANNELS)].astype(np.float64))
+
+    def score(self, windows):
+        """Errors (N,) of scaled windows (N, length, 7)."""
+        return self.unlike(self.columns(windows, self.rebuild))
 
 
 @dataclass(frozen=True)
@@ -104,6 +133,16 @@ def neighbours(columns, *, number=5):
     """
     known = NearestNeighbors(n_neighbors=min(number, len(columns))).fit(columns)
     return lambda asked: known.kneighbors(asked)[0].mean(axis=1)
+
+
+def unlike(columns, *, number=3):
+    """How far columns (M, D) lie from the nearest of these (N, D), in their spreads: a function that gives (M,).
+
+    A column that is not known (NaN) counts as usual.
+    """
+    standardised = StandardScaler().fit(np.nan_to_num(columns))
+    near = neighbours(standardised.transform(np.nan_to_num(columns)), number=number)
+    return lambda asked: near(np.where(np.isnan(asked), 0.0, standardised.transform(np.nan_to_num(asked))))
 
 
 @dataclass(frozen=True)
@@ -153,12 +192,14 @@ def fit(windows, *, components, scaler, interval_s):
     the windows are scaled by; interval_s: seconds between their samples.
     """
     form = {"scaler": scaler, "interval_s": interval_s}
+    pca = PrincipalComponents.fit(windows, components=components)
     return {
         "heart-rate rule": MeanRule.fit(windows, feature=FEATURES.index("heartRate")),
         "steps rule": MeanRule.fit(windows, feature=FEATURES.index("steps")),
         "rolling z-score": RecentLife(3600, in_spreads=True),
         "moving average": RecentLife(1800, in_spreads=False),
-        "PCA": PrincipalComponents.fit(windows, components=components),
+        "PCA": pca,
+        "PCA, errors by channel": ErrorsByChannel.fit(windows, pca.rebuild),
         "dense autoencoder": DenseAutoencoder.fit(windows, components=components),
         "isolation forest": OfStatistics.fit(windows, isolation, **form),
         "nearest neighbours": OfStatistics.fit(windows, neighbours, **form),

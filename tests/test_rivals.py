@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lib import rivals as methods
 from lib.rivals import Chance, DenseAutoencoder, MeanRule, OfStatistics, PrincipalComponents, errors, fit, neighbours
 from lib.windows import gather
 
@@ -57,7 +58,7 @@ def test_rules_read_one_feature_and_components_are_as_many_as_asked_for(rivals):
 
 def test_rivals_keep_their_names(rivals):
     rules = ["heart-rate rule", "steps rule", "rolling z-score", "moving average"]
-    learned = ["PCA", "dense autoencoder", "isolation forest", "nearest neighbours"]
+    learned = ["PCA", "PCA, errors by channel", "dense autoencoder", "isolation forest", "nearest neighbours"]
     assert list(rivals) == [*rules, *learned, "random"]
 
 
@@ -75,6 +76,24 @@ def test_neighbours_give_the_mean_distance_to_the_nearest_five():
 
 def test_fewer_training_windows_than_neighbours_are_all_neighbours():
     assert neighbours(np.array([[0.0], [4]]))(np.array([[1.0]])).tolist() == [2]
+
+
+def test_errors_by_channel_find_a_small_error_where_there_is_never_one():
+    windows = np.random.default_rng(0).normal(size=(300, 20, 7))
+    windows[:, :, 3] *= 0.01
+    rival = methods.ErrorsByChannel.fit(windows[:250], np.zeros_like)
+    asked = windows[250:].copy()
+    asked[:25, :, 3] *= 5  # still the smallest error of all channels
+    found = rival.score(asked)
+    assert found[:25].min() > found[25:].max()
+    plain = np.square(asked).mean(axis=(1, 2))
+    assert (plain[:25] < plain[25:].max()).mean() > 0.8  # their mean hardly tells them
+
+
+def test_an_unknown_column_is_as_good_as_a_usual_one():
+    unlike = methods.unlike(np.random.default_rng(0).normal(size=(200, 2)))
+    assert unlike(np.array([[np.nan, 9.0]])) > 5
+    assert unlike(np.array([[np.nan, 0.0]])) < 1
 
 
 def test_statistics_weigh_alike_whatever_their_unit():
