@@ -24,6 +24,7 @@ COLUMNS = {  # of a method's figures: (what the README calls it, decimals, wheth
     "false_alarms_per_day_0.7": ("false alarms a day at 0.7", 1, False),
     "share_of_normal_0.3": ("normal at 0.3", 1, True),
     "share_of_normal_0.7": ("normal at 0.7", 2, True),
+    "ms a window": ("ms a window", 3, False),
 }
 
 
