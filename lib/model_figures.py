@@ -15,8 +15,8 @@ LEAST_SPAN = (10, 3, 0.2, 3)  # bpm, steps, kcal, m: of an axis over one window,
 def history(history):
     """Training and validation loss by epoch, from dicts of loss, val_loss and learning_rate.
 
-    A dotted line marks an epoch from which on the learning rate was smaller; the axis is logarithmic where
-    the losses span more than a factor of 10.
+    A dotted line, on an axis of its own, is the learning rate that each epoch ended with. The losses' axis is
+    logarithmic where they span more than a factor of 10.
     """
     rows = pd.DataFrame(history)
     epochs = np.arange(1, len(rows) + 1)
@@ -26,9 +26,11 @@ def history(history):
     best = rows["val_loss"].idxmin()
     axis.plot(epochs[best], rows["val_loss"][best], "*", markersize=13, color=canvas.ORANGE, label="best")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for place in np.flatnonzero(rows["learning_rate"].diff() < 0):
-        axis.axvline(epochs[place], color=canvas.GREY, linestyle=":")
-        canvas.name_upright(axis, f"learning rate {rows['learning_rate'][place]:.1e}", epochs[place])
+    rate = axis.twinx()
+    axis.plot([], ":", color=canvas.GREY, label="learning rate")
+    rate.plot(epochs, rows["learning_rate"], ":", color=canvas.GREY)
+    rate.set(ylabel="learning rate", ylim=(0, None))
+    rate.grid(False)
     losses = rows[["loss", "val_loss"]].to_numpy()
     axis.set_yscale("log" if losses.max() > 10 * losses.min() > 0 else "linear")
     axis.set(

@@ -1,8 +1,8 @@
 """Training in Keras' own API, which an interruption does not change: any Keras backend trains the same.
 
-What an epoch does (the windows' order, what dropout drops, the learning rate, whether it is the last) follows from the
-seed and the epochs before it alone, so a training taken up again is the one that was interrupted. Its folder holds
-`history.json`, one dict an epoch, and the weights, with the optimizer's, of the last epoch and of the best.
+What an epoch does (the windows' order, what dropout drops, the learning rate) follows from the seed, its number and the
+settings alone, so a training taken up again is the one that was interrupted. Its folder holds `history.json`, one dict
+an epoch, and the weights, with the optimizer's, of the last epoch and of the best.
 """
 
 import hashlib
@@ -18,8 +18,7 @@ from tqdm import tqdm
 from lib import autoencoder, runs
 from lib.windows import gather
 
-PATIENCE = 6  # epochs without a lower validation loss after which training ends
-SLOWS_AFTER = 3  # and after which the learning rate is halved, each time
+WARM_UP = 0.1  # of all steps: the part in which the learning rate rises; in the others it falls to 0
 
 
 class Batches(keras.utils.PyDataset):
@@ -53,47 +52,60 @@ def _drawn(seed, epoch):
     return np.random.default_rng([seed, epoch])
 
 
-def train(model, training, validation, *, epochs, learning_rate, folder):
+def train(model, training, validation, *, epochs, learning_rate, folder, callbacks=()):
     """Fit `model` in place to `training` (Batches with a seed); it ends with its best weights on `validation`.
 
-    It ends early after PATIENCE epochs without a lower validation loss; each SLOWS_AFTER halve the learning rate.
-    After each epoch a checkpoint is left in `folder`; where there is one, training goes on from it. A bar shows where
-    it is, or where bars are off (TQDM_DISABLE) a line an epoch.
+    `learning_rate` is the highest of a schedule over all epochs (`schedule`): another number of epochs is another
+    training. After each epoch a checkpoint is left in `folder`; where there is one, training goes on from it. A bar
+    shows where it is, or where bars are off (TQDM_DISABLE) a line an epoch. `callbacks` are Keras', fitted an epoch
+    at a time.
 
-    Returns the history, a list of dicts with epoch (from 1), loss, val_loss and learning_rate. Raises ValueError when
-    a loss is not finite.
+    Returns the history, a list of dicts with epoch (from 1), loss, val_loss and learning_rate (the epoch's last).
+    Raises ValueError when a loss is not finite.
     """
-    model.compile(optimizer=keras.optimizers.Adam(learning_rate, clipnorm=1.0), loss="mse")
+    steps = len(training)
+    rate = schedule(learning_rate, steps=epochs * steps)
+    model.compile(optimizer=keras.optimizers.Adam(rate, clipnorm=1.0), loss="mse")
     history = _take_up(model, folder)
     if history:
         print(f"taken up after epoch {len(history)} of {epochs}", file=sys.stderr)
-    steps = len(training)
     with tqdm(total=epochs * steps, initial=len(history) * steps, leave=False) as bar:
-        while len(history) < epochs and not ended(history):
-            history.append(_epoch(model, training, validation, history, bar, of=epochs, start=learning_rate))
+        while len(history) < epochs:
+            history.append(_epoch(model, training, validation, len(history), bar, of=epochs, callbacks=callbacks))
             _leave(model, folder, history)
     model.load_weights(_weights(folder, best(history)))
     return history
 
 
-def _epoch(model, training, validation, history, bar, *, of, start):
-    """Train the epoch that follows on `history`, and return its row."""
-    epoch, began = len(history), time.monotonic()
+def schedule(highest, *, steps):
+    """The learning rate by step: from a tenth up to `highest` in a WARM_UP of `steps`, then to 0 by a half cosine.
+
+    Loshchilov & Hutter (2017), "SGDR: stochastic gradient descent with warm restarts", arXiv:1608.03983, without a
+    restart; the warm-up allows a higher rate, Smith & Topin (2018), "Super-convergence", arXiv:1708.07120.
+    """
+    rising = math.ceil(WARM_UP * steps)
+    return keras.optimizers.schedules.CosineDecay(
+        highest / 10, decay_steps=max(steps - rising, 1), warmup_target=highest, warmup_steps=rising
+    )
+
+
+def _epoch(model, training, validation, epoch, bar, *, of, callbacks):
+    """Train epoch number `epoch`, from 0, and return its row."""
+    began = time.monotonic()
     training.begin(epoch)
     _seed_dropout(model, training.seed, epoch)
-    rate = learning_rate_after(history, start=start)
-    model.optimizer.learning_rate = rate
     bar.set_description(f"epoch {epoch + 1} of {of}")
     step = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
-    logs = model.fit(training, validation_data=validation, shuffle=False, callbacks=[step], verbose=0).history
+    callbacks = [step, *callbacks]
+    logs = model.fit(training, validation_data=validation, shuffle=False, callbacks=callbacks, verbose=0).history
     losses = {name: logs[name][0] for name in ("loss", "val_loss")}
     if not np.isfinite(list(losses.values())).all():
-        raise ValueError(f"epoch {epoch + 1} ends with {losses}: a learning_rate below {rate:g} may help")
+        raise ValueError(f"epoch {epoch + 1} ends with {losses}: a lower learning_rate may help")
     bar.set_postfix({name: f"{value:.4f}" for name, value in losses.items()})
     if bar.disable:
         told = f"loss {losses['loss']:.4f}, validation {losses['val_loss']:.4f}"
         print(f"epoch {epoch + 1} of {of}: {told}, {time.monotonic() - began:.0f} s", file=sys.stderr)
-    return {"epoch": epoch + 1, **losses, "learning_rate": rate}
+    return {"epoch": epoch + 1, **losses, "learning_rate": float(model.optimizer.learning_rate)}
 
 
 def _seed_dropout(model, seed, epoch):
@@ -106,17 +118,6 @@ def _seed_dropout(model, seed, epoch):
 def best(history):
     """The number, from 1, of the epoch with the lowest validation loss: the first of equals."""
     return 1 + int(np.argmin([row["val_loss"] for row in history]))
-
-
-def ended(history):
-    """Whether the last PATIENCE epochs were no better than one before them."""
-    return bool(history) and len(history) - best(history) >= PATIENCE
-
-
-def learning_rate_after(history, *, start):
-    """The learning rate of the next epoch: `start`, halved each time SLOWS_AFTER more epochs were no better."""
-    waited = [epoch - best(history[:epoch]) for epoch in range(1, len(history) + 1)]
-    return start * 0.5 ** sum(epochs > 0 and epochs % SLOWS_AFTER == 0 for epochs in waited)
 
 
 def _take_up(model, folder):

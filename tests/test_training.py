@@ -28,19 +28,34 @@ def small(seed=1):
     return keras.Sequential([keras.Input((8, 7)), *layers])
 
 
-def fit(model, samples, folder, epochs, *, learning_rate=RATE):
+def fit(model, samples, folder, epochs, **settings):
     return training.train(
         model,
         training.Batches(samples, np.arange(80), seed=5, **SIZE),
         training.Batches(samples, np.arange(90, 110), **SIZE),
         epochs=epochs,
-        learning_rate=learning_rate,
+        learning_rate=RATE,
         folder=folder,
+        **settings,
     )
 
 
-def history_of(*losses):
-    return [{"epoch": epoch, "val_loss": loss} for epoch, loss in enumerate(losses, 1)]
+class CutOff(keras.callbacks.Callback):
+    """Interrupts training in its epoch number `epoch`, from 1, after its third batch of five."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.left = 5 * (epoch - 1) + 3
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+def fit_until_cut_off(model, samples, folder, epochs, *, epoch):
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, samples, folder, epochs, callbacks=[CutOff(epoch)])
 
 
 def assert_same(one, other):
@@ -77,7 +92,7 @@ def whole(samples, tmp_path_factory):
 
 def test_a_training_that_was_cut_off_goes_on_as_if_it_had_not_been(samples, tmp_path, whole, capsys):
     history, model = whole
-    fit(small(), samples, tmp_path, epochs=2)
+    fit_until_cut_off(small(), samples, tmp_path, epochs=4, epoch=3)
     resumed = small(seed=9)
     assert fit(resumed, samples, tmp_path, epochs=4) == history
     assert_same(resumed, model)
@@ -86,44 +101,39 @@ def test_a_training_that_was_cut_off_goes_on_as_if_it_had_not_been(samples, tmp_
 
 def test_an_epoch_cut_off_before_its_record_is_trained_again(samples, tmp_path, whole, monkeypatch):
     history, _ = whole
-    fit(small(), samples, tmp_path, epochs=2)
+    fit_until_cut_off(small(), samples, tmp_path, epochs=4, epoch=3)
     with monkeypatch.context() as patched:
         patched.setattr(training.runs, "write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            fit(small(), samples, tmp_path, epochs=3)
+            fit(small(), samples, tmp_path, epochs=4)
+    assert (tmp_path / "epoch-3.weights.h5").exists()
     assert fit(small(), samples, tmp_path, epochs=4) == history
 
 
-def test_a_training_that_had_ended_is_not_trained_on(samples, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "PATIENCE", 2)
-    monkeypatch.setattr(training, "best", lambda history: 1)
-    done = fit(small(), samples, tmp_path, epochs=9)
-    assert len(done) == 3
-    assert fit(small(), samples, tmp_path, epochs=9) == done
+def test_a_training_that_had_ended_is_not_trained_on(samples, tmp_path, whole):
+    done = fit(small(), samples, tmp_path, epochs=2)
+    again = small(seed=9)
+    assert fit(again, samples, tmp_path, epochs=2, callbacks=[CutOff(1)]) == done
 
 
-@pytest.mark.parametrize(
-    ("losses", "over"),
-    [([], False), ([3, 2, 1], False), ([1, 2, 2, 2, 2, 2], False), ([1, 2, 2, 2, 2, 2, 1], True)],
-)
-def test_training_ends_when_six_epochs_were_no_better(losses, over):
-    assert training.ended(history_of(*losses)) == over
+def test_the_learning_rate_rises_for_a_tenth_of_the_steps_and_falls_to_0_at_the_last():
+    rate = training.schedule(0.004, steps=100)
+    at = [float(rate(step)) for step in (0, 5, 10, 55, 100)]
+    np.testing.assert_allclose(at, [0.0004, 0.0022, 0.004, 0.002, 0], atol=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("losses", "rate"),
-    [
-        ([], 8),
-        ([3, 2, 1], 8),
-        ([1, 2, 2], 8),
-        ([1, 2, 2, 2], 4),
-        ([1, 2, 2, 2, 0, 0, 0], 4),
-        ([1, 2, 2, 2, 0, 0, 0, 0], 2),
-        ([1, 2, 2, 2, 2, 2, 2], 2),
-    ],
-)
-def test_each_three_epochs_that_were_no_better_halve_the_learning_rate_for_good(losses, rate):
-    assert training.learning_rate_after(history_of(*losses), start=8) == rate
+@pytest.mark.parametrize("steps", [1, 2])
+def test_the_shortest_training_learns_too(steps):
+    rate = training.schedule(0.004, steps=steps)
+    assert all(float(rate(step)) > 0 for step in range(steps))
+
+
+def test_the_history_holds_the_learning_rate_that_each_epoch_ends_with(whole):
+    history, _ = whole
+    rate = training.schedule(RATE, steps=20)
+    assert [row["learning_rate"] for row in history] == [
+        pytest.approx(float(rate(s)), abs=1e-9) for s in (5, 10, 15, 20)
+    ]
 
 
 def test_training_ends_with_its_best_weights_and_keeps_those_and_the_last(samples, tmp_path, monkeypatch):
@@ -136,7 +146,7 @@ def test_training_ends_with_its_best_weights_and_keeps_those_and_the_last(sample
 
 
 def test_a_loss_that_is_not_finite_stops_training_and_says_what_may_help(samples, tmp_path):
-    with pytest.raises(ValueError, match=r"epoch 1 ends with .*nan.*: a learning_rate below 0.001 may help"):
+    with pytest.raises(ValueError, match=r"epoch 1 ends with .*nan.*: a lower learning_rate may help"):
         fit(small(), np.where(samples > 2, np.nan, samples), tmp_path, epochs=2)
     assert not (tmp_path / "history.json").exists()
 
