@@ -1,0 +1,187 @@
+"""How long until the autoencoder is as good as the guide's recipe ever makes it? Prints the README's table.
+
+The guide's recipe and the default of 03_train train one after the other from the same weights, on the samples of a run
+(02_clean has to be done), and are judged on the same validation windows. An hour or two in full.
+
+    .venv/bin/python benchmarks/train.py [--run default] [--guide-epochs 20] [--torch]
+
+With KERAS_BACKEND=jax Keras computes by JAX, where that is installed.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pandas as pd
+
+from lib import clean, dataset, features, silence, windows
+from lib.metrics import machine
+from lib.parameters import in_notebook
+from lib.runs import ROOT, Run
+
+with silence.stderr():
+    import keras
+
+from lib import autoencoder, training
+
+GUIDE = {"batch_size": 32, "learning_rate": 0.001, "window_stride": 2, "train_windows": 10_000}
+PATIENCE, SLOWS_AFTER = 10, 5  # the guide's epochs without a lower validation loss: to end, to halve the learning rate
+HEADS = ("recipe", "batch", "s an epoch", "epochs", "steps to it", "windows to it", "CPU s to it", "s to it")
+HEADS += ("guide's s over it", "ends with")
+
+
+@dataclass
+class Trace:
+    """What a training reached, and when: one row an epoch of (validation loss, wall seconds, CPU seconds, steps)."""
+
+    name: str
+    batch_size: int
+    windows: int
+    rows: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.began = time.monotonic(), time.process_time()
+        self.steps = -(-self.windows // self.batch_size)
+
+    def add(self, loss):
+        """Note that an epoch ends with this validation loss; say so on stderr."""
+        wall, cpu = time.monotonic() - self.began[0], time.process_time() - self.began[1]
+        self.rows.append((loss, wall, cpu, self.steps * (len(self.rows) + 1)))
+        print(f"{self.name}, epoch {len(self.rows)}: {loss:.4f}, {wall:.0f} s", file=sys.stderr)
+
+    @property
+    def best(self):
+        """The lowest validation loss: that of the weights it ends with."""
+        return min(row[0] for row in self.rows)
+
+    def reaches(self, loss):
+        """(wall seconds, CPU seconds, steps) at which the validation loss is first as low; None where it never is."""
+        return next((row[1:] for row in self.rows if row[0] <= loss), None)
+
+    def callback(self):
+        """For keras, to follow a training."""
+        return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self.add(logs["val_loss"]))
+
+
+def samples_of(run, stride, at_most, *, seed=1):
+    """A run's scaled samples (T, 7), and the first rows of training and of validation windows, as 03 draws them."""
+    table = clean.load(run.data / "processed/health_metrics.csv")
+    raw, trusted = clean.samples(table), clean.trusted(table)
+    split = pd.read_json(run.data / "split.json", typ="series")
+    held = np.isin(dataset.units(table, by=split["by"]), split["validation"])
+    first = windows.starts(clean.groups(table) * 2 + held, length=60, stride=stride, trusted=trusted)
+    stratum = pd.factorize(table["user_id"])[0] * 24 + table["timestamp"].dt.hour.to_numpy()
+    rng = np.random.default_rng(seed)
+    learn, check = (
+        windows.spread_evenly(rows, stratum[rows], at_most=most, rng=rng)
+        for rows, most in ((first[~held[first]], at_most), (first[held[first]], at_most // 4))
+    )
+    return features.scale(raw, features.fit_scaler(raw[trusted & ~held])), learn, check
+
+
+def fresh(seed=1):
+    """The untrained autoencoder: the same weights each time."""
+    keras.utils.set_random_seed(seed)
+    return autoencoder.build()
+
+
+def by_guide(samples, learn, check, *, epochs):
+    """Trace the guide's recipe."""
+    model, size = fresh(), {"length": 60, "batch_size": GUIDE["batch_size"]}
+    trace = Trace("guide's recipe", GUIDE["batch_size"], len(learn))
+    model.compile(optimizer=keras.optimizers.Adam(GUIDE["learning_rate"]), loss="mse")
+    learning = training.Batches(samples, learn, seed=1, **size)
+    callbacks = [
+        keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: learning.begin(epoch)),
+        trace.callback(),
+        keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True),
+        keras.callbacks.ReduceLROnPlateau(patience=SLOWS_AFTER, factor=0.5),
+    ]
+    checking = training.Batches(samples, check, **size)
+    model.fit(learning, validation_data=checking, epochs=epochs, shuffle=False, callbacks=callbacks, verbose=0)
+    return trace
+
+
+def by_default(samples, learn, check, recipe):
+    """Trace the project's default: 03_train's parameters."""
+    model, size = fresh(), {"length": 60, "batch_size": recipe["batch_size"]}
+    trace = Trace("this project's default", recipe["batch_size"], len(learn))
+    with tempfile.TemporaryDirectory() as folder:
+        training.train(
+            model,
+            training.Batches(samples, learn, seed=1, **size),
+            training.Batches(samples, check, **size),
+            epochs=recipe["epochs"],
+            learning_rate=recipe["learning_rate"],
+            folder=Path(folder),
+            callbacks=[trace.callback()],
+        )
+    return trace
+
+
+def by_torch(samples, learn, check, recipe):
+    """Trace the project's default in torch: its LSTM, from the same weights."""
+    import torch_lstm
+
+    size = {"length": 60, "batch_size": recipe["batch_size"]}
+    learning = training.Batches(samples, learn, seed=1, **size)
+    rate = training.schedule(recipe["learning_rate"], steps=recipe["epochs"] * len(learning))
+    trace = Trace("the same in torch", recipe["batch_size"], len(learn))
+    checking = training.Batches(samples, check, **size)
+    for loss in torch_lstm.train(fresh(), learning, checking, epochs=recipe["epochs"], rate=rate):
+        trace.add(loss)
+    return trace
+
+
+def row(trace, guide):
+    """A line of the table: when this training first is as good as the guide's at its best."""
+    cells = [trace.name, trace.batch_size, f"{trace.rows[-1][1] / len(trace.rows):.0f}", len(trace.rows)]
+    reached, target = trace.reaches(guide.best), guide.reaches(guide.best)
+    if reached:
+        wall, cpu, steps = reached
+        cells += [f"{steps:,}", f"{steps * trace.batch_size:,}", f"{cpu:.0f}", f"{wall:.0f}", f"{target[0] / wall:.1f}"]
+    else:
+        cells += ["never", *4 * ["–"]]
+    return f"| {' | '.join(map(str, cells))} | {trace.best:.4f} |"
+
+
+def main():
+    """Train, and print the table."""
+    given = _arguments()
+    recipe = {parameter.name: parameter.default for parameter in in_notebook(ROOT / "notebooks/03_train.ipynb")}
+    run = Run.at(given.run)
+    samples, learn, check = samples_of(run, GUIDE["window_stride"], GUIDE["train_windows"])
+    _, ours, _ = samples_of(run, recipe["window_stride"], recipe["train_windows"])
+    traces = [by_default(samples, ours, check, recipe)]
+    if given.torch and find_spec("torch"):
+        traces.append(by_torch(samples, ours, check, recipe))
+    guide = by_guide(samples, learn, check, epochs=given.guide_epochs)
+    print(f"{machine()}; Keras on {keras.backend.backend()}; {len(learn):,} windows, {len(check):,} for validation;")
+    limit = f"the guide's recipe had at most {given.guide_epochs} epochs"
+    print(f"{limit}; *it* is its best validation loss, {guide.best:.4f}\n")
+    print("\n".join(f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS))))
+    print("\n".join(row(trace, guide) for trace in (guide, *traces)))
+    if given.torch and not find_spec("torch"):
+        print("\ntorch is not installed: pip install torch")
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", default="default", help="whose samples (default: %(default)s)")
+    parser.add_argument(
+        "--guide-epochs", type=int, default=100, help="most epochs of the guide's (default: %(default)s)"
+    )
+    parser.add_argument("--torch", action="store_true", help="train the default in torch, too, where it is installed")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

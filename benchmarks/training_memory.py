@@ -1,0 +1,107 @@
+"""Does training's memory grow with the data or with the batch? Prints the README's table.
+
+Trains a few batches on 1, 10 and 100 times 03_train's default data, and with larger batches, each in a process of its
+own. The samples are made up and lie in a file that is mapped into memory (np.memmap); windows are row numbers until
+they are a batch. Linux or macOS, about two minutes.
+
+    .venv/bin/python benchmarks/training_memory.py [--times 1,10,100] [--batches 128,512] [--steps 8]
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+SAMPLES, LENGTH, STRIDE = 25_000, 60, 2  # 01's default for the wearers to learn from; 03's windows
+MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of ru_maxrss
+HEADS = ("data", "batch", "windows", "as arrays MB", "samples MB", "row numbers MB", "peak MB", "above the first")
+
+
+def measured(times, batch_size, steps):
+    """What one training takes, in this process: bytes and windows."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "samples.npy"
+        _write(path, rows=times * SAMPLES)
+        samples = np.load(path, mmap_mode="r")
+        return _trained(samples, batch_size, steps)
+
+
+def _write(path, *, rows):
+    """Random samples (rows, 7) float32, a piece at a time: the file is never whole in memory."""
+    rng = np.random.default_rng(1)
+    mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, 7))
+    for low in range(0, rows, SAMPLES):
+        mapped[low : low + SAMPLES] = rng.normal(size=(SAMPLES, 7))
+
+
+def _trained(samples, batch_size, steps):
+    from lib import silence
+
+    with silence.stderr():
+        import keras
+
+        from lib import autoencoder, training
+    first = np.arange(0, len(samples) - LENGTH + 1, STRIDE)
+    batches = training.Batches(samples, first, length=LENGTH, batch_size=batch_size, seed=1)
+    model = autoencoder.build()
+    model.compile(optimizer=keras.optimizers.Adam(clipnorm=1.0), loss="mse")
+    with silence.stderr():
+        model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
+    return {
+        "windows": len(first),
+        "as_arrays": len(first) * LENGTH * samples.itemsize * samples.shape[1],
+        "samples": samples.nbytes,
+        "row_numbers": first.nbytes + batches.order.nbytes,
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MEMORY_UNIT,
+    }
+
+
+def in_a_process(times, batch_size, steps):
+    """`measured`, in a new process."""
+    command = [sys.executable, __file__, "--one", f"{times},{batch_size}", "--steps", str(steps)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{times} times the data, batches of {batch_size}: {done.stderr.strip()[-300:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main():
+    """Print the table."""
+    given = _arguments()
+    if given.one:
+        print(json.dumps(measured(*given.one, given.steps)))
+        return
+    sizes = [(times, given.batches[0]) for times in given.times]
+    sizes += [(given.times[0], batch_size) for batch_size in given.batches[1:]]
+    print("\n".join(f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS))))
+    least = None
+    for times, batch_size in sizes:
+        found = in_a_process(times, batch_size, given.steps)
+        least = least or found["peak"]
+        megabytes = [f"{found[name] / 1e6:,.1f}" for name in ("as_arrays", "samples", "row_numbers", "peak")]
+        cells = [f"× {times}", str(batch_size), f"{found['windows']:,}", *megabytes]
+        print(f"| {' | '.join(cells)} | {(found['peak'] - least) / 1e6:+.0f} |", flush=True)
+
+
+def _arguments():
+    def numbers(text):
+        return [int(number) for number in text.split(",")]
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--times", type=numbers, default=[1, 10, 100], help="the default data (default: 1,10,100)")
+    parser.add_argument("--batches", type=numbers, default=[128, 512], help="windows a batch (default: 128,512)")
+    parser.add_argument("--steps", type=int, default=8, help="batches trained (default: %(default)s)")
+    parser.add_argument("--one", type=numbers, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
