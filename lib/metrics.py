@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 DEPLOYED = "deployed score"  # what the handler answers
-LSTM, LSTM_BY_CHANNEL = "LSTM autoencoder", "LSTM autoencoder, errors by channel"  # its plain error alone; the better
+LSTM, LSTM_BY_CHANNEL = "LSTM autoencoder", "LSTM autoencoder, by channel"  # its plain error alone; the better
 OWN = "the run's own test"  # what is evaluated unless a table is given
 
 

@@ -199,7 +199,7 @@ def fit(windows, *, components, scaler, interval_s):
         "rolling z-score": RecentLife(3600, in_spreads=True),
         "moving average": RecentLife(1800, in_spreads=False),
         "PCA": pca,
-        "PCA, errors by channel": ErrorsByChannel.fit(windows, pca.rebuild),
+        "PCA, by channel": ErrorsByChannel.fit(windows, pca.rebuild),
         "dense autoencoder": DenseAutoencoder.fit(windows, components=components),
         "isolation forest": OfStatistics.fit(windows, isolation, **form),
         "nearest neighbours": OfStatistics.fit(windows, neighbours, **form),

@@ -58,7 +58,7 @@ def test_rules_read_one_feature_and_components_are_as_many_as_asked_for(rivals):
 
 def test_rivals_keep_their_names(rivals):
     rules = ["heart-rate rule", "steps rule", "rolling z-score", "moving average"]
-    learned = ["PCA", "PCA, errors by channel", "dense autoencoder", "isolation forest", "nearest neighbours"]
+    learned = ["PCA", "PCA, by channel", "dense autoencoder", "isolation forest", "nearest neighbours"]
     assert list(rivals) == [*rules, *learned, "random"]
 
 
