@@ -94,7 +94,7 @@ def fit_curve(windows, *, interval_s):
 
 def _above(columns, curve):
     """bpm (N,) by which the heart rate lies above what hour and steps explain."""
-    return columns[:, HEART_RATE] - curve[-1] * columns[:, STEPS]
+    return columns[:, HEART_RATE] - curve[-1] * np.nan_to_num(columns[:, STEPS])
 
 
 def _known(counted):
@@ -121,13 +121,15 @@ class Normal:
         return cls(curve, mean, scale, columns, spreads, ceilings, np.ascontiguousarray(product.T))
 
     @classmethod
-    def fit(cls, columns, offset, *, curve, at_most, rng):
+    def fit(cls, columns, offset, counted, *, curve, at_most, rng):
         """Of columns (N, 23): half of them drawn at random, and the half of the others that are furthest from those.
 
-        offset (N,): bpm by which each one's wearer lies above what is usual. The rare moments of normal life, a run or
-        a fright, are few among windows drawn at random, and each of them would be an alarm. It lifts nothing before it
-        has `ceilings`. Raises ValueError where a column has no value or there are fewer windows than NEIGHBOURS.
+        offset (N,): bpm by which each one's wearer lies above what is usual; counted (4,): the channels that the data
+        hold. The rare moments of normal life, a run or a fright, are few among windows drawn at random, and each of
+        them would be an alarm. It lifts nothing before it has `ceilings`. Raises ValueError where a column of these
+        channels has no value or there are fewer windows than NEIGHBOURS.
         """
+        columns = np.where(_known(counted), columns, 0.0)
         if len(columns) < NEIGHBOURS or np.isnan(columns).any():
             absent = f"{np.isnan(columns).sum()} values absent in them"
             raise ValueError(

@@ -59,7 +59,8 @@ def calibrated(weights, samples, first, *, length, interval_s, scaler):
     compared, limiting = np.split(first, 2)
     columns, _ = describer.columns(samples, compared)
     at_home = np.zeros(len(columns))
-    normal = evidence.Normal.fit(columns, at_home, curve=curve, at_most=len(compared), rng=np.random.default_rng(0))
+    form = {"curve": curve, "at_most": len(compared), "rng": np.random.default_rng(0)}
+    normal = evidence.Normal.fit(columns, at_home, [True] * 4, **form)
     normal = normal.beneath(describer.columns(samples, limiting)[0], 0.0)
     sizes, sets = sorted({1, length // 4, length}), features.channel_sets([True] * 7)
     where = {"last": limiting + length - 1, "sizes": sizes, "sets": sets}
