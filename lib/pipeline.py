@@ -1,7 +1,7 @@
 """run_all.sh's other half: `python -m lib.pipeline [--only NOTEBOOK | --from NOTEBOOK] [name=value …]`.
 
 Exit status: 0 done, 1 a notebook failed, 2 what was asked for can not be done, 3 the run is being worked on,
-130 stopped by Ctrl-C.
+4 not exported, for it is worse than its base, 130 stopped by Ctrl-C.
 """
 
 import argparse
@@ -16,23 +16,30 @@ from lib.progress import Progress, duration
 from lib.runs import ROOT, Run
 
 HELP = """\
-usage: ./run_all.sh [--help] [--setup] [--only NOTEBOOK] [--from NOTEBOOK] [name=value ...]
+usage: ./run_all.sh [--only NOTEBOOK | --from NOTEBOOK] [name=value ...]
+       ./run_all.sh --help | --setup | --runs | --rebuild RUN
 
 Runs the numbered notebooks one after the other into models/<run>/ and data/<run>/.
 
   --from NOTEBOOK   go on from that notebook, with what an unfinished or finished run of that name holds
   --only NOTEBOOK   run that notebook alone; one without a number works on a finished run
   --setup           set up .venv, and nothing else
+  --runs            list all runs: what each was made with, and what came of it
+  --rebuild RUN     print the command that makes that run again
   name=value        a parameter, for the notebooks that declare it
 
   ./run_all.sh
   ./run_all.sh run=march epochs=50 data_path=watch.csv.gz
   ./run_all.sh run=march --from 03_train
   ./run_all.sh run=march --only 04
+  ./run_all.sh run=april data_path=april.csv.gz base=march warm_start=true
 
 A notebook fails when a cell does, or when a check in its contract cell says False. The finished run of that name stays
 as it was, and --from goes on from what is done, with the values that were given. Exit status: 0 done, 1 a notebook
-failed, 2 what was asked for can not be done, 3 the run is being worked on, 130 stopped by Ctrl-C."""
+failed, 2 what was asked for can not be done, 3 the run is being worked on, 4 not exported, for it is worse than its
+base, 130 stopped by Ctrl-C."""
+
+NOT_EXPORTED = 4
 
 
 class Stopped(Exception):
@@ -69,6 +76,11 @@ def _main(argv, paths):
     if options.help:
         print("\n".join([HELP, *described(known)]))
         return
+    if options.runs or options.rebuild:
+        from lib import runs_table  # which takes long to import
+
+        print(runs_table.printed() if options.runs else runs_table.rebuilding(options.rebuild, known))
+        return
     values = located(given(options.values, known))
     plan = planned(list(paths), only=options.only, start=options.start)
     name = _run_name(values, known)
@@ -84,7 +96,7 @@ def _work(name, plan, paths, known, values):
     journal = resumed.journal if resumed else {}
     check_skipped(values, known, plan, journal.get("ran", {}))
     values = carried(journal.get("given", {}), known, finished=resumed == Run.at(name)) | values
-    bounds.check({key: parameter.default for key, parameter in known.items()} | values)
+    _check(values | {"run": name}, known, plan)
     _say_what_runs(name, plan, origin, values)
     staged = staging.stage(name, origin, without=plan.selected)
     staged.record("given", **values)
@@ -94,12 +106,24 @@ def _work(name, plan, paths, known, values):
     _finish(staged, plan, seconds=time.monotonic() - began)
 
 
+def _check(values, known, plan):
+    """Refuse values that no run is to die of later: out of bounds, or a base that it can not be compared with."""
+    values = {key: parameter.default for key, parameter in known.items()} | values
+    bounds.check(values)
+    if "base" in known and set(known["base"].notebooks) & set(plan.selected):
+        from lib import champion  # NumPy, which a misspelt parameter is not to wait for
+
+        champion.check(values)
+
+
 def _options(argv):
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.error = _raise_usage
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--only")
     parser.add_argument("--from", dest="start")
+    parser.add_argument("--runs", action="store_true")
+    parser.add_argument("--rebuild", metavar="RUN")
     parser.add_argument("values", nargs="*")
     return parser.parse_intermixed_args(argv)
 
@@ -118,10 +142,10 @@ def _run_name(values, known):
 def carried(given_before, known, *, finished):
     """Of the values {name: value} given to the run that is gone on from, those that still hold.
 
-    A test_path was a question put to that run: once it is finished, its own test is what the next run of it reports.
+    A test_path was a question put to that run, and force an answer to one: once it is finished, they are put anew.
     So is what only notebooks without a number take: a log that was read, a proposal that was accepted, each once.
     """
-    dropped = {"test_path"} if finished else set()
+    dropped = {"test_path", "force"} if finished else set()
     dropped |= {name for name in known if not any(notebook[0].isdigit() for notebook in known[name].notebooks)}
     return {name: value for name, value in given_before.items() if name in known and name not in dropped}
 
@@ -154,6 +178,8 @@ def run_step(staged, notebook, known, values):
     except (execution.CellFailed, execution.ContractBroken, KeyboardInterrupt) as error:
         interrupted = isinstance(error, KeyboardInterrupt)
         progress.end("stopped after" if interrupted else "failed after")
+        if getattr(error, "kind", None) == "NotExported":
+            raise Stopped(_not_exported(staged, step, error.message), NOT_EXPORTED) from None
         why = "stopped by Ctrl-C" if interrupted else f"failed: {error}"
         heading = "" if isinstance(error, execution.ContractBroken) else progress.heading
         raise Stopped(_stopped(staged, step, heading, why, executed), 130 if interrupted else 1) from None
@@ -168,6 +194,15 @@ def _stopped(staged, step, heading, why, executed):
     return (
         f"{step}{at} {why}\n  the executed notebook, with all that it said: {_shown(executed)}{kept}"
         f"\n  to go on: ./run_all.sh run={staged.name} {'--from' if step[0].isdigit() else '--only'} {step}"
+    )
+
+
+def _not_exported(staged, step, why):
+    kept = f"\n  the finished run {staged.name!r} is as it was" if Run.at(staged.name).models.exists() else ""
+    return (
+        f"run {staged.name!r} is not exported: {why}; force=true exports it all the same: "
+        f"./run_all.sh run={staged.name} --from {step} force=true\n"
+        f"  its report: {_shown(staged.models / report.NAME)}{kept}"
     )
 
 

@@ -9,7 +9,7 @@ import sys
 import nbformat
 import pytest
 
-from lib import pipeline, staging
+from lib import execution, pipeline, staging
 from lib.parameters import Parameter
 from lib.runs import ROOT, Run
 
@@ -186,10 +186,11 @@ def test_going_on_from_the_first_notebook_keeps_the_values_that_were_given(run_t
     ]
 
 
-def test_what_a_run_was_given_is_carried_on_but_a_finished_ones_test_path_is_not():
-    known = {name: Parameter(name, "str", "", "", ("04_evaluate",)) for name in ("test_path", "timezone")}
-    before = {"test_path": "a.csv", "timezone": "UTC", "gone": 1}
-    assert pipeline.carried(before, known, finished=False) == {"test_path": "a.csv", "timezone": "UTC"}
+def test_what_a_run_was_given_is_carried_on_but_a_finished_ones_test_path_and_force_are_not():
+    known = {name: Parameter(name, "str", "", "", ("04_evaluate",)) for name in ("test_path", "timezone", "force")}
+    before = {"test_path": "a.csv", "timezone": "UTC", "force": True, "gone": 1}
+    kept = {"test_path": "a.csv", "timezone": "UTC", "force": True}
+    assert pipeline.carried(before, known, finished=False) == kept
     assert pipeline.carried(before, known, finished=True) == {"timezone": "UTC"}
 
 
@@ -205,6 +206,32 @@ def test_going_on_from_a_finished_run_leaves_its_test_path_behind(run_toys, monk
         {"run": "finished", "factor": 3.0},
         {"run": "unfinished", "factor": 3.0, "test_path": "a.csv"},
     ]
+
+
+def test_what_is_worse_than_its_base_ends_with_a_status_of_its_own_and_says_why(run_toys, tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise execution.CellFailed("NotExported", "VUS-PR is 0.500")
+
+    monkeypatch.setattr(execution, "execute", refuse)
+    Run.at("x").models.mkdir(parents=True)
+    status, said, complaints = run_toys("run=x", "--only", "01")
+    assert status == 4
+    assert complaints.splitlines() == [
+        "run_all.sh: run 'x' is not exported: VUS-PR is 0.500; force=true exports it all the same: "
+        "./run_all.sh run=x --from 01_make force=true",
+        "  its report: home/models/.x.partial/report.html",
+        "  the finished run 'x' is as it was",
+    ]
+    assert Run.at("x").models.is_dir()
+    assert staging.done(Run.at("x", staged=True)) == set()
+
+
+def test_a_base_is_looked_at_before_anything_runs(run_toys, notebooks, tmp_path):
+    path = notebooks / "02_use.ipynb"
+    path.write_text(path.read_text().replace("factor: float = 2.0", 'base: str = \\"\\"\\nfactor: float = 2.0'))
+    complaint = "run_all.sh: base=old: there is no exported run of that name; see ./run_all.sh --runs\n"
+    assert run_toys("base=old") == (2, "", complaint)
+    assert not list(tmp_path.glob("home/*/.*.partial"))
 
 
 def test_a_second_invocation_under_the_same_name_stops(run_toys):

@@ -1,0 +1,162 @@
+"""Champion and challenger: whether a retrained model may take the place of the one before it, and why not.
+
+Both score the same windows of the same wearers, of whom neither knows more than its own baseline told it. Which of them
+ranks better is asked without any threshold (VUS-PR), and at a price in false alarms (event recall at one a
+wearer-day); whether the challenger's own thresholds mean what they promise is asked of its normal windows.
+"""
+
+import numpy as np
+import pandas as pd
+
+from lib import operating_point, resampling, volume
+from lib.metrics import plain
+from lib.runs import Run
+
+CHALLENGER, CHAMPION, CHANCE = "challenger", "champion", "chance"
+VUS, RECALL = "VUS-PR", "recall at 1 a day"
+MARGINS = {VUS: 1, RECALL: 2}  # of `margin`: recall rests on some hundred events, and varies twice as much
+OFF = {"reach 0.3": (0.2, 3.0), "reach 0.7": (0.1, 5.0)}  # times what is promised: further off is nonsense
+_PROMISED = 20  # windows: where fewer are promised, that none reaches a level says nothing
+
+
+class NotExported(Exception):
+    """A retrained model is worse than its base, or nobody can tell; the message says in what."""
+
+
+def compare(windows, events, excess, *, days, seed):
+    """What challenger and champion do on the same windows: a frame with a row a measure.
+
+    windows, events: of `evaluation`; excess: {CHALLENGER: (N,), CHAMPION: (N,)}, the evidence over each one's own
+    threshold, NaN where there is no score; days: of `resampling.days_by_wearer`. Columns: challenger, champion,
+    difference with low and high (95 % of a bootstrap over wearers), and above_chance, the low end of the challenger's
+    lead over scores drawn at random. NaN where there are fewer than two wearers or no events.
+    """
+    told = ~np.isnan(excess[CHALLENGER])
+    chance = np.where(told, np.random.default_rng(seed).random(len(told)), np.nan)
+    excess = {CHALLENGER: excess[CHALLENGER], CHAMPION: excess[CHAMPION], CHANCE: chance}
+    draws = {
+        VUS: resampling.vus_pr_draws(windows, excess, seed=seed),
+        RECALL: resampling.recall_draws(windows, events, excess, days=days, seed=seed),
+    }
+    measured = {
+        VUS: {name: volume.vus_pr(windows, of) for name, of in excess.items()},
+        RECALL: {
+            name: operating_point.recall_at(windows, events, of, days=float(days.sum())).recall_macro
+            for name, of in excess.items()
+        },
+    }
+    return pd.DataFrame({what: _row(measured[what], draws[what]) for what in draws}).T.rename_axis("measure")
+
+
+def _row(measured, draws):
+    low, high = resampling.interval(draws[CHALLENGER] - draws[CHAMPION])
+    above_chance, _ = resampling.interval(draws[CHALLENGER] - draws[CHANCE])
+    return {
+        CHALLENGER: measured[CHALLENGER],
+        CHAMPION: measured[CHAMPION],
+        "difference": measured[CHALLENGER] - measured[CHAMPION],
+        "low": low,
+        "high": high,
+        "above_chance": above_chance,
+    }
+
+
+def judge(compared, shares, *, margin):
+    """What speaks against the challenger, a list of sentences; empty where it may be exported.
+
+    compared: of `compare`; shares: a frame with the rows of OFF and the columns promised, measured and windows, of the
+    challenger's normal windows. Not worse is a difference whose low end is above -margin (for recall, twice that):
+    a test of non-inferiority, by which too small a test speaks against. With one wearer there is no interval, and the
+    difference itself has to be.
+    """
+    against = [_worse(what, row, MARGINS[what] * margin) for what, row in compared.iterrows()]
+    against += [_nonsense(level, **shares.loc[level]) for level in OFF]
+    return [reason for reason in against if reason]
+
+
+def _worse(what, row, margin):
+    """A sentence where a measure (a row of `compare`) is worse, or tells nothing; else None."""
+    if np.isnan(row["difference"]):
+        return f"{what} can not be told: the test holds no labelled event, or too little normal life"
+    if row["above_chance"] <= 0 and what == VUS:
+        return f"{what} of {row[CHALLENGER]:.3f} is no better than chance on this test"
+    alone = np.isnan(row["low"])
+    if (row["difference"] if alone else row["low"]) > -margin:
+        return None
+    span = "" if alone else f" ({row['low']:+.3f} to {row['high']:+.3f})"
+    return (
+        f"{what} is {row[CHALLENGER]:.3f}, the champion's {row[CHAMPION]:.3f}: {row['difference']:+.3f}{span}, "
+        f"where above {-margin:+g} is wanted"
+    )
+
+
+def _nonsense(level, promised, measured, windows):
+    """A sentence where the share of normal windows that reach a level is nothing like what is promised; else None."""
+    least, most = OFF[level]
+    few = windows * promised < _PROMISED
+    if np.isnan(measured) or measured > promised * most or (measured < promised * least and not few):
+        return f"{measured:.2%} of {windows:,.0f} normal windows {level}, {promised:.2%} were promised"
+    return None
+
+
+def known_wearers(base, names):
+    """How many of the wearers `names` run `base` learned from or was calibrated on; None where its data are gone."""
+    tables = [Run.at(base).data / f"processed/{part}.csv" for part in ("health_metrics", "calibration")]
+    if not all(path.exists() for path in tables):
+        return None
+    known = [pd.read_csv(path, usecols=["user_id"], dtype=str)["user_id"].unique() for path in tables]
+    return int(np.isin(np.unique(np.asarray(names, dtype=str)), np.concatenate(known)).sum())
+
+
+def verdict(base, compared, shares, *, margin, model_sha256, known=None):
+    """All that is to be recorded of a challenge, as JSON has it.
+
+    model_sha256: of the weights that were judged; known: of `known_wearers`.
+    """
+    against = judge(compared, shares, margin=margin)
+    return {
+        "base": base,
+        "margin": margin,
+        "passed": not against,
+        "against": against,
+        "measures": plain(compared),
+        "calibration": plain(shares),
+        "test_wearers_known_to_the_champion": known,
+        "model_sha256": model_sha256,
+    }
+
+
+def sentence(found):
+    """A verdict in one line."""
+    if not found["passed"]:
+        return f"not shown to be as good as {found['base']!r}: " + "; ".join(found["against"])
+    lead = ", ".join(f"{what} {row['difference']:+.3f}" for what, row in found["measures"].items())
+    return f"as good as {found['base']!r} within a margin of {found['margin']:g}: {lead}"
+
+
+def caution(found, *, wearers):
+    """What makes a comparison kinder to the champion than to the challenger, in a sentence."""
+    known = found["test_wearers_known_to_the_champion"]
+    if known is None:
+        return (
+            f"Whether {found['base']!r} learned from any of these {wearers} wearers can not be told: its data are gone."
+        )
+    flattered = ", on whatever days: that flatters it" if known else ""
+    return f"{found['base']!r} learned from {known} of these {wearers} wearers{flattered}."
+
+
+def require(figures, *, model_sha256, force=False):
+    """What speaks against exporting, of metrics.json's content, is raised as NotExported unless `force`.
+
+    Returns a line that says what was decided and why.
+    """
+    found = figures.get("challenge")
+    if not found:
+        return "no base to compare with: exported as it is"
+    if found["model_sha256"] != model_sha256:
+        raise NotExported("04_evaluate judged another model than this one: --from 04 judges this")
+    if found["passed"]:
+        return sentence(found)
+    if not force:
+        raise NotExported(sentence(found))
+    return f"exported by force=true, though {sentence(found)}"
