@@ -3,6 +3,7 @@
 import difflib
 from zoneinfo import ZoneInfo, available_timezones
 
+from lib import persistence
 from lib.packages import check_target
 from lib.parameters import UsageError
 
@@ -23,6 +24,7 @@ NUMBERS = {  # the least and the most that is allowed, None where there is no mo
     "epochs": (1, None),
     "learning_rate": (1e-9, 1.0),
     "score_stride": (1, None),
+    "alert_n": (1, persistence.MOST),
     "short_windows": (1, None),
     "reference_windows": (8, None),  # half of them drawn, three of which are neighbours
     "log_days": (1, 3650),
@@ -79,6 +81,11 @@ def _check_percentiles(threshold, alert):
         )
 
 
+def _check_persistence(k, n):
+    if not 1 <= k <= n:
+        raise UsageError(f"alert_k={k} and alert_n={n}: 1 <= alert_k <= alert_n is wanted")
+
+
 def _check_samples(samples, wearers, length, data_path):
     if samples < wearers * length and not data_path:
         raise UsageError(f"samples={samples}: at least {wearers * length} is wanted, a window of {length} a wearer")
@@ -88,5 +95,6 @@ CHECKED = {
     ("timezone",): _check_timezone,
     ("lambda_python",): _check_lambda_python,
     ("threshold_percentile", "alert_percentile"): _check_percentiles,
+    ("alert_k", "alert_n"): _check_persistence,
     ("samples", "wearers", "sequence_length", "data_path"): _check_samples,
 }

@@ -157,11 +157,12 @@ def gate_found(table, windows, events, stuck):
     return by_window | by_sample
 
 
-def score_card(windows, events, errors, thresholds, *, days, gated):
+def score_card(windows, events, errors, thresholds, *, days, gated, lasting=None):
     """What one detector does, by kind of anomaly and in sum.
 
     windows, events: of `describe_windows` and `events`; errors (N,), NaN = no score; thresholds: {level:
-    error} from which on a window is flagged; days: of `wearer_days`; gated (E,): of `gate_found`.
+    error} from which on a window is flagged; days: of `wearer_days`; gated (E,): of `gate_found`; lasting: {level:
+    (N,)}, what is flagged by instead of errors where a level asks for several windows, of `Persistence.lasting`.
 
     Returns (card, summary). card has a row a kind: events, auroc, for each level recall_<level> and
     delay_s_<level> (seconds; the median of the events found), and found_by_gate (a share). summary is a dict:
@@ -173,15 +174,16 @@ def score_card(windows, events, errors, thresholds, *, days, gated):
     if not days > 0:
         raise ValueError(f"days={days}: worn, unlabelled time is wanted to count false alarms over")
     errors = np.asarray(errors, dtype=np.float64)
-    flagged = {level: errors >= threshold for level, threshold in thresholds.items()}
+    flagged = {level: (lasting or {}).get(level, errors) >= threshold for level, threshold in thresholds.items()}
     card = _by_kind(windows, events, errors, flagged, gated)
     normal = (windows["kind"] == NORMAL).to_numpy() & ~np.isnan(errors)
     summary = {"wearer_days": float(days), "events": len(events), "auroc_macro": float(card["auroc"].mean())}
     summary["auroc_pooled"] = float(pooled_auroc(errors, windows["kind"]))
     for level, alarms in flagged.items():
+        reached = errors[normal] >= thresholds[level]
         summary[f"recall_macro_{level}"] = float(card[f"recall_{level}"].mean())
         summary[f"false_alarms_per_day_{level}"] = false_alarms(windows, alarms) / days
-        summary[f"share_of_normal_{level}"] = float(alarms[normal].mean()) if normal.any() else np.nan
+        summary[f"share_of_normal_{level}"] = float(reached.mean()) if normal.any() else np.nan
     return card, summary
 
 

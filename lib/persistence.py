@@ -1,15 +1,17 @@
 """When an alert is on: k of the last n windows reach its level. NumPy alone, shared by the notebooks and the handler.
 
 The n windows are taken at least `step_s` seconds apart, each the latest that ends so long before the next, so that
-k of n means the same of windows a reading apart, as the handler has them, and a minute apart, as 04 has them.
+k of n means the same of windows a reading apart, as the handler has them, and a minute apart, as 04 has them. Where the
+next is more than REACH steps away, there is a hole: the watch was off, and what was before it does not count.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 IN_A_ROW = (1, 3, 6, 12, 24)  # persistences of which the log tells, as k = n windows a reading apart
 MOST = 60  # windows that may be looked back at
+REACH = 3  # steps from one window to the next
 _SLACK = 1e-6  # of a step: moments are floats
 
 
@@ -42,6 +44,10 @@ class Persistence:
         """The dict that `of` reads."""
         return {"persistence": asdict(self)}
 
+    def spaced(self, apart_s):
+        """This of windows that are `apart_s` seconds apart: its step is no shorter."""
+        return replace(self, step_s=max(self.step_s, float(apart_s)))
+
     def __str__(self):
         return f"{self.k} of {self.n}"
 
@@ -56,7 +62,7 @@ class Persistence:
         evidence = np.asarray(evidence, dtype=np.float64)
         if self.k == 1:
             return evidence
-        before = _before(np.asarray(ended, dtype=np.float64), np.asarray(group), (1 - _SLACK) * self.step_s)
+        before = _before(np.asarray(ended, dtype=np.float64), np.asarray(group), self.step_s)
         reached = np.append(np.nan_to_num(evidence), 0.0)  # the last stands for no window
         place, seen = np.arange(len(evidence)), np.empty((self.n, len(evidence)))
         for row in seen:
@@ -65,12 +71,13 @@ class Persistence:
         return np.minimum(evidence, np.partition(seen, self.n - self.k, axis=0)[self.n - self.k])
 
 
-def _before(ended, group, apart_s):
-    """For each window the last of its group that ends `apart_s` before it, (N + 1,); -1 for none and of none."""
+def _before(ended, group, step_s):
+    """For each window the last of its group that ends a step before it, (N + 1,); -1 for none and of none."""
     edges = np.flatnonzero(group[1:] != group[:-1]) + 1
     before = np.full(len(ended) + 1, -1)
     for low, high in zip([0, *edges], [*edges, len(ended)], strict=True):
         mine = ended[low:high]
-        place = np.searchsorted(mine, mine - apart_s, side="right") - 1
-        before[low:high] = np.where(place < 0, -1, low + place)
+        place = np.searchsorted(mine, mine - (1 - _SLACK) * step_s, side="right") - 1
+        near = (place >= 0) & (mine - mine[place] <= (REACH + _SLACK) * step_s)
+        before[low:high] = np.where(near, low + place, -1)
     return before

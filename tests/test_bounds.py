@@ -43,6 +43,9 @@ def test_the_forms_of_counters_are_those_that_cleaning_knows():
         ({"train_windows": 3}, "train_windows=3: at least 4 is wanted"),
         ({"learning_rate": 0.0}, "learning_rate=0.0: 1e-09 to 1.0 is wanted"),
         ({"seed": -1}, "seed=-1: 0 to 4294967295 is wanted"),
+        ({"alert_n": 61}, "alert_n=61: 1 to 60 is wanted"),
+        ({"alert_k": 3, "alert_n": 2}, "alert_k=3 and alert_n=2: 1 <= alert_k <= alert_n is wanted"),
+        ({"alert_k": 0}, "alert_k=0 and alert_n=1: 1 <= alert_k <= alert_n is wanted"),
         ({"counters": "both"}, "counters=both: one of cumulative, interval is wanted"),
         (
             {"threshold_percentile": 99.9},

@@ -57,7 +57,18 @@ def test_windows_a_sample_apart_say_what_those_a_minute_apart_say():
 
 
 def test_windows_further_apart_than_a_step_are_taken_as_they_come():
-    assert lasting([5, 5, 1, 5], k=2, n=2, apart_s=240) == lasting([5, 5, 1, 5], k=2, n=2)
+    assert lasting([5, 5, 1, 5], k=2, n=2, apart_s=180) == lasting([5, 5, 1, 5], k=2, n=2)
+
+
+def test_a_hole_of_more_than_three_steps_is_not_looked_over():
+    assert lasting([5, 5, 1, 5], k=2, n=2, apart_s=181) == [0, 0, 0, 0]
+    evidence, ended = [5, 5, 5, 5], [0, 60, 3600, 3660]
+    assert Persistence(2, 2, 60.0).lasting(evidence, ended, ONE[:4]).tolist() == [0, 5, 0, 5]
+
+
+def test_it_is_spaced_as_the_windows_are_where_these_are_further_apart():
+    assert Persistence(2, 3, 60.0).spaced(240) == Persistence(2, 3, 240.0)
+    assert Persistence(2, 3, 60.0).spaced(5) == Persistence(2, 3, 60.0)
 
 
 def test_windows_that_do_not_fall_on_the_step_are_at_least_so_far_apart():
