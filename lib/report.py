@@ -16,6 +16,13 @@ from lib.runs import writing
 NAME = "report.html"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 FILES = ("model.json", "metrics.json", "lambda_export/*.zip")  # that the index links to
+_COMPARED = {  # column of the report: name in metrics.json
+    "this run": "challenger",
+    "its base": "champion",
+    "difference": "difference",
+    "from": "low",
+    "to (95 %)": "high",
+}
 _STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 _NAV = re.compile(r"<nav>.*?</nav>", re.DOTALL)
 
@@ -23,7 +30,7 @@ _NAV = re.compile(r"<nav>.*?</nav>", re.DOTALL)
 def write(run):
     """Write the report of what the Run has executed so far, and bring each of its pages' navigation up to date."""
     steps = executed(run)
-    sections = (_headline, _notebooks, _figures, _parameters, _files)
+    sections = (_challenge, _headline, _notebooks, _figures, _parameters, _files)
     body = f"<h1>Run {escape(run.name)}</h1>\n" + "".join(section(run) for section in sections)
     _save(run.models / NAME, page(f"Run {run.name}", body, nav=nav(run, steps, here=NAME)))
     for step in steps:
@@ -39,8 +46,7 @@ def executed(run):
 
 def headline(run):
     """{name: text} of the run's headline figures, to four digits; empty before 04 has run."""
-    path = run.models / "metrics.json"
-    found = json.loads(path.read_text(encoding="utf-8")).get("headline", {}) if path.exists() else {}
+    found = _metrics(run).get("headline", {})
     return {name: f"{value:.4g}" if isinstance(value, float) else str(value) for name, value in found.items()}
 
 
@@ -98,6 +104,29 @@ def _notebooks(run):
     return f"<h2>Notebooks</h2>\n<ul>\n{''.join(items)}</ul>\n"
 
 
+def _metrics(run):
+    path = run.models / "metrics.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _challenge(run):
+    """What the comparison with the run's base came to, and what follows from it; nothing where it had no base."""
+    found = _metrics(run).get("challenge")
+    if not found:
+        return ""
+    exported = run.journal.get("05_export", {}).get("verdict", "")
+    why = "".join(f"<li>{escape(reason)}</li>\n" for reason in found["against"])
+    state = "as good as" if found["passed"] else "not shown to be as good as"
+    forced = " Exported all the same, by force." if "force=true" in exported else ""
+    lead = f"<p>This run is {state} <b>{escape(found['base'])}</b>, margin {found['margin']:g}.{forced}</p>\n"
+    rows = [
+        (what, *("–" if row[name] is None else f"{row[name]:.3f}" for name in _COMPARED.values()))
+        for what, row in found["measures"].items()
+    ]
+    lead += f"<ul>\n{why}</ul>\n" if why else ""
+    return _table("Champion and challenger", ("on the same windows", *_COMPARED), rows, lead)
+
+
 def _headline(run):
     rows = [(name.replace("_", " "), "none" if text == "None" else text) for name, text in headline(run).items()]
     return _table("Headline figures", ("of the test", "value"), rows)
@@ -136,14 +165,14 @@ def _size(count):
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
 
 
-def _table(title, columns, rows):
-    """A section with a table of texts; nothing where there are no rows."""
+def _table(title, columns, rows, lead=""):
+    """A section with a table of texts, below the HTML `lead`; nothing where there are no rows."""
     if not rows:
         return ""
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)
     body = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>\n" for row in rows)
     table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>"
-    return f'<h2>{title}</h2>\n<div class="wide">{table}</div>\n'
+    return f'<h2>{title}</h2>\n{lead}<div class="wide">{table}</div>\n'
 
 
 def _save(path, text):

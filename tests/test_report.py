@@ -171,3 +171,19 @@ def test_what_is_executed_is_told_by_the_record_alone(run):
     record = json.loads((run.models / "run.json").read_text())
     write_json(run.models / "run.json", record | {"ran": record["ran"] | {"02_use": {}}})
     assert report.executed(run) == ["01_make"]
+
+
+def test_the_report_says_first_whether_a_run_is_as_good_as_its_base_and_why_not(run):
+    row = {"challenger": 0.5, "champion": 0.7, "difference": -0.2, "low": -0.25, "high": None}
+    found = {"base": "old", "margin": 0.05, "passed": False, "against": ["VUS-PR < 0.7"], "measures": {"VUS-PR": row}}
+    write_json(run.models / "metrics.json", {"challenge": found, "headline": {"auroc": 0.8}})
+    report.write(run)
+    text = text_of(run)
+    assert "This run is not shown to be as good as <b>old</b>, margin 0.05.</p>" in text
+    assert "<li>VUS-PR &lt; 0.7</li>" in text
+    assert "<td>VUS-PR</td><td>0.500</td><td>0.700</td><td>-0.200</td><td>-0.250</td><td>–</td>" in text
+    assert text.index("Champion and challenger") < text.index("Headline figures")
+    run.record("05_export", verdict="exported by force=true, though ...")
+    write_json(run.models / "metrics.json", {"challenge": found | {"passed": True, "against": []}})
+    report.write(run)
+    assert "as good as <b>old</b>, margin 0.05. Exported all the same, by force.</p>" in text_of(run)
