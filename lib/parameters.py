@@ -124,6 +124,11 @@ def given(words, known):
     return values
 
 
+def word(name, value):
+    """The `name=value` that `given` reads back."""
+    return f"{name}={str(value).lower() if isinstance(value, bool) else value}"
+
+
 def did_you_mean(name, known):
     """The end of a message about a name that is not known: the nearest that is, or where to read them all."""
     nearest = difflib.get_close_matches(name, known, n=1)

@@ -9,9 +9,9 @@ import resource
 import sys
 import time
 
-from lib import bounds, report, staging
+from lib import report, staging
 from lib.parameters import UsageError, caller_dir, declared, described, given, located
-from lib.plan import check_skipped, planned
+from lib.plan import check_skipped, check_values, planned
 from lib.progress import Progress, duration
 from lib.runs import ROOT, Run
 
@@ -96,7 +96,7 @@ def _work(name, plan, paths, known, values):
     journal = resumed.journal if resumed else {}
     check_skipped(values, known, plan, journal.get("ran", {}))
     values = carried(journal.get("given", {}), known, finished=resumed == Run.at(name)) | values
-    _check(values | {"run": name}, known, plan)
+    check_values(values | {"run": name}, known, plan)
     _say_what_runs(name, plan, origin, values)
     staged = staging.stage(name, origin, without=plan.selected)
     staged.record("given", **values)
@@ -104,16 +104,6 @@ def _work(name, plan, paths, known, values):
     for step in plan.selected:
         run_step(staged, paths[step], known, values | {"run": name})
     _finish(staged, plan, seconds=time.monotonic() - began)
-
-
-def _check(values, known, plan):
-    """Refuse values that no run is to die of later: out of bounds, or a base that it can not be compared with."""
-    values = {key: parameter.default for key, parameter in known.items()} | values
-    bounds.check(values)
-    if "base" in known and set(known["base"].notebooks) & set(plan.selected):
-        from lib import champion  # NumPy, which a misspelt parameter is not to wait for
-
-        champion.check(values)
 
 
 def _options(argv):

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from lib import bounds
 from lib.parameters import UsageError, did_you_mean
 
 
@@ -48,6 +49,19 @@ def _named(text, names):
     if asked not in shorts:
         raise UsageError(f"no notebook is called {asked!r}{did_you_mean(asked, shorts)}")
     return shorts[asked]
+
+
+def check_values(values, known, plan):
+    """Refuse values that no run is to die of later: out of bounds, or a base that it can not be compared with.
+
+    values: {name: value}, the run's name among them; of what is not given the default is taken. Raises UsageError.
+    """
+    values = {name: parameter.default for name, parameter in known.items()} | values
+    bounds.check(values)
+    if "base" in known and set(known["base"].notebooks) & set(plan.selected):
+        from lib import champion  # NumPy, which a misspelt parameter is not to wait for
+
+        champion.check(values)
 
 
 def check_skipped(values, known, plan, ran):

@@ -6,12 +6,13 @@ A run that is unfinished, of an older version or made by hand is listed with wha
 import json
 import shlex
 from datetime import datetime
+from itertools import starmap
 
 import pandas as pd
 
 from lib.bundle import ZIP
 from lib.detector import MODEL, WEIGHTS
-from lib.parameters import UsageError
+from lib.parameters import UsageError, word
 from lib.runs import Run, runs_home
 
 FORMATS = {  # of a table in a notebook
@@ -77,7 +78,7 @@ def row(run):
         "zip (MB)": archive.stat().st_size / 1e6 if archive.exists() else None,
         "minutes": sum(seconds) / 60 if seconds else None,
         "weights": model.get("files", {}).get(WEIGHTS, "")[:8] or None,
-        "given": " ".join(_words(journal.get("given", {}))),
+        "given": " ".join(starmap(word, journal.get("given", {}).items())),
     }
 
 
@@ -101,7 +102,7 @@ def parameters(run):
 def differing(runs=None):
     """The parameters that are not the same in all these runs: a frame with a row a parameter, a column a run."""
     runs = everyone() if runs is None else runs
-    taken = {_shown(run): {name: _text(value) for name, value in parameters(run).items()} for run in runs}
+    taken = {_shown(run): {name: str(value) for name, value in parameters(run).items()} for run in runs}
     texts = pd.DataFrame(taken).fillna("–")
     return texts[texts.nunique(axis=1) > 1].rename_axis("parameter")
 
@@ -127,9 +128,9 @@ def rebuilding(name, known):
     if not values:
         raise UsageError(f"--rebuild {name}: there is no run of that name that says how it was made; see --runs")
     given = {key: values[key] for key in known if key in values and values[key] != known[key].default}
-    lines = [shlex.join(["./run_all.sh", f"run={name}", *_words(given)])]
+    lines = [shlex.join(["./run_all.sh", f"run={name}", *starmap(word, given.items())])]
     gone = {key: value for key, value in values.items() if key not in known}
-    lines += [f"# no notebook takes {word} any more" for word in _words(gone)]
+    lines += [f"# no notebook takes {word(*item)} any more" for item in gone.items()]
     if values.get("data_path"):
         lines.append(f"# the data had the fingerprint {row(run)['data']}…: models/{name}/run.json holds it in full")
     return "\n".join(lines)
@@ -137,14 +138,6 @@ def rebuilding(name, known):
 
 def _shown(run):
     return run.name + ("…" if run.models.name.startswith(".") else "")
-
-
-def _words(values):
-    return [f"{name}={_text(value)}" for name, value in values.items()]
-
-
-def _text(value):
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _state(run, journal, model, metrics):

@@ -98,7 +98,7 @@ def test_side_by_side_stand_the_parameters_that_differ(home):
     found = runs_table.differing()
     assert found.to_dict("index") == {
         "epochs": {"a": "3", "b": "4", "c": "3"},
-        "warm_start": {"a": "false", "b": "false", "c": "–"},
+        "warm_start": {"a": "False", "b": "False", "c": "–"},
     }
 
 
