@@ -117,7 +117,7 @@ def by_default(samples, learn, check, recipe):
     with tempfile.TemporaryDirectory() as folder:
         training.train(
             model,
-            training.Batches(samples, learn, seed=1, **size),
+            training.Batches(samples, learn, seed=1, augment=recipe["augment"], **size),
             training.Batches(samples, check, **size),
             epochs=recipe["epochs"],
             learning_rate=recipe["learning_rate"],
@@ -132,7 +132,7 @@ def by_torch(samples, learn, check, recipe):
     import torch_lstm
 
     size = {"length": 60, "batch_size": recipe["batch_size"]}
-    learning = training.Batches(samples, learn, seed=1, **size)
+    learning = training.Batches(samples, learn, seed=1, augment=recipe["augment"], **size)
     rate = training.schedule(recipe["learning_rate"], steps=recipe["epochs"] * len(learning))
     trace = Trace("the same in torch", recipe["batch_size"], len(learn))
     checking = training.Batches(samples, check, **size)

@@ -16,8 +16,11 @@ import numpy as np
 from tqdm import tqdm
 
 from lib import autoencoder, runs
+from lib.features import FEATURES
 from lib.windows import gather
 
+HEART_RATE = 0.6  # standard deviations: how far another wearer's heart rate may lie off, itself a standard deviation
+HOURS = 3  # how far the clock may be turned, either way
 WARM_UP = 0.1  # of all steps: the part in which the learning rate rises; in the others it falls to 0
 
 
@@ -25,18 +28,18 @@ class Batches(keras.utils.PyDataset):
     """Batches of windows, gathered when they are asked for, as input and target at once.
 
     samples: (T, 7) scaled; first: the windows' first rows (N,). With a seed, each epoch has an order of its own, the
-    same for the same seed and epoch.
+    same for the same seed and epoch. With `augment`, which wants a seed, windows are `varied`, anew each epoch.
     """
 
-    def __init__(self, samples, first, *, length, batch_size, seed=None):
+    def __init__(self, samples, first, *, length, batch_size, seed=None, augment=False):
         super().__init__()
         self.samples, self.first, self.length = samples, np.asarray(first), length
-        self.batch_size, self.seed = batch_size, seed
+        self.batch_size, self.seed, self.augment = batch_size, seed, augment
         self.begin(0)
 
     def begin(self, epoch):
         """Put the windows in the order of that epoch, 0 for the first."""
-        number = len(self.first)
+        self.epoch, number = epoch, len(self.first)
         self.order = np.arange(number) if self.seed is None else _drawn(self.seed, epoch).permutation(number)
 
     def __len__(self):
@@ -45,11 +48,28 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index):
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         windows = gather(self.samples, self.first[rows], length=self.length)  # (batch, length, 7)
+        if self.augment:
+            windows = varied(windows, _drawn(self.seed, self.epoch, index))
         return windows, windows
 
 
-def _drawn(seed, epoch):
-    return np.random.default_rng([seed, epoch])
+def _drawn(*numbers):
+    return np.random.default_rng(numbers)
+
+
+def varied(windows, rng):
+    """Windows (N, length, 7), scaled, as if of wearers with another heart rate, at another hour: a copy.
+
+    Each window's heart rate is moved by one normal number (HEART_RATE), its clock turned by up to HOURS. A few wearers
+    are seen, each at a few hours: a model that has seen no more rebuilds others, at other hours, worse and worse.
+    """
+    heart, sine, cosine = (FEATURES.index(name) for name in ("heartRate", "hour_sin", "hour_cos"))
+    moved = windows.copy()
+    moved[..., heart] += rng.normal(scale=HEART_RATE, size=(len(windows), 1))
+    turn = np.exp(2j * np.pi / 24 * rng.uniform(-HOURS, HOURS, size=(len(windows), 1)))
+    clock = (windows[..., cosine] + 1j * windows[..., sine]) * turn
+    moved[..., cosine], moved[..., sine] = clock.real, clock.imag
+    return moved
 
 
 def train(model, training, validation, *, epochs, learning_rate, folder, callbacks=()):

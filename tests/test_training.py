@@ -75,6 +75,36 @@ def test_batches_hold_each_window_once_in_an_order_that_seed_and_epoch_decide(sa
     np.testing.assert_array_equal(first, batches.order)
 
 
+def test_augmented_batches_are_varied_anew_each_epoch_and_the_same_again(samples):
+    plain, one, other = (training.Batches(samples, np.arange(40), seed=5, augment=a, **SIZE) for a in (0, 1, 1))
+    other[1]
+    np.testing.assert_array_equal(one[0][0], other[0][0])
+    assert (one[0][0] != plain[0][0]).any()
+    np.testing.assert_array_equal(*one[0])
+    for batches in (plain, one):
+        batches.begin(1)
+    moved = one[0][0][:, :, 0] - plain[0][0][:, :, 0]
+    one.begin(0)
+    plain.begin(0)
+    assert (moved != one[0][0][:, :, 0] - plain[0][0][:, :, 0]).any()
+
+
+def test_a_varied_window_is_moved_in_heart_rate_and_clock_alone_by_as_much_throughout():
+    hour = 2 * np.pi / 24 * np.array([23.0, 23.5])
+    window = np.array([[[1.0, 2, 3, 4, np.sin(at), np.cos(at), 0] for at in hour]]).repeat(2000, axis=0)
+    found = training.varied(window, np.random.default_rng(1))
+    moved = found[..., 0] - window[..., 0]
+    np.testing.assert_allclose(moved[:, 0], moved[:, 1])
+    assert moved.std() == pytest.approx(training.HEART_RATE, rel=0.05)
+    np.testing.assert_array_equal(found[..., [1, 2, 3, 6]], window[..., [1, 2, 3, 6]])
+    hours = np.arctan2(found[..., 4], found[..., 5]) * 24 / 2 / np.pi
+    np.testing.assert_allclose(np.hypot(found[..., 4], found[..., 5]), 1)
+    np.testing.assert_allclose((hours[:, 1] - hours[:, 0]) % 24, 0.5)
+    turned = (hours[:, 0] - 23 + 12) % 24 - 12
+    assert -3 <= turned.min() < -2.9
+    assert 2.9 < turned.max() <= 3
+
+
 def test_the_same_seed_trains_the_same_weights_whatever_was_drawn_before(samples, tmp_path):
     one, other = small(), small()
     fit(one, samples, tmp_path / "one", epochs=2)
