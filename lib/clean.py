@@ -35,26 +35,43 @@ def clean(raw, *, interval_s, counters="cumulative", progress=iter):
         raise ValueError(f"interval_s={interval_s}: seconds above 0 are wanted")
     if counters not in COUNTER_FORMS:
         raise ValueError(f"counters={counters!r}: one of {', '.join(COUNTER_FORMS)} is wanted")
-    wearers = list(raw.groupby("user_id", sort=True, observed=True))
-    cleaned = [clean_wearer(rows, interval_s=interval_s, counters=counters) for _, rows in progress(wearers)]
-    table = pd.concat([table for table, _ in cleaned], ignore_index=True)
-    return table, _summed([account for _, account in cleaned])
+    names, wearers = _by_wearer(raw)
+    cleaned = [_clean_wearer(rows, interval_s=interval_s, counters=counters) for rows in progress(wearers)]
+    return _joined(names, [columns for columns, _ in cleaned]), _summed([account for _, account in cleaned])
 
 
-def clean_wearer(rows, *, interval_s, counters):
-    """The clean table of one wearer's raw rows, and its account."""
-    instant = rows["instant"].to_numpy()
+def _by_wearer(raw):
+    """The wearers' names in order, and of each the columns of the raw table as arrays, in the order of its rows."""
+    code, names = pd.factorize(raw["user_id"].astype("str"), sort=True)
+    order = slice(None) if (code[1:] >= code[:-1]).all() else np.argsort(code, kind="stable")
+    columns = {name: raw[name].to_numpy()[order] for name in raw if name != "user_id"}
+    bounds = np.searchsorted(code[order], np.arange(len(names) + 1))
+    spans = [slice(*span) for span in zip(bounds, bounds[1:], strict=False)]
+    return names, [{name: values[span] for name, values in columns.items()} for span in spans]
+
+
+def _joined(names, wearers):
+    """The clean table of wearers' columns."""
+    columns = {name: np.concatenate([wearer[name] for wearer in wearers]) for name in wearers[0]}
+    code = np.repeat(np.arange(len(names)), [len(wearer["segment"]) for wearer in wearers])
+    columns["quality"] = pd.Categorical.from_codes(columns["quality"], QUALITIES)
+    return pd.DataFrame({"user_id": pd.Categorical.from_codes(code, names), **columns})
+
+
+def _clean_wearer(rows, *, interval_s, counters):
+    """The columns of one wearer's clean table, of those of the raw one, and its account."""
+    instant = rows["instant"]
     out_of_order = int((np.diff(instant) < 0).sum())
     order = np.argsort(instant, kind="stable")
     doubled = np.append(np.diff(instant[order]) == 0, False)  # of rows of one instant the last is kept
-    rows = rows.iloc[order[~doubled]]
-    instant = rows["instant"].to_numpy()
-    heart_rate, off_wrist, implausible = _heart_rate(rows["heartRate"].to_numpy(dtype=float))
+    if out_of_order or doubled.any():
+        rows = {name: values[order[~doubled]] for name, values in rows.items()}
+    instant = rows["instant"]
+    heart_rate, off_wrist, implausible = _heart_rate(rows["heartRate"])
     reported, negative = _reported(rows)
     running = _running(reported, rows["timestamp"], counters)
     before = np.zeros(len(COUNTERS)) if counters == "interval" else None
     grid = resample(instant, heart_rate, running, interval_s=interval_s, before=before)
-    table = _table(rows, grid, instant)
     account = {
         "readings": len(doubled),
         "used": int((~np.isnan(heart_rate)).sum()),
@@ -69,7 +86,7 @@ def clean_wearer(rows, *, interval_s, counters):
         "counted": {name: _growth(running[:, i], since_zero=counters == "interval") for i, name in enumerate(COUNTERS)},
         "counted_in_samples": {name: float(np.nansum(grid.amounts[:, i])) for i, name in enumerate(COUNTERS)},
     }
-    return table, account
+    return _columns(rows, grid, instant), account
 
 
 def _heart_rate(reported):
@@ -83,10 +100,10 @@ def _heart_rate(reported):
 
 def _reported(rows):
     """The counters as reported (N, 3), NaN for one the watch does not report; how many were negative, now NaN too."""
-    reported = np.full((len(rows), len(COUNTERS)), np.nan)
+    reported = np.full((len(rows["instant"]), len(COUNTERS)), np.nan)
     for i, name in enumerate(COUNTERS):
         if name in rows:
-            reported[:, i] = rows[name].to_numpy(dtype=float)
+            reported[:, i] = rows[name]
     negative = reported < 0
     return np.where(negative, np.nan, reported), int(negative.sum())
 
@@ -95,7 +112,7 @@ def _running(reported, timestamp, counters):
     """Running totals (N, 3) of what was reported; a column of NaN stays one."""
     if counters == "interval":
         return np.where(np.isnan(reported).all(axis=0), np.nan, np.nancumsum(reported, axis=0))
-    day = timestamp.to_numpy().astype("datetime64[D]").astype(np.int64)
+    day = timestamp.astype("datetime64[D]").astype(np.int64)
     return np.column_stack([totals(column, day) for column in reported.T])
 
 
@@ -106,22 +123,22 @@ def _growth(total, *, since_zero):
     return float(known[-1] if since_zero else known[-1] - known[0])
 
 
-def _table(rows, grid, instant):
-    wall = rows["timestamp"].to_numpy().astype("datetime64[ms]").astype(np.int64) / 1000
+def _columns(rows, grid, instant):
+    wall = rows["timestamp"].astype("datetime64[ms]").astype(np.int64) / 1000
     offset = wall - instant
     wall_s = grid.seconds + offset[grid.row]
     columns = {
-        "user_id": np.repeat(rows["user_id"].iloc[0], len(grid.row)),
         "segment": grid.segment,
         "timestamp": (wall_s * 1000).round().astype("datetime64[ms]"),
         "heartRate": grid.heart_rate,
         **{name: grid.amounts[:, i] for i, name in enumerate(COUNTERS)},
         **dict(zip(CALENDAR, calendar(wall_s).T, strict=True)),
-        "quality": np.array(QUALITIES)[grid.quality],
+        "quality": grid.quality,
     }
+    columns |= {name: np.round(columns[name], decimals) for name, decimals in _DECIMALS.items()}
     if "label" in rows:
-        columns["label"] = rows["label"].to_numpy()[grid.row]
-    return pd.DataFrame(columns).round(_DECIMALS)
+        columns["label"] = rows["label"][grid.row]
+    return columns
 
 
 def _summed(accounts):
