@@ -17,6 +17,7 @@ from lib.runs import ROOT, Run
 
 HELP = """\
 usage: ./run_all.sh [--only NOTEBOOK | --from NOTEBOOK] [name=value ...]
+       ./run_all.sh --sweep FILE [name=value ...]
        ./run_all.sh --help | --setup | --runs | --rebuild RUN
 
 Runs the numbered notebooks one after the other into models/<run>/ and data/<run>/.
@@ -26,6 +27,7 @@ Runs the numbered notebooks one after the other into models/<run>/ and data/<run
   --setup           set up .venv, and nothing else
   --runs            list all runs: what each was made with, and what came of it
   --rebuild RUN     print the command that makes that run again
+  --sweep FILE      many runs, several at once: a grid or a list of parameters, in YAML
   name=value        a parameter, for the notebooks that declare it
 
   ./run_all.sh
@@ -53,7 +55,7 @@ class Stopped(Exception):
 def main(argv, *, notebooks=ROOT / "notebooks"):
     """Run what `argv` asks for, of the notebooks in that folder. Returns the exit status."""
     try:
-        _main(argv, {path.stem: path for path in sorted(notebooks.glob("*.ipynb"))})
+        return _main(argv, {path.stem: path for path in sorted(notebooks.glob("*.ipynb"))})
     except (UsageError, staging.NothingToResume) as error:
         return _refuse(error, 2)
     except staging.Busy as error:
@@ -62,7 +64,6 @@ def main(argv, *, notebooks=ROOT / "notebooks"):
         return _refuse(error, error.status)
     except KeyboardInterrupt:
         return _refuse("stopped by Ctrl-C", 130)
-    return 0
 
 
 def _refuse(error, status):
@@ -75,18 +76,23 @@ def _main(argv, paths):
     options = _options(argv)
     if options.help:
         print("\n".join([HELP, *described(known)]))
-        return
+        return 0
     if options.runs or options.rebuild:
         from lib import runs_table  # which takes long to import
 
         print(runs_table.printed() if options.runs else runs_table.rebuilding(options.rebuild, known))
-        return
+        return 0
+    if options.sweep:
+        from lib import sweep
+
+        return sweep.main(options.sweep, given(options.values, known), known, paths)
     values = located(given(options.values, known))
     plan = planned(list(paths), only=options.only, start=options.start)
     name = _run_name(values, known)
     with staging.locked(name):
         staging.recover(name)
         _work(name, plan, paths, known, values)
+    return 0
 
 
 def _work(name, plan, paths, known, values):
@@ -114,8 +120,13 @@ def _options(argv):
     parser.add_argument("--from", dest="start")
     parser.add_argument("--runs", action="store_true")
     parser.add_argument("--rebuild", metavar="RUN")
+    parser.add_argument("--sweep", metavar="FILE")
     parser.add_argument("values", nargs="*")
-    return parser.parse_intermixed_args(argv)
+    options = parser.parse_intermixed_args(argv)
+    asked = [name for name in ("only", "start", "runs", "rebuild", "sweep") if getattr(options, name)]
+    if len(asked) > 1:
+        raise UsageError(f"{' and '.join(f'--{name}'.replace('start', 'from') for name in asked)} exclude each other")
+    return options
 
 
 def _raise_usage(message):

@@ -24,8 +24,6 @@ def planned(names, *, only=None, start=None):
     Raises UsageError where there is no such notebook.
     """
     numbered = tuple(name for name in names if re.match(r"\d", name))
-    if only and start:
-        raise UsageError("--only and --from exclude each other")
     if not numbered:
         raise UsageError("there are no numbered notebooks to run")
     if only:

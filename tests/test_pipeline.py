@@ -77,6 +77,8 @@ def run_toys(notebooks, capfd):
         (["--only", "02_ues"], "no notebook is called '02_ues'; did you mean '02_use'?"),
         (["--from", "watch"], "no notebook is called 'watch'; see ./run_all.sh --help"),
         (["--from", "01", "--only", "02"], "--only and --from exclude each other"),
+        (["--sweep", "x.yaml", "--runs"], "--runs and --sweep exclude each other"),
+        (["--sweep", "none.yaml"], "--sweep none.yaml: No such file or directory"),
         (["--form", "01"], "unrecognized arguments: --form; see ./run_all.sh --help"),
         (["run=a/b"], "run='a/b': a run's name is letters, digits, '.', '_' and '-', and starts with no '.'"),
         (["samples=0"], "samples=0: at least 1 is wanted"),

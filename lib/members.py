@@ -1,0 +1,115 @@
+"""One run of a sweep, wherever it is worked on: a run_all.sh of its own, that ends when its worker does."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lib import staging
+from lib.parameters import word
+from lib.runs import ROOT, Run, runs_home
+
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+DONE, NOT_EXPORTED = 0, 4  # exit statuses of lib.pipeline; 4 is a verdict, not a failure
+
+
+@dataclass(frozen=True)
+class Member:
+    """A run's name, the values {name: value} that it is given, its notebooks' folder; where it lies, its threads."""
+
+    name: str
+    values: dict
+    notebooks: str = str(ROOT / "notebooks")
+    home: str = ""
+    threads: int | None = None  # that one library may start; None: what the worker's machine has for each of its tasks
+
+    def placed(self, *, threads):
+        """This one, to be worked on in the folders of this process."""
+        return replace(self, home=str(runs_home()), threads=threads)
+
+    def __str__(self):
+        return self.name
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of a member: the exit status, and what it said."""
+
+    status: int
+    said: str
+
+    @property
+    def problem(self):
+        """What went wrong; empty where nothing did."""
+        return "" if self.status in (DONE, NOT_EXPORTED) else self.said
+
+    def __str__(self):
+        return self.said
+
+
+def run(member):
+    """Do what is left of a Member; its Ended."""
+    environment = {**os.environ, "RUNS_HOME": member.home, "CALLER_DIR": str(ROOT), **_threads(member.threads)}
+    os.environ["RUNS_HOME"] = member.home
+    left = remaining(member)
+    if left is None:
+        return Ended(DONE, "was done before")
+    command = [sys.executable, "-m", "lib.members", member.notebooks, f"run={member.name}", *left]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes) as running:
+        complaints = running.stderr.read()  # its stdin stays open as long as this process lives
+    return _ended(running.returncode, complaints)
+
+
+def remaining(member):
+    """What to give run_all.sh beside the name, a list of words; None where the run is finished with these values."""
+    finished, unfinished = Run.at(member.name), Run.at(member.name, staged=True)
+    given = [word(name, value) for name, value in member.values.items()]
+    if unfinished.models.exists() and unfinished.journal.get("given") == member.values:
+        done = staging.done(unfinished)
+        steps = sorted(path.stem for path in Path(member.notebooks).glob("[0-9]*.ipynb"))
+        return [*given, "--from", next((step for step in steps if step not in done), steps[-1])]
+    if finished.models.exists() and finished.journal.get("given") == member.values:
+        return None
+    return given
+
+
+def _ended(status, complaints):
+    if status == DONE:
+        return Ended(status, "done")
+    first = next((line for line in complaints.splitlines() if line.startswith("run_all.sh: ")), "")
+    if status < 0:
+        first = f"killed by signal {-status}; memory may have run out"
+    return Ended(status, first.removeprefix("run_all.sh: ") or f"ended with status {status}")
+
+
+def _threads(number):
+    """The environment that keeps a member's libraries to so many threads; what is set already stays."""
+    if number is None:
+        from distributed import get_worker
+
+        from lib.cluster import cores
+
+        number = max(1, cores() // get_worker().state.nthreads)
+    return {name: os.environ.get(name, str(number)) for name in THREADS}
+
+
+def _leash():
+    """Interrupt this process, as Ctrl-C does, when its stdin ends: whoever started it is gone."""
+
+    def wait():
+        os.read(0, 1)  # of the pipe itself: sys.stdin, locked by this thread, would abort the process at its end
+        os.kill(os.getpid(), signal.SIGINT)
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Thread(target=wait, daemon=True).start()
+
+
+if __name__ == "__main__":
+    from lib import pipeline
+
+    _leash()
+    sys.exit(pipeline.main(sys.argv[2:], notebooks=Path(sys.argv[1])))

@@ -1,0 +1,60 @@
+"""The page that compares a sweep's runs: a figure, what came of each, and the parameters in which they differ."""
+
+import base64
+import io
+from html import escape
+
+import matplotlib
+
+from lib import report, runs_figures, runs_table
+from lib.runs import Run, runs_home, writing
+
+COLUMNS = ("state", "VUS-PR", "recall at 1 a day", "AUROC", "false alarms a day", "share at 0.3", "minutes")
+
+
+def write(name, outcomes):
+    """Write models/sweep-<name>.html on the runs {name: what went wrong, or nothing}, and return its path."""
+    runs = [run for run in map(_newest, outcomes) if run]
+    body = f"<h1>Sweep {escape(name)}</h1>\n"
+    if runs:
+        table = runs_table.table(runs)
+        body += _figure(table) + _results(table, runs, outcomes) + _differences(runs)
+    path = runs_home() / "models" / f"sweep-{name}.html"
+    with writing(path) as new:
+        new.write_text(report.page(f"Sweep {name}", body, nav=""), encoding="utf-8")
+    return path
+
+
+def _newest(name):
+    """The Run as it was last worked on: the unfinished one if there is one; None where there is neither."""
+    return next((run for run in (Run.at(name, staged=True), Run.at(name)) if run.models.exists()), None)
+
+
+def _figure(table):
+    matplotlib.use("Agg", force=False)
+    drawn = io.BytesIO()
+    runs_figures.side_by_side(table).savefig(drawn, format="png", dpi=130)
+    image = base64.b64encode(drawn.getvalue()).decode()
+    return f'<figure><img src="data:image/png;base64,{image}" alt="the runs side by side"></figure>\n'
+
+
+def _results(table, runs, outcomes):
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("run", *COLUMNS, "what went wrong"))
+    body = ""
+    for run, (shown, row) in zip(runs, table.iterrows(), strict=True):
+        link = f'<a href="{escape(run.models.name)}/{report.NAME}">{escape(shown)}</a>'
+        said = outcomes[run.name] or (row["verdict"] or "")
+        cells = [link, *(escape(_text(name, row[name])) for name in COLUMNS), escape(said)]
+        body += f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n"
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
+
+
+def _differences(runs):
+    texts = runs_table.differing(runs)
+    return f'<h2>What they differ in</h2>\n<div class="wide">{texts.T.to_html(border=0)}</div>\n' if len(texts) else ""
+
+
+def _text(column, value):
+    if value is None or value != value:  # NaN is not itself
+        return "–"
+    return runs_table.FORMATS[column].format(value) if column in runs_table.FORMATS else str(value)

@@ -1,0 +1,192 @@
+"""Many runs from one file, on toy notebooks: what is refused, what a failure leaves, how it is taken up again."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+from distributed import LocalCluster
+
+from lib import cluster, members, pipeline, sweep
+from lib.members import Member
+from lib.parameters import UsageError, declared
+from lib.runs import ROOT, Run
+
+TOY = """
+import os, time
+from lib.runs import open_run, write_json
+here = open_run(run)
+here.record("01_use", threads=os.environ.get("TF_NUM_INTRAOP_THREADS"), runs=here.journal.get("01_use", {}))
+with open(here.models.parent / f"{run}.began", "a") as began:
+    began.write("x")
+time.sleep(takes)
+assert factor > 0, "factor must be positive"
+write_json(here.models / "metrics.json", {"ranking": {"deployed score": {"VUS-PR": factor / 10}}})
+"""
+PARAMETERS = 'run: str = "default"\nfactor: float = 2.0\nsamples: int = 3\nquick: bool = False\ntakes: float = 0.0'
+
+
+@pytest.fixture
+def toys(tmp_path, monkeypatch):
+    """{name: path} of one toy notebook; the runs lie beside it."""
+    monkeypatch.setenv("RUNS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CALLER_DIR", str(tmp_path))
+    for name in members.THREADS:
+        monkeypatch.delenv(name, raising=False)
+    tagged = nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+    contract = nbformat.v4.new_code_cell("# NBVAL_CHECK_OUTPUT\n{}")
+    cells = [tagged, nbformat.v4.new_markdown_cell("# Use"), nbformat.v4.new_code_cell(TOY), contract]
+    folder = tmp_path / "toys"
+    folder.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "01_use.ipynb")
+    return {"01_use": folder / "01_use.ipynb"}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, name="sweep.yaml"):
+        (tmp_path / name).write_text(text)
+        return name
+
+    return write
+
+
+def listed(toys, path, **given):
+    return sweep.members(sweep.read(path), declared(toys.values()), toys, given=given)
+
+
+def test_a_grid_is_each_combination_and_a_list_is_itself(toys, write):
+    write(
+        "common: {quick: true, samples: 7}\ngrid: {factor: [1, 2.5], samples: [4, 5]}\nruns: [{run: mine}, {factor: 3}]"
+    )
+    assert {member.name: member.values for member in listed(toys, "sweep.yaml", factor=9.0)} == {
+        "sweep-factor-1-samples-4": {"quick": True, "samples": 4, "factor": 1.0},
+        "sweep-factor-1-samples-5": {"quick": True, "samples": 5, "factor": 1.0},
+        "sweep-factor-2.5-samples-4": {"quick": True, "samples": 4, "factor": 2.5},
+        "sweep-factor-2.5-samples-5": {"quick": True, "samples": 5, "factor": 2.5},
+        "mine": {"quick": True, "samples": 7, "factor": 9.0},
+        "sweep-2": {"quick": True, "samples": 7, "factor": 3.0},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("grid: {factor: [1, 2}", "--sweep sweep.yaml is no YAML: "),
+        (
+            "grid: !!python/object/apply:os.system [ls]",
+            "--sweep sweep.yaml is no YAML: could not determine a",
+        ),
+        ("grid: 2026-13-45", "--sweep sweep.yaml is no YAML: month must be in 1..12"),
+        ("- 1", "--sweep sweep.yaml: a mapping with a grid, or a list of runs, is wanted"),
+        ("grids: {}\nruns: []", "--sweep sweep.yaml: 'grids' is none of name, common, grid, runs, workers, dask_sche"),
+        ("runs: []\nworkers: 0", "--sweep sweep.yaml: workers=0: at least 1 is wanted"),
+        ("runs: []\nworkers: true", "--sweep sweep.yaml: workers=True: a whole number is wanted"),
+        ("runs: []\nname: ../x", "--sweep sweep.yaml: name='../x': at most 60 letters"),
+        ("runs: []", "there is no run in this sweep"),
+        ("grid: {factor: 3}", "grid: factor=3: a list of values is wanted"),
+        ("grid: {factor: [1, 2], samples: " + str(list(range(501))) + "}", "grid: 1,002 runs; at most 1000 are wanted"),
+        ("runs: [3]", "runs, number 1: 3: a mapping of parameters is wanted"),
+        ("grid: {factr: [1]}", "sweep-factr-1: no notebook has a parameter 'factr'; did you mean 'factor'?"),
+        ("grid: {samples: [ten]}", "sweep-samples-ten: samples=ten: an int is wanted"),
+        ("grid: {samples: [0]}", "sweep-samples-0: samples=0: at least 1 is wanted"),
+        ("grid: {samples: [[1]]}", "sweep-samples--1-: samples=[1]: one value is wanted"),
+        ("common: {run: x}\nruns: [{factor: 1}]", "sweep-1: run names one run: it stands under runs, once each"),
+        ("runs: [{run: a/b}]", "a/b: run='a/b': a run's name is letters"),
+        ("runs: [{run: a}, {run: a}]", "two runs of this sweep are called a: list them under runs"),
+    ],
+)
+def test_what_can_not_be_run_is_refused_in_one_line_before_anything_runs(toys, write, text, message, capsys, tmp_path):
+    assert pipeline.main(["--sweep", write(text)], notebooks=toys["01_use"].parent) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"run_all.sh: {message}"), said.err
+    assert said.err.count("\n") == 1
+    assert not (tmp_path / "home").exists()
+
+
+def began(home, name):
+    """How often the run's notebook began."""
+    path = home / f"models/{name}.began"
+    return len(path.read_text()) if path.exists() else 0
+
+
+def test_a_failed_run_is_told_and_leaves_the_others_and_only_it_is_taken_up_again(toys, write, tmp_path, capsys):
+    home, folder = tmp_path / "home", toys["01_use"].parent
+    write("name: s\nworkers: 2\ngrid: {factor: [-1, 3]}")
+    assert pipeline.main(["--sweep", "sweep.yaml"], notebooks=folder) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "sweep 's': 2 runs, 2 at once"
+    assert said[1].startswith('s-factor--1: 01_use at "Use" failed: AssertionError: factor must be positive')
+    assert said[2] == "s-factor-3: done"
+    assert said[-1] == "1 of 2 runs failed; the same command goes on with those: s-factor--1"
+    assert json.loads((home / "models/s-factor-3/metrics.json").read_text())
+    assert (home / "models/s-factor-3/01_use.ipynb").exists()
+    assert Run.at("s-factor-3").journal["01_use"]["threads"] == str(max(1, os.cpu_count() // 2))
+    page = (home / "models/sweep-s.html").read_text()
+    assert '<a href="s-factor-3/report.html">s-factor-3</a></td><td>unfinished</td><td>0.300</td>' in page
+    assert "factor must be positive" in page
+    assert pipeline.main(["--sweep", "sweep.yaml"], notebooks=folder) == 1
+    assert [began(home, f"s-factor-{n}") for n in (-1, 3)] == [2, 1]
+
+
+def test_what_is_finished_with_other_values_is_made_again_and_what_is_not_goes_on(toys, monkeypatch):
+    folder = str(toys["01_use"].parent)
+    assert members.remaining(Member("new", {"quick": True}, folder)) == ["quick=true"]
+    for staged, name in ((False, "done"), (True, "cut")):
+        run = Run.at(name, staged=staged)
+        run.models.mkdir(parents=True)
+        run.record("given", factor=2.0)
+    assert members.remaining(Member("done", {"factor": 2.0}, folder)) is None
+    assert members.remaining(Member("done", {"factor": 3.0}, folder)) == ["factor=3.0"]
+    assert members.remaining(Member("cut", {"factor": 2.0}, folder)) == ["factor=2.0", "--from", "01_use"]
+    assert members.remaining(Member("cut", {"factor": 3.0}, folder)) == ["factor=3.0"]
+
+
+def test_a_run_that_ends_by_a_signal_says_so():
+    assert members._ended(-9, "").problem == "killed by signal 9; memory may have run out"
+    assert members._ended(4, "run_all.sh: run 'x' is not exported: VUS-PR").problem == ""
+
+
+def test_a_killed_sweep_stops_its_runs_and_is_taken_up_again(toys, write, tmp_path):
+    write("name: k\nworkers: 2\nruns: [{run: slow, takes: 60}]")
+    home = tmp_path / "home"
+    script = "import sys; from pathlib import *; from lib.pipeline import main; "
+    script += f"sys.exit(main(['--sweep', 'sweep.yaml'], notebooks=Path({str(toys['01_use'].parent)!r})))"
+    running = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.DEVNULL)
+    while not began(home, "slow"):
+        time.sleep(0.1)
+    lock = (home / "models/.slow.lock").read_text()
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    member = int(lock.split()[1])
+    while _alive(member):
+        time.sleep(0.1)
+    assert members.remaining(Member("slow", {"takes": 60.0}, str(toys["01_use"].parent)))[-2:] == ["--from", "01_use"]
+
+
+def _alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_scheduler_that_is_none_is_refused(toys, write):
+    path = write("dask_scheduler: nowhere\nruns: [{factor: 1}]")
+    with pytest.raises(UsageError, match="dask_scheduler='nowhere': an address such as tcp://"):
+        sweep.execute(sweep.read(path), listed(toys, path))
+
+
+def test_the_workers_of_a_cluster_do_it_with_the_threads_that_are_theirs(toys, write, tmp_path):
+    form = {"n_workers": 1, "threads_per_worker": 2, "processes": True, "dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(**form, silence_logs=logging.ERROR) as local:
+        path = write(f"dask_scheduler: {local.scheduler_address}\nruns: [{{run: far, factor: 1}}]")
+        assert sweep.execute(sweep.read(path), listed(toys, path), say=lambda line: None) == {"far": ""}
+    assert Run.at("far").journal["01_use"]["threads"] == str(max(1, cluster.cores() // 2))
