@@ -8,6 +8,9 @@ A NumPy call takes as long as its work on one window, so the pass makes few call
 side, each a step behind the one that feeds it, and share every call but the matrix products. A sigmoid is a tanh,
 sigmoid(x) = (1 + tanh(x / 2)) / 2, so one tanh serves all gates; its halves are folded into the weights, that of the
 output gate into the weights of whatever a layer feeds: its outputs are kept doubled.
+
+A single window is a vector, and its products take as long as it takes to read the weights: they are read row by row, a
+layer's gates side by side, and the gates put in their places afterwards.
 """
 
 from dataclasses import dataclass
@@ -24,6 +27,8 @@ class Stack:
     """LSTM layers that feed one another, ready for `_run`: gates in the order input, forget, output, candidate."""
 
     kernels: tuple  # a layer's (blocks, 4, inputs + units, units a block), for its inputs and its own outputs
+    rows: tuple  # the same of each layer as (inputs + units, 4 * units), for a single window
+    places: np.ndarray  # (4, units of all layers) where each gate is among what `rows` make, layer by layer
     bias: np.ndarray  # (4, 1, units of all layers)
     ends: tuple  # where each layer's units end among all
 
@@ -67,8 +72,15 @@ def load_weights(path):
 def _stack(layers):
     """A Stack of layers (kernel, bias), each by gate: (4, inputs + units, units) and (4, 1, units)."""
     kernels, biases = zip(*layers, strict=True)
-    ends = np.cumsum([kernel.shape[2] for kernel in kernels])
-    return Stack(tuple(_blocks(kernel) for kernel in kernels), np.concatenate(biases, axis=2), tuple(ends.tolist()))
+    units = [kernel.shape[2] for kernel in kernels]
+    places = [4 * sum(units[:layer]) + np.arange(4 * own).reshape(4, own) for layer, own in enumerate(units)]
+    return Stack(
+        kernels=tuple(_blocks(kernel) for kernel in kernels),
+        rows=tuple(_aligned(kernel.transpose(1, 0, 2).reshape(kernel.shape[1], -1)) for kernel in kernels),
+        places=np.concatenate(places, axis=1),
+        bias=np.concatenate(biases, axis=2),
+        ends=tuple(np.cumsum(units).tolist()),
+    )
 
 
 def _folded(arrays, number):
@@ -84,13 +96,17 @@ def _by_gate(columns):
 
 
 def _blocks(kernel):
-    """A kernel (4, R, U) as (blocks, 4, R, U / blocks), each row of a block at the beginning of a cache line."""
+    """A kernel (4, R, U) as (blocks, 4, R, U / blocks)."""
     rows, units = kernel.shape[1:]
-    blocks = kernel.reshape(4, rows, -1, units if units % _BLOCK else _BLOCK).transpose(2, 0, 1, 3)
-    room = np.empty(kernel.nbytes + _CACHE_LINE, dtype=np.uint8)
+    return _aligned(kernel.reshape(4, rows, -1, units if units % _BLOCK else _BLOCK).transpose(2, 0, 1, 3))
+
+
+def _aligned(values):
+    """A contiguous copy of float32 values that begins at a cache line."""
+    room = np.empty(values.nbytes + _CACHE_LINE, dtype=np.uint8)
     begin = -room.ctypes.data % _CACHE_LINE
-    aligned = room[begin : begin + kernel.nbytes].view(np.float32).reshape(blocks.shape)
-    aligned[...] = blocks
+    aligned = room[begin : begin + values.nbytes].view(np.float32).reshape(values.shape)
+    aligned[...] = values
     return aligned
 
 
@@ -109,15 +125,18 @@ def _run(stack, steps, length):
     planes = np.zeros((5, number, stack.ends[-1]), dtype=np.float32)  # the gates in their order, and the cells
     given, hidden = state[:, :inputs], state[:, inputs:]
     gates, sigmoids, entry, kept, (let_out, new, cell) = planes[:4], planes[:3], planes[:2], planes[3:], planes[2:]
-    products = list(_products(stack, state, gates))
+    sums = gates if number != 1 else np.empty(gates.size, dtype=np.float32)
+    products = list(_products(stack, state, sums))
     behind = len(products) - 1  # steps that the last layer is behind the first
     last = hidden[:, (0, *stack.ends)[behind] :]
     outputs = np.empty((length, *last.shape), dtype=np.float32)
     for step in range(length + behind):
         if step < len(steps):
             given[...] = steps[step]
-        for product, seen, kernel, sums in products:
-            product(seen, kernel, out=sums)
+        for product, seen, kernel, made in products:
+            product(seen, kernel, out=made)
+        if number == 1:
+            sums.take(stack.places, out=gates[:, 0], mode="clip")  # the mode that needs no copy
         gates += stack.bias
         np.tanh(gates, out=gates)
         sigmoids += _ONE
@@ -133,14 +152,17 @@ def _run(stack, steps, length):
     return outputs
 
 
-def _products(stack, state, gates):
-    """Each layer's product: its function, what it sees of the state (N, inputs + units), its kernel, and its gates."""
-    inputs = state.shape[1] - gates.shape[2]
-    for kernel, begin, end in zip(stack.kernels, (0, *stack.ends), stack.ends, strict=False):
-        blocks, _, seen, width = kernel.shape
-        sums = gates[:, :, begin:end].reshape(4, len(state), blocks, width).transpose(2, 0, 1, 3)  # a view
-        visible = state[:, inputs + end - seen : inputs + end]
+def _products(stack, state, sums):
+    """Each layer's product: its function, what it sees of the state (N, inputs + units), its kernel, and where to.
+
+    sums: the gates (4, N, units of all); or of a single window, all in a row, those of each layer side by side.
+    """
+    inputs = state.shape[1] - stack.ends[-1]
+    for layer, (begin, end) in enumerate(zip((0, *stack.ends), stack.ends, strict=False)):
+        rows, kernel = stack.rows[layer], stack.kernels[layer]
+        seen = state[:, inputs + end - len(rows) : inputs + end]
         if len(state) == 1:
-            yield np.vecmat, visible[0], kernel, sums[:, :, 0]  # a tenth faster than a matrix of one row
+            yield np.dot, seen[0], rows, sums[4 * begin : 4 * end]
         else:
-            yield np.matmul, visible, kernel, sums
+            made = sums[:, :, begin:end].reshape(4, len(state), len(kernel), kernel.shape[3])
+            yield np.matmul, seen, kernel, made.transpose(2, 0, 1, 3)  # a view
