@@ -218,12 +218,14 @@ def _clock(metric, zone):
             moment = datetime.fromtimestamp(value / 1000, UTC)
         else:
             raise ValueError
-        if moment.tzinfo is not None and not moment.utcoffset():
-            moment = moment.astimezone(zone)
+        offset = moment.utcoffset()
+        if offset is None:
+            wall = moment.replace(tzinfo=UTC).timestamp()
+            return wall, wall
+        instant = moment.timestamp()
+        return instant, instant + (offset or moment.astimezone(zone).utcoffset()).total_seconds()
     except (ValueError, OverflowError):
         raise _Bad(f"timestamp {_short(value)} is neither ISO 8601 nor Unix milliseconds") from None
-    wall = moment.replace(tzinfo=UTC).timestamp()
-    return wall - (moment.utcoffset().total_seconds() if moment.tzinfo else 0.0), wall
 
 
 def _calendar(metric, wall):

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from lib import grid, population, scoring
 from lib.baseline import Baseline
@@ -102,9 +101,13 @@ def _alerting(scored, laid, detector):
 def _held(over_alert):
     """The largest that so many windows in a row, of IN_A_ROW, reach of (N,) in time order; 0 where they are fewer."""
     held = np.zeros(len(IN_A_ROW))
+    lowest, rows = over_alert, 1  # of so many windows in a row, from each on
     for place, number in enumerate(IN_A_ROW):
-        if number <= len(over_alert):
-            held[place] = sliding_window_view(over_alert, number).min(axis=1).max()
+        if number > len(over_alert):
+            break
+        for step in range(rows, number):
+            lowest = np.minimum(lowest[:-1], over_alert[step:])
+        held[place], rows = lowest.max(), number
     return held
 
 
@@ -145,7 +148,7 @@ def _reasons(scored, alerting, laid, detector):
             "from": int(laid.index[why["begin"]]),
             "to": int(laid.index[why["end"]]),
         }
-        for why in detector.explain(laid.samples, first, size, laid.own)
+        for why in detector.explain(laid.samples, first, size, laid.own, scored.columns[top])
     ]
 
 

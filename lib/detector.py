@@ -7,6 +7,7 @@ model.json lists before it is used. A model of old, without normal.npz, is score
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ class Scored:
     channel_set: str  # which of features.CHANNEL_SETS was scored
     rest: np.ndarray  # (N,) bpm above what is usual, of whole windows at rest; NaN for others
     over_alert: np.ndarray  # (N,) the evidence over the alert level: 1 scores 0.7
+    columns: np.ndarray  # (N, 23) of `evidence.describe`; (N, 0) of a model that has no windows of normal life
 
     @property
     def by_sample(self):
@@ -122,16 +124,16 @@ class Detector:
         begin = np.cumsum([0, *(len(samples) for samples, *_ in wearers)])
         personal = [self.personal(own, counted) for (_, counted), (*_, own) in zip(held, wearers, strict=True)]
         numbers = [len(first) for first, _, _ in laid]
-        found = self._evidence(
+        found, columns = self._evidence(
             np.concatenate([samples for samples, *_ in wearers]),
             np.concatenate([first + low for (first, _, _), low in zip(laid, begin, strict=False)]),
             np.concatenate([size for _, size, _ in laid]),
             np.repeat([counted for _, counted in held], numbers, axis=0),
             *(np.repeat(of, numbers) for of in zip(*personal, strict=True)),
         )
-        parts = np.split(found, np.cumsum(numbers)[:-1], axis=1)
-        each = zip(held, laid, personal, parts, strict=True)
-        return [self._scored(name, known, *laid, *part) for (name, _), laid, (_, known), part in each]
+        cuts = np.cumsum(numbers)[:-1]
+        each = zip(held, laid, personal, np.split(found, cuts, axis=1), np.split(columns, cuts), strict=True)
+        return [self._scored(name, known, *laid, *part, own) for (name, _), laid, (_, known), part, own in each]
 
     def personal(self, own, counted):
         """bpm that a wearer's heart rate at rest lies above what is usual, and whether that is known well.
@@ -143,13 +145,13 @@ class Detector:
         return own.offset, own.total >= baseline.KNOWN
 
     def _evidence(self, samples, first, size, counted, offset, known):
-        """(3, N) of the windows at rows `first`: their evidence, 1 where they are stuck, and their `rest`."""
+        """Of the windows at rows `first`: (3, N), their evidence, 1 where they are stuck, `rest`; and their columns."""
         if self.normal is None:
-            return self._plain_errors(samples, first, size, counted)
+            return self._plain_errors(samples, first, size, counted), np.empty((len(first), 0))
         columns, stuck = self.describer.columns(samples, first, size=size, counted=counted)
         found = self.normal.evidence(columns, counted[:, : len(features.CHANNELS)], offset, known)
         lives = baseline.still(columns) & ~stuck & (size == self.sequence_length)
-        return np.stack([found, stuck, np.where(lives, columns[:, evidence.HEART_RATE], np.nan)])
+        return np.stack([found, stuck, np.where(lives, columns[:, evidence.HEART_RATE], np.nan)]), columns
 
     def _plain_errors(self, samples, first, size, counted):
         found = np.full((3, len(first)), np.nan)
@@ -159,27 +161,35 @@ class Detector:
             found[1, batch] = scoring.stuck(raw, interval_s=self.interval_s, size=rests_on)
         return found
 
-    def _scored(self, channel_set, known, first, size, window, found, stuck, rest):
+    def _scored(self, channel_set, known, first, size, window, found, stuck, rest, columns):
         limits = scoring.limits(self.calibration, channel_set=channel_set, size=size, own=known)
         scores = np.where(stuck, np.nan, scoring.anomaly_scores(found, limits))
         excess, over_alert = (found / limits[level] for level in ("threshold", "alert"))
-        return Scored(scores, excess, first, size, window, channel_set, rest, over_alert)
+        return Scored(scores, excess, first, size, window, channel_set, rest, over_alert, columns)
 
-    def explain(self, samples, first, size, own=None):
+    def explain(self, samples, first, size, own=None, columns=None):
         """Why the window of samples (T, 7) that starts at row `first` and rests on `size` samples is unusual.
 
-        Returns what `lib.reasons.reasons` does, its stretches as rows of `samples`.
+        columns: its (23,) where it was scored already, which spares a forward pass. Returns what `lib.reasons.reasons`
+        does, its stretches as rows of `samples`.
         """
         _, counted = self.channel_set(samples)
         window = {"first": np.array([first]), "size": np.array([size]), "counted": counted}
-        ((_, raw, given, rebuilt, rests_on),) = self.describer.batches(samples, **window)
-        observed, expected = raw[0, -size:], features.unscale(rebuilt, self.describer.scaler)[0, -size:]
-        squares = np.where(counted, np.square(given - rebuilt, dtype=np.float64), 0.0)[0, -size:]
-        if self.normal is not None:
-            columns = self.describer.described(raw, given, rebuilt, rests_on)[0]
+        observed = samples[first : first + size]
+        if self.normal is None:
+            expected, squares = self._by_reconstruction(samples, **window)
+        else:
+            columns = self.describer.columns(samples, **window)[0][0] if columns is None else columns
             expected, squares = self._by_neighbours(columns, observed, counted, *self.personal(own, counted)[:1])
         found = reasons(observed, expected, squares, interval_s=self.interval_s)
         return [{**why, "begin": first + why["begin"], "end": first + why["end"]} for why in found]
+
+    def _by_reconstruction(self, samples, first, size, counted):
+        """What `_by_neighbours` returns, by the autoencoder alone."""
+        ((_, _, given, rebuilt, _),) = self.describer.batches(samples, first, size=size, counted=counted)
+        squares = np.where(counted, np.square(given - rebuilt, dtype=np.float64), 0.0)
+        whole = slice(-int(size[0]), None)
+        return features.unscale(rebuilt, self.describer.scaler)[0, whole], squares[0, whole]
 
     def _by_neighbours(self, columns, observed, counted, offset):
         """What is expected of a window's samples (n, 7) and their squared distance to it: (n, 7) each.
@@ -200,8 +210,11 @@ class Detector:
     def channel_set(self, samples):
         """The name of the largest channel set that samples (T, 7) hold, and the features (7,) it counts."""
         held = features.present(samples)
-        sets = features.channel_sets(self.channels)
-        return next((name, counted) for name, counted in sets.items() if held[counted].all())
+        return next((name, counted) for name, counted in self._sets.items() if held[counted].all())
+
+    @cached_property
+    def _sets(self):
+        return features.channel_sets(self.channels)
 
 
 def _windows_of(rows, segment, *, length):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import small_model
@@ -88,7 +90,7 @@ def test_absent_channels_leave_the_error_and_are_named(ask, absent, counted, nam
 
 def test_each_set_of_channels_has_limits_of_its_own(ask, model):
     sets = model.calibration["sets"] | {"heart rate alone": {"threshold": [0.01, 0.01], "alert": [0.02, 0.02]}}
-    other = model.__class__(**{**model.__dict__, "calibration": {**model.calibration, "sets": sets}})
+    other = replace(model, calibration={**model.calibration, "sets": sets})
     given = moving(20, steps=None, calories=None, distance=None)
     assert not ask(given)["anomalyDetected"]
     assert ask(given, other)["anomalyDetected"]
