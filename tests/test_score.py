@@ -1,0 +1,134 @@
+"""Batch scoring gives what the function would have given; and is taken up again where it was cut off."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import life
+
+from lib import readings, score
+from lib.detector import Detector
+from lib.runs import ROOT, Run
+
+sys.path.insert(0, str(ROOT / "lambda"))
+from sync_answer import answer_body
+from sync_request import parse
+
+START = np.datetime64("2026-03-02T07:00:00", "ms")
+
+
+def raw(minutes, *, wearer="ada", seed=0, running=True):
+    """A wearer's readings every 5 s, with running counters, or what was counted since the last."""
+    samples = life(12 * minutes, seed=seed)
+    table = pd.DataFrame(samples[:, :4], columns=["heartRate", "steps", "calories", "distance"])
+    if running:
+        table[["steps", "calories", "distance"]] = table[["steps", "calories", "distance"]].cumsum().round(2)
+    when = np.datetime_as_string(START + 5000 * np.arange(1, len(table) + 1), unit="s")
+    return table.assign(user_id=wearer, timestamp=when)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, export):
+    """A run whose export is the session's."""
+    monkeypatch.setenv("RUNS_HOME", str(tmp_path / "home"))
+    run = Run.at("march")
+    run.models.mkdir(parents=True)
+    (run.models / "lambda_export").symlink_to(export)
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two parts, each of a wearer."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for number, wearer in enumerate(("ada", "bo")):
+        raw(30, wearer=wearer, seed=number).to_parquet(data / f"{wearer}.parquet")
+    return data
+
+
+def asked(run, data, out, *words):
+    return score.main(["--run", run.name, "--data", str(data), "--out", str(out), "--workers", "1", *words])
+
+
+def test_scores_are_the_functions_own_asked_minute_by_minute(run, tmp_path, export):
+    rows = raw(40, running=False)
+    rows.to_csv(tmp_path / "ada.csv", index=False)
+    assert asked(run, tmp_path / "ada.csv", tmp_path / "scores.parquet", "--counters", "interval") == 0
+    found = pd.read_parquet(tmp_path / "scores.parquet").set_index("timestamp")["score"]
+    detector, own = Detector.load(export), None
+    metrics = json.loads(rows.drop(columns="user_id").to_json(orient="records"))
+    for end in range(60, len(metrics) + 1, 12):
+        request = {"counters": "interval", "metrics": metrics[end - 60 : end], **({"baseline": own} if own else {})}
+        body, _ = answer_body(parse(request, interval_s=5), detector)
+        own = body["baseline"]
+        assert found.loc[metrics[end - 1]["timestamp"]] == pytest.approx(body["anomalyScore"], abs=1e-5)
+
+
+def test_every_whole_window_has_a_row(run, folder, tmp_path, capsys):
+    assert asked(run, folder, tmp_path / "scores.parquet") == 0
+    table = pd.read_parquet(tmp_path / "scores.parquet")
+    assert table.groupby("user_id").size().to_dict() == {"ada": 26, "bo": 26}  # 30 minutes, from the fifth on
+    assert table["level"].isin(["normal", "borderline", "anomaly"]).all()
+    assert (table["score"] >= 0.7).equals(table["level"] == "anomaly")
+    assert set(table["channel_set"]) == {"all channels"}
+    assert "52 windows, 52 of them now" in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "home", "scores.parquet"]
+
+
+def test_what_was_cut_off_goes_on_with_what_is_left(run, folder, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "scores.parquet"
+    (folder / "bo.parquet").write_bytes(b"cut off")
+    with pytest.raises(SystemExit, match="on_bad_part=skip"):
+        asked(run, folder, out)
+    assert not out.exists()
+    raw(30, wearer="bo", seed=1).to_parquet(folder / "bo.parquet")
+    read = []
+    whole = readings.read
+    monkeypatch.setattr(readings, "read", lambda path, **form: read.append(path) or whole(path, **form))
+    assert asked(run, folder, out) == 0
+    assert [path.rpartition("/")[2] for path in read] == ["bo.parquet"]
+    assert "52 windows, 26 of them now" in capsys.readouterr().out
+
+
+def test_a_bad_part_can_be_set_aside_and_is_told(run, folder, tmp_path, capsys):
+    (folder / "bo.parquet").write_bytes(b"cut off")
+    assert asked(run, folder, tmp_path / "scores.parquet", "--on-bad-part", "skip") == 1
+    assert set(pd.read_parquet(tmp_path / "scores.parquet")["user_id"]) == {"ada"}
+    assert "set aside" in capsys.readouterr().err
+
+
+def test_another_stride_is_another_score(run, folder, tmp_path):
+    out = tmp_path / "scores.parquet"
+    asked(run, folder, out)
+    asked(run, folder, out, "--stride", "60")
+    assert len(pd.read_parquet(out)) == 12
+
+
+def test_a_wearer_in_two_files_is_refused_with_both(run, folder, tmp_path):
+    raw(30, wearer="ada", seed=5).to_parquet(folder / "more.parquet")
+    with pytest.raises(SystemExit, match=r"ada\.parquet and .*more\.parquet hold the same wearer"):
+        asked(run, folder, tmp_path / "scores.parquet")
+    assert not (tmp_path / "scores.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--stride", "0"], "--stride 0"),
+        (["--timezone", "Mars"], "timezone='Mars'"),
+        (["--dask-scheduler", "here"], "dask_scheduler='here'"),
+        (["--run", "none"], "model.json"),
+        (["--data", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_can_not_be_is_refused_by_name(run, folder, tmp_path, capsys, words, said):
+    with pytest.raises(SystemExit) as stopped:
+        asked(run, folder, tmp_path / "scores.parquet", *words)
+    assert said in f"{stopped.value}{capsys.readouterr().err}"
+
+
+def test_a_window_of_a_stuck_sensor_is_unknown():
+    assert score.levels(np.array([0.1, 0.3, 0.7, np.nan])).tolist() == ["normal", "borderline", "anomaly", "unknown"]
