@@ -37,7 +37,7 @@ def clean(raw, *, interval_s, counters="cumulative", progress=iter):
         raise ValueError(f"counters={counters!r}: one of {', '.join(COUNTER_FORMS)} is wanted")
     names, wearers = _by_wearer(raw)
     cleaned = [_clean_wearer(rows, interval_s=interval_s, counters=counters) for rows in progress(wearers)]
-    return _joined(names, [columns for columns, _ in cleaned]), _summed([account for _, account in cleaned])
+    return _joined(names, [columns for columns, _ in cleaned]), summed([account for _, account in cleaned])
 
 
 def _by_wearer(raw):
@@ -141,7 +141,8 @@ def _columns(rows, grid, instant):
     return columns
 
 
-def _summed(accounts):
+def summed(accounts):
+    """The account of all of what `accounts` are each of a part of: sums of every number."""
     total = accounts[0]
     for account in accounts[1:]:
         total = _added(total, account)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from lib import features, readings
 from lib.watch import record_days, record_stretches, since_the_last
+from lib.windows import spread_evenly
 
 PARTS = ("train", "validation", "calibration", "test")
 SHARES = (0.5, 0.125, 0.175, 0.2)
@@ -68,26 +69,82 @@ def recorded(raw, *, seed):
     Wearers (days) with labelled readings are in the test alone: neither learning nor the thresholds may know what they
     hold. Raises ValueError when there are too few others to make the four parts of.
     """
-    labelled = raw["label"].to_numpy() != "" if "label" in raw else np.zeros(len(raw), dtype=bool)
-    without_labels = set(raw["user_id"]) - set(raw["user_id"][labelled])
+    by, part_of = divided(wearer_days(raw), seed=seed)
+    return gathered(raw, by=by, part_of=part_of)
+
+
+def wearer_days(raw):
+    """What a raw table holds: user_id, timestamp (the day), readings and labelled (whether any is) of each day."""
+    labelled = raw["label"] != "" if "label" in raw else False
+    days = raw[["user_id"]].assign(timestamp=raw["timestamp"].dt.normalize(), readings=1, labelled=labelled)
+    counts = {"readings": ("readings", "size"), "labelled": ("labelled", "any")}
+    return days.groupby(["user_id", "timestamp"], as_index=False).agg(**counts)
+
+
+def divided(days, *, seed):
+    """How `recorded` splits: by "wearer" or "day", and {unit: one of PARTS} (see `units`), of wearer-days alone."""
+    labelled = days["labelled"].to_numpy()
+    without_labels = set(days["user_id"]) - set(days["user_id"][labelled])
     by = "wearer" if len(without_labels) >= FEWEST_WEARERS else "day"
-    unit = units(raw, by=by)
-    held_out = pd.Series(unit).isin(unit[labelled]).to_numpy()
+    unit = units(days, by=by)
+    held_out = np.isin(unit, unit[labelled])
     rng = np.random.default_rng(seed)
     part_of = dict.fromkeys(unit[held_out], "test")
-    strata = [np.unique(unit[~held_out])] if by == "wearer" else _by_wearer(raw[~held_out], unit[~held_out])
+    strata = [np.unique(unit[~held_out])] if by == "wearer" else _by_wearer(days[~held_out], unit[~held_out])
+    given = set()
     for names in strata:
-        part_of |= dict(zip(rng.permutation(names), _parts(len(names)), strict=True))
-    part = np.array([part_of[name] for name in unit])
-    missing = set(PARTS) - set(part[~held_out])
-    if missing:
+        parts = _parts(len(names))
+        given |= set(parts)
+        part_of |= dict(zip(rng.permutation(names), parts, strict=True))
+    if set(PARTS) - given:
         raise ValueError(_too_few(np.unique(unit[~held_out]), by, labelled.any()))
+    return by, part_of
+
+
+def gathered(raw, *, by, part_of):
+    """The Dataset of a raw table, of which `divided` told who is in which part."""
+    unit = pd.Series(units(raw, by=by))
+    part = unit.map(part_of).to_numpy()
     development, calibration, test = (
-        raw[np.isin(part, names)].reset_index(drop=True) for names in (PARTS[:2], PARTS[2], PARTS[3])
+        raw[np.isin(part, names)].reset_index(drop=True) for names in (PARTS[:2], PARTS[2:3], PARTS[3:])
     )
     unlabelled = {"columns": "label", "errors": "ignore"}
     validation = sorted(name for name, part in part_of.items() if part == "validation")
     return Dataset(development.drop(**unlabelled), calibration.drop(**unlabelled), test, by, validation)
+
+
+def drawn(days, *, by, part_of, at_most, rng):
+    """The hours of wearer-days to draw, so that each table of the Dataset has about `at_most` readings at most.
+
+    Of the development's, single hours, evenly over its wearers and the hours of the day; of the others', whole days,
+    evenly over wearers and, in the test, over days with labels and without. Returns the columns of `days` and hour
+    (since 1970).
+    """
+    part = pd.Series(units(days, by=by)).map(part_of).to_numpy()
+    tables = [_some_hours(days[np.isin(part, PARTS[:2])], at_most=at_most, rng=rng)]
+    for name in PARTS[2:]:
+        tables.append(_hours(_some_days(days[part == name], at_most=at_most, rng=rng)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _some_days(days, *, at_most, rng):
+    stratum = pd.factorize(days["user_id"])[0] * 2 + days["labelled"]
+    count = int(at_most / days["readings"].mean())
+    return days.iloc[spread_evenly(np.arange(len(days)), stratum.to_numpy(), at_most=count, rng=rng)]
+
+
+def _some_hours(days, *, at_most, rng):
+    hours = _hours(days)
+    stratum = pd.factorize(hours["user_id"])[0] * 24 + hours["hour"] % 24
+    count = int(at_most / (days["readings"].mean() / 24))
+    return hours.iloc[spread_evenly(np.arange(len(hours)), stratum.to_numpy(), at_most=count, rng=rng)]
+
+
+def _hours(days):
+    """A row for each hour of wearer-days."""
+    first = days["timestamp"].to_numpy().astype("datetime64[h]").astype(np.int64)
+    hours = days.iloc[np.repeat(np.arange(len(days)), 24)]
+    return hours.assign(hour=(first[:, None] + np.arange(24)).ravel())
 
 
 def _too_few(names, by, labelled):
@@ -154,8 +211,8 @@ def require_windows(first, table, *, part, length, interval_s):
     )
 
 
-def _by_wearer(raw, unit):
-    wearer = raw["user_id"].to_numpy()
+def _by_wearer(days, unit):
+    wearer = days["user_id"].to_numpy()
     return [np.unique(unit[wearer == name]) for name in np.unique(wearer)]
 
 

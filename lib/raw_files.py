@@ -7,6 +7,7 @@ import zlib
 import fsspec
 import numpy as np
 import pandas as pd
+from fsspec.implementations.local import LocalFileSystem
 
 from lib.features import COUNTERS
 
@@ -39,12 +40,18 @@ def files(path):
     return filesystem, found
 
 
+def addresses(path):
+    """The files of `path`, sorted, each by the name or s3:// address under which another process finds it."""
+    filesystem, names = files(path)
+    return names if isinstance(filesystem, LocalFileSystem) else [filesystem.unstrip_protocol(name) for name in names]
+
+
 def load(filesystem, name):
     """The frame that a file holds, its rows numbered from 0. Raises ReadingsError for a file that can not be read."""
     try:
         if name.endswith(".parquet"):
             with filesystem.open(name, "rb") as stream:
-                table = pd.read_parquet(stream)
+                table = pd.read_parquet(stream, use_threads=False)  # as many processes read as there are cores
             return table.reset_index(drop=table.index.names == [None])  # a named index is a column
         with _opened(filesystem, name) as stream:
             return _load_csv(stream)

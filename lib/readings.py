@@ -19,6 +19,7 @@ from lib.raw_files import ReadingsError, files, load
 ONE_WEARER = "wearer"
 
 _OFFSET = r"(Z|[+-]\d{2}(?::?\d{2})?)$"
+_WITH_OFFSET = r"[T ].*(?:Z|[+-]\d{2}(?::?\d{2})?)$"  # the day of a bare date is no offset
 _EARLIEST_MS, _LATEST_MS = 946_684_800_000, 4_102_444_800_000  # 2000 to 2100
 _FINITE = pa.Check(lambda column: ~np.isinf(column), error="a finite number")
 
@@ -40,10 +41,19 @@ def read(path, *, timezone="UTC"):
     steps, calories, distance and label that the files have; rows in file order.
     Raises FileNotFoundError when nothing is there, ReadingsError for a bad file, ValueError for a bad timezone.
     """
-    zone = _zone(timezone)
+    zone(timezone)
     filesystem, names = files(path)
-    parts = [_read_one(filesystem, name, zone) for name in names]
-    table = pd.concat(parts, ignore_index=True)
+    return joined([read_file(filesystem, name, timezone=timezone) for name in names])
+
+
+def read_file(filesystem, name, *, timezone="UTC"):
+    """What `read` returns, of one file of an fsspec file system."""
+    return _parsed_table(load(filesystem, name), name, zone(timezone))
+
+
+def joined(tables):
+    """One frame of the tables that files hold; where only some have labels, the readings of the others are normal."""
+    table = pd.concat(tables, ignore_index=True)
     if "label" in table:
         table["label"] = table["label"].fillna("")
     return table
@@ -64,7 +74,8 @@ def _offset_texts(offset_s):
     return np.array([names[s] for s in offset_s])
 
 
-def _zone(timezone):
+def zone(timezone):
+    """The ZoneInfo of that name. Raises ValueError, naming it, where there is none."""
     try:
         return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -73,11 +84,7 @@ def _zone(timezone):
 
 def parse(table, *, timezone="UTC", file="table"):
     """What `read` returns, of a raw table that is already a frame; `file` names it in errors."""
-    return _parsed_table(table, file, _zone(timezone))
-
-
-def _read_one(filesystem, name, zone):
-    return _parsed_table(load(filesystem, name), name, zone)
+    return _parsed_table(table, file, zone(timezone))
 
 
 def _parsed_table(table, name, zone):
@@ -130,10 +137,10 @@ def _wall_clock(column, zone, name):
             return _plain(column)
         return _moved(column, zone if str(column.dt.tz) == "UTC" else column.dt.tz)
     text = column.astype("str").str.strip()
-    offset = text.str.extract(_OFFSET, expand=False)
-    offset = offset.where(text.str.contains("[T ]"))  # the day of a bare date is no offset
-    if offset.isna().all():
+    if not text.str.contains(_WITH_OFFSET).any():  # a quick look, for most have none
         return _plain(_parsed(text, name, utc=False))
+    offset = text.str.extract(_OFFSET, expand=False)
+    offset = offset.where(text.str.contains(_WITH_OFFSET))
     if offset.isna().any():
         row = int(np.flatnonzero(offset.isna())[0])
         problem = "no UTC offset, while other rows have one"

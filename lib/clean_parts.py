@@ -1,0 +1,112 @@
+"""Every part cleaned into a file of its own: Parquet, which holds the clean table and, in its metadata, its account.
+
+The account lies in the file that it is of, and a file is moved to its place whole: what is there is counted once, and
+what is not there is not counted.
+"""
+
+import errno
+import functools
+import hashlib
+import io
+import json
+from dataclasses import asdict
+from typing import NamedTuple
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lib import clean, cluster, parts, runs
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Task(NamedTuple):
+    """A part, and what its clean table is made from: the key of the part's files and of the way it is cleaned."""
+
+    part: parts.Part
+    key: str
+
+    def __str__(self):
+        return str(self.part)
+
+
+def clean_all(found, folder, *, timezone, interval_s, counters, **how):
+    """Clean each Part of `found` into `folder`/<part>.parquet; `how` is for `cluster.each`.
+
+    A part that was cleaned before, from the same files in the same way, is not cleaned again. Returns the account of
+    all, as `clean.clean` gives it, and {part: problem} of those set aside. Raises OSError, saying how much is done,
+    where the disk is full, and ValueError where no part can be cleaned.
+    """
+    form = {"timezone": timezone, "interval_s": interval_s, "counters": counters}
+    places = {part.name: folder / f"{part.name}.parquet" for part in found}
+    tasks = [Task(part, _key(part, form)) for part in found]
+    _remove_others(folder, places.values())
+    accounts = {str(task): _account(places[str(task)], task.key) for task in tasks}
+    waiting = [task for task in tasks if not accounts[str(task)]]
+    set_aside = {}
+    for task, cleaned, problem in cluster.each(functools.partial(_cleaned, **form), waiting, **how):
+        if problem:
+            set_aside[str(task)] = problem
+        else:
+            _write(places[str(task)], cleaned, total=len(found))
+            accounts[str(task)] = _account(places[str(task)], task.key)
+    done = [account for account in accounts.values() if account]
+    if not done:
+        raise ValueError(f"none of {len(found)} parts can be cleaned; {next(iter(set_aside.values()), '')}")
+    return clean.summed(done), set_aside
+
+
+def load(path):
+    """The clean table of a part."""
+    return pq.read_table(path).to_pandas()
+
+
+def _cleaned(task, *, timezone, interval_s, counters):
+    """The bytes of a part's file."""
+    raw = parts.read(task.part, timezone=timezone)
+    table, account = clean.clean(raw, interval_s=interval_s, counters=counters)
+    table = pa.Table.from_pandas(table, preserve_index=False)
+    facts = {"account": json.dumps(account), "made_from": task.key}
+    stream = io.BytesIO()
+    pq.write_table(
+        table.replace_schema_metadata({**(table.schema.metadata or {}), **facts}), stream, compression="zstd"
+    )
+    return stream.getvalue()
+
+
+def _key(part, form):
+    """What tells whether a part's file would be made the same again: its files as they are now, and the way."""
+    states = []
+    for file in part.files:
+        filesystem, name = fsspec.core.url_to_fs(file)
+        states.append(filesystem.ukey(name))
+    return hashlib.sha256(json.dumps([asdict(part), states, form]).encode()).hexdigest()
+
+
+def _account(path, key):
+    """The account in a part's file, or None where there is no file that was made from `key`."""
+    if not path.exists():
+        return None
+    facts = pq.read_schema(path).metadata
+    return json.loads(facts[b"account"]) if facts.get(b"made_from") == key.encode() else None
+
+
+def _write(path, content, *, total):
+    try:
+        with runs.writing(path) as new:
+            new.write_bytes(content)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        done = len(list(path.parent.glob("*.parquet")))
+        problem = (
+            f"the disk is full: {done} of {total} parts are cleaned and stay; make room, and begin again for the rest"
+        )
+        raise OSError(error.errno, problem, path.name) from error
+
+
+def _remove_others(folder, places):
+    """Remove the parts of earlier data, so that the folder holds these alone."""
+    for path in set(folder.glob("*.parquet")) - set(places):
+        path.unlink()

@@ -1,0 +1,166 @@
+"""More readings than one frame should hold: files of any number of wearers, worked on part by part.
+
+A part is what is read at once: the files that share wearers, so that each wearer is in one part alone. `survey` reads
+all files once and counts; `recorded` makes the run's tables, of large data a sample; `clean_parts` cleans everything.
+What is taken as `how` (scheduler, workers, on_bad_part, progress) is for `cluster.each`, which works on the parts.
+"""
+
+import functools
+import json
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import fsspec
+import numpy as np
+import pandas as pd
+
+from lib import cluster, dataset, raw_files, readings, runs
+
+MOST_READINGS = 2_000_000  # of a part, unless one wearer has more
+
+
+@dataclass(frozen=True)
+class Part:
+    """Files, and those of their wearers who are in this part: everybody where `wearers` is empty."""
+
+    name: str
+    files: tuple
+    wearers: tuple = ()
+
+    def __str__(self):
+        return self.name
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What there is. `days` is `dataset.wearer_days` of all, each with the number of its part."""
+
+    parts: list
+    days: pd.DataFrame
+    set_aside: dict  # {file: what is wrong with it}
+    timezone: str
+
+    @property
+    def readings(self):
+        return int(self.days["readings"].sum())
+
+    def __str__(self):
+        wearers = self.days["user_id"].nunique()
+        return f"{self.readings:,} readings of {wearers:,} wearers in {len(self.parts):,} parts"
+
+
+def survey(path, *, timezone="UTC", **how):
+    """Read every file of `path` (of those that `readings.read` takes) once, and count what is in them.
+
+    Raises what `readings.read` does, and cluster.BadPart for a file that can not be read, unless it is to be skipped.
+    """
+    readings.zone(timezone)
+    found, counted, set_aside = raw_files.addresses(path), {}, {}
+    for file, days, problem in cluster.each(functools.partial(_counted, timezone=timezone), found, **how):
+        if problem:
+            set_aside[file] = problem
+        else:
+            counted[file] = days
+    if not counted:
+        raise ValueError(f"{path}: none of its {len(found)} files can be read; {next(iter(set_aside.values()))}")
+    parts, days = _partitioned(counted)
+    return Survey(parts, days, set_aside, timezone)
+
+
+def _counted(file, *, timezone):
+    return dataset.wearer_days(_read_file(file, timezone))
+
+
+def _read_file(file, timezone):
+    return readings.read_file(*fsspec.core.url_to_fs(file), timezone=timezone)
+
+
+def _partitioned(counted):
+    """The parts of files {file: wearer-days}, and the wearer-days of all, with the number of the part they are in."""
+    table = pd.concat([days.assign(file=number) for number, days in enumerate(counted.values())], ignore_index=True)
+    files = np.array(list(counted), dtype=object)
+    together = _sharing(table["user_id"], table["file"].to_numpy(), len(files))[table["file"]]
+    size = table["readings"].groupby([together, table["user_id"]]).sum()
+    parts, part_of = [], {}
+    for group, wearers in size.groupby(level=0):
+        batch = (wearers.cumsum() - wearers).to_numpy() // MOST_READINGS  # each begins where the one before is full
+        names = wearers.index.get_level_values(1)
+        holding = tuple(files[np.unique(table["file"][together == group])])
+        for number in np.unique(batch):
+            some = tuple(names[batch == number])
+            part_of |= dict.fromkeys(some, len(parts))
+            parts.append(Part(f"part-{len(parts):05d}", holding, some if batch[-1] else ()))
+    counts = {"readings": ("readings", "sum"), "labelled": ("labelled", "any")}
+    days = table.groupby(["user_id", "timestamp"], as_index=False).agg(**counts)
+    return parts, days.assign(part=days["user_id"].map(part_of))
+
+
+def _sharing(wearer, file, count):
+    """A number (count,) for each file, that of the first file with which it is joined by wearers."""
+    first = np.arange(count)
+    while True:
+        of_wearer = pd.Series(first[file]).groupby(wearer.to_numpy()).transform("min").to_numpy()
+        lowest = first.copy()
+        np.minimum.at(lowest, file, of_wearer)
+        if (lowest == first).all():
+            return first
+        first = lowest
+
+
+def read(part, *, timezone="UTC"):
+    """The raw table of a part: the rows that `readings.read` gives of its wearers, in the same order."""
+    tables = [_read_file(file, timezone) for file in part.files]
+    if part.wearers:
+        tables = [table[table["user_id"].isin(part.wearers)] for table in tables]
+    return readings.joined(tables)
+
+
+class Wanted(NamedTuple):
+    """What is to be drawn of a part: the readings of these wearers in these hours (user_id, hour since 1970)."""
+
+    part: Part
+    hours: pd.DataFrame
+
+    def __str__(self):
+        return str(self.part)
+
+
+def recorded(source, *, most_readings, seed, **how):
+    """The run's three tables of a Survey, split as `dataset.recorded` does.
+
+    Up to `most_readings` they hold all that there is. Of more data each holds at most about a third as many: of the
+    development wearers stretches of an hour, evenly over wearers and hours of the day; of the others whole days, evenly
+    over wearers. Returns (Dataset, {part: problem} of the parts that were set aside only now).
+    """
+    by, part_of = dataset.divided(source.days, seed=seed)
+    if source.readings <= most_readings:
+        tasks, function = source.parts, functools.partial(read, timezone=source.timezone)
+    else:
+        rng = np.random.default_rng(seed)
+        hours = dataset.drawn(source.days, by=by, part_of=part_of, at_most=most_readings // 3, rng=rng)
+        tasks = [Wanted(source.parts[number], rows) for number, rows in hours.groupby("part", sort=True)]
+        function = functools.partial(_draw, timezone=source.timezone)
+    outcomes = list(cluster.each(function, tasks, **how))
+    set_aside = {str(task): problem for task, _, problem in outcomes if problem}
+    tables = [table for _, table, problem in outcomes if not problem]
+    return dataset.gathered(readings.joined(tables), by=by, part_of=part_of), set_aside
+
+
+def _draw(wanted, *, timezone):
+    table = read(wanted.part, timezone=timezone)
+    hour = table["timestamp"].to_numpy().astype("datetime64[h]").astype(np.int64)
+    at = pd.MultiIndex.from_arrays([table["user_id"], hour])
+    return table[at.isin(pd.MultiIndex.from_frame(wanted.hours[["user_id", "hour"]]))]
+
+
+def save(source, path, *, whole):
+    """Write a Survey's parts as JSON, for `load`; none where the run's tables hold the `whole` of them."""
+    parts = [] if whole else [asdict(part) for part in source.parts]
+    runs.write_json(path, {"timezone": source.timezone, "parts": parts})
+
+
+def load(path):
+    """The parts that `save` wrote, and their timezone."""
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    parts = [Part(part["name"], tuple(part["files"]), tuple(part["wearers"])) for part in saved["parts"]]
+    return parts, saved["timezone"]

@@ -1,0 +1,166 @@
+"""Cleaning part by part: row for row what cleaning at once gives, on whatever machines, whatever fails in between."""
+
+import errno
+import functools
+import logging
+import os
+import signal
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from distributed import LocalCluster
+from wearers_in_parts import eight_wearers
+
+from lib import clean, clean_parts, cluster, parts, readings
+
+FORM = {"interval_s": 30, "counters": "cumulative"}
+HERE = {"workers": 1}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return eight_wearers(tmp_path / "watch")
+
+
+@pytest.fixture(scope="module")
+def two_workers(moto):
+    """The address of a scheduler on loopback with two worker processes of one thread each, who find the S3 there."""
+    form = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{moto}")
+        patched.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patched.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patched.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        with LocalCluster(**form, silence_logs=logging.CRITICAL) as local:
+            yield local.scheduler_address
+
+
+def cleaned(path, target, **how):
+    source = parts.survey(path, **how)
+    account, set_aside = clean_parts.clean_all(source.parts, target, timezone="UTC", **FORM, **how)
+    return whole(target), account, set_aside
+
+
+def whole(target):
+    """All parts' clean tables as one, its wearers in order of name."""
+    table = pd.concat([plain(clean_parts.load(path)) for path in sorted(target.glob("*.parquet"))])
+    return table.sort_values("user_id", kind="stable", ignore_index=True)
+
+
+def plain(table):
+    return table.astype({"user_id": "str", "quality": "str"})
+
+
+def at_once(path):
+    table, account = clean.clean(readings.read(path), **FORM)
+    return plain(table), account
+
+
+def assert_same(found, expected):
+    pd.testing.assert_frame_equal(found[0], expected[0])
+    exact = {name: value for name, value in expected[1].items() if not name.startswith("counted")}
+    assert {name: found[1][name] for name in exact} == exact
+    for name in ("counted", "counted_in_samples"):
+        assert found[1][name] == pytest.approx(expected[1][name], rel=1e-12)
+
+
+def test_parts_are_cleaned_as_one_frame_is_row_for_row(folder, tmp_path):
+    *found, set_aside = cleaned(folder, tmp_path / "parts", **HERE)
+    assert_same(found, at_once(folder))
+    assert set_aside == {}
+
+
+def test_two_workers_clean_parquet_from_s3_as_one_frame_is(folder, tmp_path, two_workers, s3_client):
+    s3_client.create_bucket(Bucket="watches-in-parts")
+    for path in folder.iterdir():
+        s3_client.put_object(Bucket="watches-in-parts", Key=f"march/{path.name}", Body=path.read_bytes())
+    *found, _ = cleaned("s3://watches-in-parts/march", tmp_path / "parts", scheduler=two_workers)
+    assert_same(found, at_once(folder))
+
+
+def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(folder, tmp_path, two_workers, monkeypatch):
+    monkeypatch.setattr(clean_parts, "_cleaned", functools.partial(_cleaned_at_the_second_try, mark=tmp_path / "died"))
+    *found, _ = cleaned(folder, tmp_path / "parts", scheduler=two_workers)
+    assert (tmp_path / "died").exists()
+    assert_same(found, at_once(folder))
+
+
+_real = clean_parts._cleaned
+
+
+def _cleaned_at_the_second_try(task, *, mark, **form):
+    if str(task) == "part-00001" and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return _real(task, **form)
+
+
+def test_a_part_that_spoils_is_named_set_aside_and_not_counted(folder, tmp_path):
+    source = parts.survey(folder, **HERE)
+    (folder / "b.parquet").write_bytes(b"PAR1 no more")
+    where = {"timezone": "UTC", **FORM, **HERE}
+    with pytest.raises(cluster.BadPart, match="b.parquet: can not be read"):
+        clean_parts.clean_all(source.parts, tmp_path / "parts", **where)
+    account, set_aside = clean_parts.clean_all(source.parts, tmp_path / "parts", on_bad_part="skip", **where)
+    assert list(set_aside) == ["part-00001"]
+    (folder / "b.parquet").unlink()
+    assert_same((whole(tmp_path / "parts"), account), at_once(folder))
+
+
+def test_what_is_done_is_not_done_again(folder, tmp_path, monkeypatch):
+    first = cleaned(folder, tmp_path / "parts", **HERE)
+    monkeypatch.setattr(clean_parts, "_cleaned", _never)
+    again = cleaned(folder, tmp_path / "parts", **HERE)
+    assert again[1] == first[1]
+
+
+def _never(task, **form):
+    raise AssertionError(f"{task} is cleaned again")
+
+
+@pytest.mark.parametrize("change", ["file", "way"])
+def test_a_part_of_other_readings_or_cleaned_another_way_is_cleaned_again(folder, tmp_path, change):
+    cleaned(folder, tmp_path / "parts", **HERE)
+    form = FORM
+    if change == "file":
+        table = pd.read_parquet(folder / "b.parquet").assign(heartRate=61)
+        table.to_parquet(folder / "b.parquet", index=False)
+    else:
+        form = FORM | {"interval_s": 60}
+    source = parts.survey(folder, **HERE)
+    account, _ = clean_parts.clean_all(source.parts, tmp_path / "parts", timezone="UTC", **form, **HERE)
+    expected, counted = clean.clean(readings.read(folder), **form)
+    pd.testing.assert_frame_equal(whole(tmp_path / "parts"), plain(expected))
+    assert account["samples"] == counted["samples"]
+
+
+def test_the_parts_of_earlier_data_are_gone(folder, tmp_path):
+    cleaned(folder, tmp_path / "parts", **HERE)
+    (folder / "c.parquet").unlink()
+    cleaned(folder, tmp_path / "parts", **HERE)
+    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["part-00000.parquet", "part-00001.parquet"]
+
+
+def test_a_full_disk_is_told_and_what_is_done_stays(folder, tmp_path, monkeypatch):
+    target = tmp_path / "parts"
+    source = parts.survey(folder, **HERE)
+    where = {"timezone": "UTC", **FORM, **HERE}
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", _full_at("part-00001", Path.write_bytes))
+        with pytest.raises(OSError, match="the disk is full: 1 of 3 parts are cleaned and stay; make room") as caught:
+            clean_parts.clean_all(source.parts, target, **where)
+    assert caught.value.errno == errno.ENOSPC
+    assert [path.name for path in target.iterdir()] == ["part-00000.parquet"]
+    account, _ = clean_parts.clean_all(source.parts, target, **where)
+    assert_same((whole(target), account), at_once(folder))
+
+
+def _full_at(name, write):
+    def full(path, content):
+        if name in path.name:
+            write(path, content[:100])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, content)
+
+    return full

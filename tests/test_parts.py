@@ -1,0 +1,134 @@
+"""Large data part by part: what is counted, split and drawn is what one frame of all would give."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from wearers_in_parts import eight_wearers, life, write
+
+from lib import cluster, dataset, parts, readings
+
+HERE = {"workers": 1}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return eight_wearers(tmp_path / "watch")
+
+
+def in_order(table):
+    return table.sort_values(["user_id", "instant"], kind="stable", ignore_index=True)
+
+
+def test_the_parts_together_are_what_is_read_at_once(folder):
+    found = parts.survey(folder, **HERE)
+    together = readings.joined([parts.read(part) for part in found.parts])
+    pd.testing.assert_frame_equal(together, readings.read(folder))
+    assert str(found) == "23,040 readings of 8 wearers in 3 parts"
+
+
+def test_wearer_days_are_counted_as_those_of_one_frame(folder):
+    found = parts.survey(folder, **HERE)
+    pd.testing.assert_frame_equal(found.days.drop(columns="part"), dataset.wearer_days(readings.read(folder)))
+
+
+def test_files_that_share_a_wearer_are_one_part(tmp_path):
+    second = life("w1").assign(timestamp=lambda table: table["timestamp"] + pd.Timedelta(days=1))
+    shared = life("w2").assign(timestamp=lambda table: table["timestamp"] + pd.Timedelta(days=1))
+    path = write(tmp_path / "watch", {"a": ["w1"], "b": ["w3"], "c": [second, "w2"], "d": [shared]})
+    found = parts.survey(path, **HERE)
+    names = [[file.rpartition("/")[2] for file in part.files] for part in found.parts]
+    assert names == [["a.parquet", "c.parquet", "d.parquet"], ["b.parquet"]]
+    assert found.days.groupby("user_id")["part"].first().to_dict() == {"w1": 0, "w2": 0, "w3": 1}
+
+
+def test_of_large_files_that_share_wearers_each_part_takes_some_wearers(folder, monkeypatch):
+    monkeypatch.setattr(parts, "MOST_READINGS", 2 * 2880)
+    found = parts.survey(folder, **HERE)
+    assert [part.wearers for part in found.parts] == [("w1", "w2"), ("w4",), (), ("w6", "w7"), ("w8",)]
+    together = readings.joined([parts.read(part) for part in found.parts])
+    pd.testing.assert_frame_equal(in_order(together), in_order(readings.read(folder)))
+
+
+def test_the_tables_are_those_of_one_frame(folder):
+    made, set_aside = parts.recorded(parts.survey(folder, **HERE), most_readings=10**9, seed=3, **HERE)
+    alone = dataset.recorded(readings.read(folder), seed=3)
+    assert (made.by, made.validation, set_aside) == (alone.by, alone.validation, {})
+    for name in ("development", "calibration", "test"):
+        pd.testing.assert_frame_equal(getattr(made, name), getattr(alone, name))
+
+
+def test_of_large_data_each_table_is_a_sample_of_the_one_it_would_be(folder):
+    made, _ = parts.recorded(parts.survey(folder, **HERE), most_readings=12_000, seed=3, **HERE)
+    alone = dataset.recorded(readings.read(folder), seed=3)
+    for name in ("development", "calibration", "test"):
+        drawn, whole = (
+            set(getattr(each, name)[["user_id", "instant"]].itertuples(index=False)) for each in (made, alone)
+        )
+        assert drawn <= whole
+        assert len(drawn) <= 4000
+    hours = made.development.groupby(["user_id", made.development["timestamp"].dt.floor("h")]).size()
+    assert (hours == 120).all()  # whole hours
+    assert set(made.development["user_id"]) == set(alone.development["user_id"])
+    assert len(made.calibration) == 2880  # a whole day
+
+
+def test_the_hours_drawn_are_spread_over_wearers_and_the_day():
+    moments = pd.date_range("2026-03-02", periods=4)
+    days = pd.DataFrame([(f"w{n}", moment, 2400, False) for n in range(6) for moment in moments])
+    days.columns = ["user_id", "timestamp", "readings", "labelled"]
+    part_of = {f"w{n}": part for n, part in enumerate(["train", "train", "train", "validation", "calibration", "test"])}
+    hours = dataset.drawn(days, by="wearer", part_of=part_of, at_most=9600, rng=np.random.default_rng(0))
+    learned = hours[hours["user_id"] < "w4"]
+    assert len(learned) == 96
+    assert (learned.groupby(["user_id", learned["hour"] % 24]).size() == 1).all()
+    assert hours[hours["user_id"] >= "w4"].groupby("user_id").size().to_dict() == {"w4": 96, "w5": 96}
+
+
+def test_days_with_labels_are_drawn_for_the_test_beside_others(tmp_path):
+    ill = pd.concat([life("w9", days=5).assign(label=""), life("w9", label="fever").assign(heartRate=99)])
+    ill.loc[ill["label"] == "fever", "timestamp"] += pd.Timedelta(days=5)
+    path = write(tmp_path / "watch", {"a": ["w1", "w2", "w3", "w4"], "b": ["w5", "w6", ill]})
+    made, _ = parts.recorded(parts.survey(path, **HERE), most_readings=9 * 2880, seed=1, **HERE)
+    assert set(made.test["label"]) == {"", "fever"}
+    assert "label" not in made.development
+
+
+def test_a_corrupt_file_is_named_and_stops_the_run(folder):
+    (folder / "b.parquet").write_bytes(b"PAR1 no more")
+    with pytest.raises(cluster.BadPart, match="b.parquet: can not be read .*; on_bad_part=skip goes on without it"):
+        parts.survey(folder, **HERE)
+
+
+def test_a_corrupt_file_is_set_aside_where_that_is_asked_for(folder):
+    (folder / "b.parquet").write_bytes(b"PAR1 no more")
+    found = parts.survey(folder, on_bad_part="skip", **HERE)
+    ((file, problem),) = found.set_aside.items()
+    assert file.endswith("b.parquet")
+    assert "can not be read" in problem
+    assert set(found.days["user_id"]) == {"w1", "w2", "w4", "w6", "w7", "w8"}
+
+
+def test_a_file_that_spoils_later_is_set_aside_then(folder):
+    found = parts.survey(folder, **HERE)
+    (folder / "b.parquet").write_bytes(b"PAR1 no more")
+    made, set_aside = parts.recorded(found, most_readings=10**9, seed=3, on_bad_part="skip", **HERE)
+    assert list(set_aside) == ["part-00001"]
+    everyone = {*made.development["user_id"], *made.calibration["user_id"], *made.test["user_id"]}
+    assert everyone == {"w1", "w2", "w4", "w6", "w7", "w8"}
+
+
+def test_where_no_file_can_be_read_that_is_said(tmp_path):
+    path = tmp_path / "watch"
+    path.mkdir()
+    (path / "a.parquet").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="none of its 1 files can be read; .*a.parquet"):
+        parts.survey(path, on_bad_part="skip", **HERE)
+
+
+def test_parts_are_loaded_as_they_were_saved(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "MOST_READINGS", 2 * 2880)
+    found = parts.survey(folder, timezone="Europe/Paris", **HERE)
+    parts.save(found, tmp_path / "parts.json", whole=False)
+    assert parts.load(tmp_path / "parts.json") == (found.parts, "Europe/Paris")
+    parts.save(found, tmp_path / "parts.json", whole=True)
+    assert parts.load(tmp_path / "parts.json") == ([], "Europe/Paris")

@@ -1,0 +1,28 @@
+"""Raw tables of small wearers in Parquet parts, for the tests of what is worked on part by part."""
+
+import numpy as np
+import pandas as pd
+
+
+def life(wearer, *, days=1, interval_s=30, label=""):
+    """The raw table of a wearer's days, a reading every `interval_s`, each wearer's own."""
+    rng = np.random.default_rng(abs(int(wearer[1:])))
+    moments = pd.date_range("2026-03-02", periods=days * 86_400 // interval_s, freq=f"{interval_s}s")
+    steps = rng.poisson(3, len(moments)).cumsum()
+    heart = 70 + rng.integers(-5, 6, len(moments))
+    table = pd.DataFrame({"user_id": wearer, "timestamp": moments, "heartRate": heart, "steps": steps})
+    return table.assign(label=label) if label else table
+
+
+def write(folder, files):
+    """Write {name: wearers or frames} as Parquet parts, and return the folder."""
+    folder.mkdir(exist_ok=True)
+    for name, wearers in files.items():
+        tables = [life(wearer) if isinstance(wearer, str) else wearer for wearer in wearers]
+        pd.concat(tables).to_parquet(folder / f"{name}.parquet", index=False)
+    return folder
+
+
+def eight_wearers(folder):
+    """Write eight wearers' days in three parts, and return the folder."""
+    return write(folder, {"a": ["w1", "w4", "w2"], "b": ["w3", "w5"], "c": ["w6", "w7", "w8"]})
