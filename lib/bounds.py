@@ -32,8 +32,12 @@ NUMBERS = {  # the least and the most that is allowed, None where there is no mo
     "most_false": (0.0, 1.0),
     "cut_false_alarms": (0.01, 1.0),
     "margin": (0.0, 1.0),
+    "most_readings": (100_000, None),  # a wearer-day has 17,280
 }
-CHOICES = {"counters": ("cumulative", "interval")}  # those of lib.clean, which takes long to import
+CHOICES = {  # those of lib.clean and lib.cluster, which take long to import
+    "counters": ("cumulative", "interval"),
+    "on_bad_part": ("stop", "skip"),
+}
 
 
 def check(values):
@@ -74,6 +78,17 @@ def _check_lambda_python(target):
         raise UsageError(error) from None
 
 
+def _check_scheduler(address):
+    if not address:
+        return
+    from lib import cluster
+
+    try:
+        cluster.check(scheduler=address)
+    except ValueError as error:
+        raise UsageError(error) from None
+
+
 def _check_percentiles(threshold, alert):
     if not 0 < threshold < alert < 100:
         raise UsageError(
@@ -94,6 +109,7 @@ def _check_samples(samples, wearers, length, data_path):
 
 CHECKED = {
     ("timezone",): _check_timezone,
+    ("dask_scheduler",): _check_scheduler,
     ("lambda_python",): _check_lambda_python,
     ("threshold_percentile", "alert_percentile"): _check_percentiles,
     ("alert_k", "alert_n"): _check_persistence,

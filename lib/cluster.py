@@ -127,15 +127,18 @@ def _gathered(client, attempt, parts):
 
     waiting, under_way = deque(parts), deque()
     client.subscribe_topic("all", _tell_of_the_dead)
-    for part in parts:
-        while waiting and len(under_way) < 2 * max(1, sum(client.nthreads().values())):
-            under_way.append(client.submit(attempt, waiting.popleft(), pure=False))
-        try:
-            yield under_way.popleft().result()
-        except KilledWorker:
-            yield _alone(client, attempt, part, under_way)
-        except (CancelledError, CommClosedError) as error:
-            raise ClusterError("the Dask scheduler was lost; what is done stays, begin again for the rest") from error
+    try:
+        for part in parts:
+            while waiting and len(under_way) < 2 * max(1, sum(client.nthreads().values())):
+                under_way.append(client.submit(attempt, waiting.popleft(), pure=False))
+            try:
+                yield under_way.popleft().result()
+            except KilledWorker:
+                yield _alone(client, attempt, part, under_way)
+    except (CancelledError, CommClosedError) as error:
+        raise ClusterError("the Dask scheduler was lost; what is done stays, begin again for the rest") from error
+    finally:
+        client.unsubscribe_topic("all")  # else the scheduler tells of the client's own end, to a client that is gone
 
 
 def _alone(client, attempt, part, others):

@@ -130,11 +130,12 @@ def recorded(source, *, most_readings, seed, **how):
 
     Up to `most_readings` they hold all that there is. Of more data each holds at most about a third as many: of the
     development wearers stretches of an hour, evenly over wearers and hours of the day; of the others whole days, evenly
-    over wearers. Returns (Dataset, {part: problem} of the parts that were set aside only now).
+    over wearers. Returns (Dataset, {file or part: problem} of those that were set aside only now).
     """
     by, part_of = dataset.divided(source.days, seed=seed)
     if source.readings <= most_readings:
-        tasks, function = source.parts, functools.partial(read, timezone=source.timezone)
+        files = sorted({file for part in source.parts for file in part.files})  # rows in the order of readings.read
+        tasks, function = files, functools.partial(_read_file, timezone=source.timezone)
     else:
         rng = np.random.default_rng(seed)
         hours = dataset.drawn(source.days, by=by, part_of=part_of, at_most=most_readings // 3, rng=rng)
@@ -153,14 +154,13 @@ def _draw(wanted, *, timezone):
     return table[at.isin(pd.MultiIndex.from_frame(wanted.hours[["user_id", "hour"]]))]
 
 
-def save(source, path, *, whole):
-    """Write a Survey's parts as JSON, for `load`; none where the run's tables hold the `whole` of them."""
-    parts = [] if whole else [asdict(part) for part in source.parts]
-    runs.write_json(path, {"timezone": source.timezone, "parts": parts})
+def save(parts, path, *, timezone):
+    """Write parts, and the timezone that they are read in, as JSON for `load`."""
+    runs.write_json(path, {"timezone": timezone, "parts": [asdict(part) for part in parts]})
 
 
 def load(path):
-    """The parts that `save` wrote, and their timezone."""
-    saved = json.loads(path.read_text(encoding="utf-8"))
+    """The parts that `save` wrote, and their timezone; no parts where it wrote nothing."""
+    saved = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"timezone": "UTC", "parts": []}
     parts = [Part(part["name"], tuple(part["files"]), tuple(part["wearers"])) for part in saved["parts"]]
     return parts, saved["timezone"]

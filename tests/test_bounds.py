@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib import bounds, clean
+from lib import bounds, clean, cluster
 from lib.parameters import UsageError, declared
 from lib.runs import ROOT
 
@@ -26,8 +26,9 @@ def test_every_number_that_a_notebook_takes_is_bounded():
     assert numbers == set(bounds.NUMBERS) | (checked & numbers)
 
 
-def test_the_forms_of_counters_are_those_that_cleaning_knows():
+def test_the_choices_are_those_that_the_library_knows():
     assert bounds.CHOICES["counters"] == clean.COUNTER_FORMS
+    assert bounds.CHOICES["on_bad_part"] == cluster.ON_BAD_PART
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,11 @@ def test_the_forms_of_counters_are_those_that_cleaning_knows():
     [
         ({"epochs": 0}, "epochs=0: at least 1 is wanted"),
         ({"interval_s": 0}, "interval_s=0: 1 to 3600 is wanted"),
+        ({"on_bad_part": "go"}, "on_bad_part=go: one of stop, skip is wanted"),
+        (
+            {"dask_scheduler": "10.0.0.5"},
+            "dask_scheduler='10.0.0.5': an address such as tcp://10.0.0.5:8786 is wanted, or none",
+        ),
         ({"window_stride": 0}, "window_stride=0: at least 1 is wanted"),
         ({"batch_size": -1}, "batch_size=-1: at least 1 is wanted"),
         ({"sequence_length": 1441}, "sequence_length=1441: 2 to 1440 is wanted"),

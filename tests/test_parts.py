@@ -57,6 +57,15 @@ def test_the_tables_are_those_of_one_frame(folder):
         pd.testing.assert_frame_equal(getattr(made, name), getattr(alone, name))
 
 
+def test_the_tables_have_their_rows_in_file_order_though_files_share_wearers(tmp_path):
+    later = life("w1").assign(timestamp=lambda table: table["timestamp"] + pd.Timedelta(days=1))
+    path = write(tmp_path / "watch", {"a": ["w1", "w2"], "b": ["w3", "w4", "w5"], "c": [later, "w6"]})
+    made, _ = parts.recorded(parts.survey(path, **HERE), most_readings=10**9, seed=3, **HERE)
+    alone = dataset.recorded(readings.read(path), seed=3)
+    for name in ("development", "calibration", "test"):
+        pd.testing.assert_frame_equal(getattr(made, name), getattr(alone, name))
+
+
 def test_of_large_data_each_table_is_a_sample_of_the_one_it_would_be(folder):
     made, _ = parts.recorded(parts.survey(folder, **HERE), most_readings=12_000, seed=3, **HERE)
     alone = dataset.recorded(readings.read(folder), seed=3)
@@ -112,7 +121,7 @@ def test_a_file_that_spoils_later_is_set_aside_then(folder):
     found = parts.survey(folder, **HERE)
     (folder / "b.parquet").write_bytes(b"PAR1 no more")
     made, set_aside = parts.recorded(found, most_readings=10**9, seed=3, on_bad_part="skip", **HERE)
-    assert list(set_aside) == ["part-00001"]
+    assert [file.rpartition("/")[2] for file in set_aside] == ["b.parquet"]
     everyone = {*made.development["user_id"], *made.calibration["user_id"], *made.test["user_id"]}
     assert everyone == {"w1", "w2", "w4", "w6", "w7", "w8"}
 
@@ -127,8 +136,7 @@ def test_where_no_file_can_be_read_that_is_said(tmp_path):
 
 def test_parts_are_loaded_as_they_were_saved(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(parts, "MOST_READINGS", 2 * 2880)
-    found = parts.survey(folder, timezone="Europe/Paris", **HERE)
-    parts.save(found, tmp_path / "parts.json", whole=False)
+    found = parts.survey(folder, **HERE)
+    parts.save(found.parts, tmp_path / "parts.json", timezone="Europe/Paris")
     assert parts.load(tmp_path / "parts.json") == (found.parts, "Europe/Paris")
-    parts.save(found, tmp_path / "parts.json", whole=True)
-    assert parts.load(tmp_path / "parts.json") == ([], "Europe/Paris")
+    assert parts.load(tmp_path / "none.json") == ([], "UTC")
