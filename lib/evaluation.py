@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
+from lib.grid import MAX_CARRY
 from lib.windows import gather
 
 NORMAL, MIXED = "normal", "mixed"
@@ -139,30 +140,33 @@ def wearer_days(table, *, interval_s):
     return float(normal.sum() * interval_s / _DAY_S)
 
 
-def gate_found(table, windows, events, stuck):
-    """Which events (E,) are kept from the model as unusable: off the wrist or a stuck sensor.
+def gate_delays(table, windows, events, stuck):
+    """Seconds (E,) from each event's start until the quality check keeps it from the model; NaN where it does not.
 
-    stuck (N,) boolean, of `scoring.stuck`. Found is an event with a stuck window that ends within it or lies
-    at least half in it, or at least half of whose samples in the clean table are not worn.
+    stuck (N,) boolean, of `scoring.stuck`. An event is kept from it by a stuck window that ends within it or lies at
+    least half in it, when that window ends; or where at least half of its samples in the clean table are not worn, when
+    heart rate has been missing for longer than one is carried forward.
     """
-    stuck = np.asarray(stuck)
-    by_window = np.array([stuck[during].any() for during in _during(windows, events)], dtype=bool)
+    stuck, end = np.asarray(stuck), windows["end"].to_numpy()
     time, off = table["timestamp"].to_numpy(), (table["quality"] == "not_worn").to_numpy()
     rows = table.groupby("user_id", observed=True, sort=False).indices
-    by_sample = np.zeros(len(events), dtype=bool)
-    for number, event in enumerate(events.itertuples()):
+    told = np.full(len(events), np.datetime64("NaT"), dtype="datetime64[ns]")
+    for number, (event, during) in enumerate(zip(events.itertuples(), _during(windows, events), strict=True)):
         mine = rows[event.user_id]
-        inside = (time[mine] >= event.start.to_datetime64()) & (time[mine] <= event.end.to_datetime64())
-        by_sample[number] = 2 * off[mine[inside]].sum() >= inside.sum()
-    return by_window | by_sample
+        mine = mine[(time[mine] >= event.start.to_datetime64()) & (time[mine] <= event.end.to_datetime64())]
+        missed = time[mine[off[mine]]]
+        by_sample = missed[: MAX_CARRY + 1][-1:] if 2 * len(missed) >= len(mine) else missed[:0]
+        told[number] = min([*end[during[stuck[during]]], *by_sample], default=told[number])
+    return (told - events["start"].to_numpy()) / np.timedelta64(1, "s")
 
 
 def score_card(windows, events, errors, thresholds, *, days, gated, lasting=None):
     """What one detector does, by kind of anomaly and in sum.
 
     windows, events: of `describe_windows` and `events`; errors (N,), NaN = no score; thresholds: {level:
-    error} from which on a window is flagged; days: of `wearer_days`; gated (E,): of `gate_found`; lasting: {level:
-    (N,)}, what is flagged by instead of errors where a level asks for several windows, of `Persistence.lasting`.
+    error} from which on a window is flagged; days: of `wearer_days`; gated (E,) boolean: which events have
+    one of `gate_delays`; lasting: {level: (N,)}, what is flagged by instead of errors where a level asks for several
+    windows, of `Persistence.lasting`.
 
     Returns (card, summary). card has a row a kind: events, auroc, for each level recall_<level> and
     delay_s_<level> (seconds; the median of the events found), and found_by_gate (a share). summary is a dict:

@@ -26,6 +26,7 @@ class OperatingPoint:
     recall_macro_with_gate: float  # the same, with those found by the sensor gate; NaN where that is not known
     recall_by_kind: pd.Series
     delay_s: float  # median over the events found; NaN without one
+    delay_with_gate_s: float  # median over the events found by either, when the first of them tells; NaN as above
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,12 @@ class Counts:
     delays: np.ndarray
 
 
-def recall_at(windows, events, errors, false_alarms_per_day=1.0, *, days, gated=None):
+def recall_at(windows, events, errors, false_alarms_per_day=1.0, *, days, gate_delays=None):
     """The `OperatingPoint` at the lowest threshold from which on up false alarms keep to a rate.
 
     At no candidate above it are there more episodes a day; they are not monotone in the threshold, as two may
-    become one where it falls. days: worn, unlabelled wearer-days, of `evaluation.wearer_days`; gated (E,)
-    booleans: of `evaluation.gate_found`. Raises ValueError for days that are not positive, a negative rate, and
+    become one where it falls. days: worn, unlabelled wearer-days, of `evaluation.wearer_days`; gate_delays
+    (E,): of `evaluation.gate_delays`. Raises ValueError for days that are not positive, a negative rate, and
     errors that are infinite.
     """
     _check(days, false_alarms_per_day)
@@ -56,15 +57,23 @@ def recall_at(windows, events, errors, false_alarms_per_day=1.0, *, days, gated=
     kind, delays = events["kind"].to_numpy(dtype=object), counts.delays[:, place]
     found = pd.Series(~np.isnan(delays), dtype=np.float64)
     by_kind = found.groupby(kind).mean().rename("recall").rename_axis("kind")
-    either = found * np.nan if gated is None else found.where(~np.asarray(gated, dtype=bool), 1.0)
+    first = delays * np.nan if gate_delays is None else np.fmin(delays, gate_delays)
+    either = found * np.nan if gate_delays is None else pd.Series(~np.isnan(first), dtype=np.float64)
     return OperatingPoint(
         threshold=float(counts.thresholds[place]),
         false_alarms_per_day=float(rates[place]),
         recall_macro=float(by_kind.mean()),
         recall_macro_with_gate=float(either.groupby(kind).mean().mean()),
         recall_by_kind=by_kind,
-        delay_s=float(np.median(delays[found == 1])) if found.any() else np.nan,
+        delay_s=_median(delays),
+        delay_with_gate_s=_median(first),
     )
+
+
+def _median(delays):
+    """Of those that are known; NaN where none is."""
+    known = delays[~np.isnan(delays)]
+    return float(np.median(known)) if len(known) else np.nan
 
 
 def curve(windows, events, errors, *, days, rates=RATES):

@@ -10,7 +10,7 @@ from lib.evaluation import (
     detections,
     events,
     false_alarms,
-    gate_found,
+    gate_delays,
     middle,
     pooled_auroc,
     score_card,
@@ -156,14 +156,22 @@ def test_the_gate_finds_an_event_by_a_stuck_window_within():
     table = clean_table(["x"] * 4 + [""] * 4)
     windows = window_table(("a", 0, 10, "x"), ("a", 25, 35, "normal"))
     found = events(table)
-    assert gate_found(table, windows, found, [True, False]).tolist() == [True]
-    assert gate_found(table, windows, found, [False, True]).tolist() == [False]
+    assert gate_delays(table, windows, found, [True, False]).tolist() == [10]
+    assert np.isnan(gate_delays(table, windows, found, [False, True])).tolist() == [True]
 
 
 def test_the_gate_finds_an_event_half_of_whose_samples_are_not_worn():
     table = clean_table(["x"] * 4 + [""] + ["y"] * 4, quality=["ok"] * 2 + ["not_worn"] * 4 + ["ok"] * 3)
     windows = window_table(("b", 0, 10, "normal"))
-    assert gate_found(table, windows, events(table), [False]).tolist() == [True, False]
+    first, second = gate_delays(table, windows, events(table), [False])
+    assert first == 15  # of its last sample: only two of them are not worn
+    assert np.isnan(second)
+
+
+def test_lost_heart_rate_is_told_when_none_is_carried_forward_any_more():
+    table = clean_table(["x"] * 8, quality=["ok"] + ["not_worn"] * 7)
+    windows = window_table(("b", 0, 10, "normal"))
+    assert gate_delays(table, windows, events(table), [False]).tolist() == [20]  # the fourth, of samples 5 s apart
 
 
 @pytest.fixture

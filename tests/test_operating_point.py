@@ -59,10 +59,14 @@ def test_the_delay_is_the_median_over_the_events_found(scored):
 
 
 def test_events_found_by_the_gate_count_under_a_name_of_their_own(scored):
-    point = recall_at(*scored, 1.0, days=2, gated=[True, False, True])  # the first is found by both
+    delays = [20.0, np.nan, 500.0]  # the first is found by both: by the score after 60 s
+    point = recall_at(*scored, 1.0, days=2, gate_delays=delays)
     assert point.recall_macro == 0.25
     assert point.recall_macro_with_gate == 0.75
+    assert point.delay_s == 60
+    assert point.delay_with_gate_s == 260
     assert np.isnan(recall_at(*scored, days=2).recall_macro_with_gate)
+    assert np.isnan(recall_at(*scored, days=2).delay_with_gate_s)
 
 
 def test_no_false_alarm_at_all_leaves_the_events_above_every_normal_window(scored):
