@@ -20,6 +20,11 @@ from lib.raw_files import ReadingsError
 
 ON_BAD_PART = ("stop", "skip")
 ANSWER_S = 30  # how long a scheduler, and a first worker, may take to answer
+ENVIRON = {  # of the workers of this machine: a thread each, and memory that is freed is kept for what comes next
+    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1),
+    "MALLOC_TRIM_THRESHOLD_": 1 << 28,
+    "MALLOC_MMAP_THRESHOLD_": 1 << 25,
+}
 _ADDRESS = re.compile(r"(tcp|tls)://.+:\d+")
 
 log = logging.getLogger(__name__)
@@ -99,13 +104,19 @@ def _outcomes(attempt, parts, scheduler, workers):
 
 @contextmanager
 def _client(scheduler, workers):
-    """A client of that scheduler, or of one of our own, which is encrypted and leaves nothing on the disk."""
+    """A client of that scheduler, or of one of our own, which is encrypted and leaves nothing on the disk.
+
+    Dask would have workers give freed memory back at once: cleaning, which takes it again, would wait a fifth longer.
+    """
+    import dask
     from distributed import Client, LocalCluster  # takes a second, which small data need not wait for
 
     if not scheduler:
         processes = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "memory_limit": 0}
         quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.ERROR}
-        with LocalCluster(**processes, **quiet, security=True, protocol="tls") as local, Client(local) as client:
+        with dask.config.set({"distributed.nanny.pre-spawn-environ": ENVIRON}):
+            local = LocalCluster(**processes, **quiet, security=True, protocol="tls")
+        with local, Client(local) as client:
             yield client
         return
     try:

@@ -118,6 +118,18 @@ def _process(_):
     return os.getpid()
 
 
+def test_processes_of_this_machine_have_one_thread_each_and_keep_freed_memory(monkeypatch):
+    for name in cluster.ENVIRON:  # which a cluster before may have left, and what is there is kept
+        monkeypatch.delenv(name, raising=False)
+    ((_, found, _), *_) = cluster.each(_environment, [0, 1], workers=2)
+    assert found["OMP_NUM_THREADS"] == "1"
+    assert int(found["MALLOC_TRIM_THRESHOLD_"]) > 100_000_000
+
+
+def _environment(_):
+    return {name: value for name, value in os.environ.items() if "THREAD" in name or "MALLOC" in name}
+
+
 def _alive(pid):
     try:
         os.kill(pid, 0)

@@ -1,0 +1,164 @@
+"""What does cleaning take, Parquet to clean Parquet, of one machine? Prints the README's tables.
+
+Simulated wearers' days, a file for 50 of them; each of 25 lives is given to several, under other names. A first table
+has the rate and the memory of one process, reading included, and the time that real wearers' files take (`--real`, in
+CSV); a second the same work by one and by two workers of one thread each, and what all processes hold together.
+Linux or macOS, about two minutes and half a gigabyte of disk.
+
+    .venv/bin/python benchmarks/cleaning.py [--wearers 1100] [--real FOLDER]
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import dask
+import pandas as pd
+import psutil
+from distributed import Client, LocalCluster
+
+from lib import clean, clean_parts, cluster, parts, readings, watch
+
+LIVES, IN_A_FILE, INTERVAL_S = 25, 50, 5
+FORM = {"interval_s": INTERVAL_S, "counters": "cumulative"}
+MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of ru_maxrss
+
+
+def write_parts(folder, *, wearers):
+    """Write the raw tables of so many wearers' days as Parquet files in `folder`."""
+    lives = watch.record_days(wearers=LIVES, days=1, first_id=0, interval_s=INTERVAL_S, seed=1)
+    lives["timestamp"] = pd.to_datetime(lives["timestamp"]).astype("datetime64[ms]")
+    for first in range(0, wearers, IN_A_FILE):
+        copies = [
+            lives.assign(user_id=lives["user_id"] + f"-{number:05d}")
+            for number in range(first, min(first + IN_A_FILE, wearers), LIVES)
+        ]
+        pd.concat(copies).to_parquet(folder / f"wearers-{first:05d}.parquet", index=False)
+
+
+def alone(path, times):
+    """Readings, the least seconds that reading and cleaning them took, and the peak memory, in this process."""
+    seconds = []
+    for _ in range(times):
+        began = time.perf_counter()
+        _, account = clean.clean(readings.read(path), **FORM)
+        seconds.append(time.perf_counter() - began)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MEMORY_UNIT
+    return {"readings": account["readings"], "seconds": min(seconds), "peak": peak}
+
+
+def in_parts(path, workers):
+    """All of `path` cleaned into a folder by workers that are there already: readings, seconds, and the peak memory."""
+    form = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"}
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": cluster.ENVIRON}):
+        local = LocalCluster(**form)
+    with tempfile.TemporaryDirectory() as folder, local, Client(local) as client:
+        client.run(_warm)
+        with Memory() as memory:
+            began = time.perf_counter()
+            how = {"scheduler": local.scheduler_address}
+            source = parts.survey(path, **how)
+            counted = time.perf_counter()
+            account, _ = clean_parts.clean_all(source.parts, Path(folder), timezone="UTC", **FORM, **how)
+            done = time.perf_counter()
+    times = {"survey": counted - began, "seconds": done - counted}
+    return {"readings": account["readings"], "parts": len(source.parts), "peak": memory.peak, **times}
+
+
+def _warm():
+    """Import in a worker what its first part would wait for."""
+    import lib.clean_parts  # noqa: F401
+
+
+class Memory:
+    """The most resident memory (bytes) of this process and all below it within the block, seen 20 times a second."""
+
+    def __enter__(self):
+        self.peak, self._over = 0, threading.Event()
+        self._watch = threading.Thread(target=self._look)
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._watch.join()
+
+    def _look(self):
+        me = psutil.Process()
+        while not self._over.wait(0.05):
+            self.peak = max(self.peak, sum(map(_resident, [me, *me.children(recursive=True)])))
+
+
+def _resident(process):
+    try:
+        return process.memory_info().rss
+    except psutil.Error:  # it has just gone
+        return 0
+
+
+def in_a_process(name, path, number):
+    """One of the measures above, in a new process."""
+    command = [sys.executable, __file__, "--one", name, str(path), str(number)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{name} of {path}: {done.stderr.strip()[-500:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main():
+    """Print the tables."""
+    given = _arguments()
+    if given.one:
+        name, path, number = given.one
+        print(json.dumps({"alone": alone, "in_parts": in_parts}[name](path, int(number))))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write_parts(Path(folder), wearers=given.wearers)
+        _print_alone(sorted(Path(folder).iterdir())[0], given.real)
+        _print_in_parts(folder, given.wearers)
+
+
+def _print_alone(part, real):
+    print("| one process | readings | s | readings a second | peak MB |\n|---|---|---|---|---|")
+    sources = {"simulated, Parquet": part} | ({"real, CSV": real} if real else {})
+    for name, path in sources.items():
+        found = in_a_process("alone", path, 5)
+        rate = found["readings"] / found["seconds"]
+        print(f"| {name} | {found['readings']:,} | {found['seconds']:.2f} | {rate:,.0f} | {found['peak'] / 1e6:,.0f} |")
+    if not real:
+        print("real wearers: skipped, --real FOLDER is not given")
+
+
+def _print_in_parts(folder, wearers):
+    print(f"\n{wearers:,} wearer-days in parts, read, cleaned and written; beside it the survey of what there is\n")
+    print("| workers | readings | s | readings a second and worker | times one | survey s | all processes' peak GiB |")
+    print("|---|---|---|---|---|---|---|")
+    one = None
+    for workers in (1, 2):
+        found = in_a_process("in_parts", folder, workers)
+        one = one or found["seconds"]
+        rate = found["readings"] / found["seconds"] / workers
+        cells = [str(workers), f"{found['readings']:,}", f"{found['seconds']:.1f}", f"{rate:,.0f}"]
+        cells += [f"{one / found['seconds']:.2f}", f"{found['survey']:.1f}", f"{found['peak'] / 2**30:.2f}"]
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--wearers", type=int, default=1100, help="wearer-days simulated (default: %(default)s)")
+    parser.add_argument("--real", help="a folder of real wearers' raw tables (default: skipped)")
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.wearers < LIVES or given.wearers % LIVES:
+        parser.error(f"--wearers {given.wearers}: a multiple of {LIVES} is wanted")
+    return given
+
+
+if __name__ == "__main__":
+    main()
