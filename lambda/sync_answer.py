@@ -6,9 +6,9 @@ import numpy as np
 from sync_verdict import verdicts_of
 
 from lib import features, scoring
+from lib.reasons import sentence
 
 _ALL_CHANNELS = next(iter(features.CHANNEL_SETS))
-_NAMES = {"heartRate": "Heart rate", "steps": "Steps", "calories": "Calories", "distance": "Distance"}
 
 
 def answer_body(wearers, detector):
@@ -33,7 +33,7 @@ def answer_body(wearers, detector):
         "results": results,
         "reasons": reasons,
         "success": True,
-        "anomalyReasons": [_sentence(reason) for reason in reasons] or None,
+        "anomalyReasons": [sentence(reason) for reason in reasons] or None,
         "baseline": verdicts[0].own.written() if verdicts[0].own else {},
         "model": {"run": detector.run, "sha256": detector.sha256},
     }
@@ -50,11 +50,6 @@ def _result(index, score, why, error):
     if math.isnan(score):
         return {"index": index, "anomalyScore": None, "level": scoring.UNKNOWN, "reason": why}
     return {"index": index, "anomalyScore": score, "level": scoring.level(score)}
-
-
-def _sentence(reason):
-    """A reason as people read it on a watch."""
-    return f"{_NAMES[reason['feature']]} {reason['observed']:.0f} {reason['unit']}, expected {reason['expected']:.0f}"
 
 
 def _message(verdicts, top, usable, detector):

@@ -96,7 +96,7 @@ def detections(windows, events, flagged):
     """
     flagged = np.asarray(flagged)
     delays = []
-    for event, during in zip(events.itertuples(), _during(windows, events), strict=True):
+    for event, during in zip(events.itertuples(), windows_during(windows, events), strict=True):
         alarms = windows["end"].to_numpy()[during[flagged[during]]]
         delay = (alarms.min() - event.start.to_datetime64()) / np.timedelta64(1, "s") if len(alarms) else np.nan
         delays.append(delay)
@@ -104,7 +104,7 @@ def detections(windows, events, flagged):
     return events.assign(detected=~np.isnan(delays), delay_s=delays)
 
 
-def _during(windows, events):
+def windows_during(windows, events):
     """For each event, the positions of the windows that end within it or lie at least half in it."""
     start, end = windows["start"].to_numpy(), windows["end"].to_numpy()
     rows = windows.groupby("user_id", observed=True, sort=False).indices
@@ -151,7 +151,7 @@ def gate_delays(table, windows, events, stuck):
     time, off = table["timestamp"].to_numpy(), (table["quality"] == "not_worn").to_numpy()
     rows = table.groupby("user_id", observed=True, sort=False).indices
     told = np.full(len(events), np.datetime64("NaT"), dtype="datetime64[ns]")
-    for number, (event, during) in enumerate(zip(events.itertuples(), _during(windows, events), strict=True)):
+    for number, (event, during) in enumerate(zip(events.itertuples(), windows_during(windows, events), strict=True)):
         mine = rows[event.user_id]
         mine = mine[(time[mine] >= event.start.to_datetime64()) & (time[mine] <= event.end.to_datetime64())]
         missed = time[mine[off[mine]]]

@@ -145,7 +145,7 @@ def _delays(windows, events, errors, thresholds):
     """Seconds from each event's start to its first alarm at each threshold, (E, K), as `evaluation.detections`."""
     end, evidence = windows["end"].to_numpy(), np.where(np.isnan(errors), -np.inf, errors)
     found = np.full((len(events), len(thresholds)), np.nan)
-    spans = zip(events["start"], evaluation._during(windows, events), strict=True)
+    spans = zip(events["start"], evaluation.windows_during(windows, events), strict=True)
     for number, (start, during) in enumerate(spans):
         during = during[np.argsort(end[during], kind="stable")]
         highest = np.maximum.accumulate(evidence[during])  # so far

@@ -6,6 +6,7 @@ from lib.features import CHANNELS, UNITS
 
 LEAST_SHARE = 0.2  # of the window's error: a channel with less is not named, unless it has the most
 STRETCH_SHARE = 0.5  # of a channel's error, which the stretch that is shown holds
+_SAID = {"heartRate": "Heart rate", "steps": "Steps", "calories": "Calories", "distance": "Distance"}
 
 
 def reasons(observed, expected, squares, *, interval_s):
@@ -45,3 +46,8 @@ def stretch(squares):
     length = np.where(ends > count, count + 1, ends - np.arange(count))
     begin = int(length.argmin())
     return begin, max(begin, int(ends[begin]) - 1)
+
+
+def sentence(reason):
+    """One of `reasons` as people read it on a watch."""
+    return f"{_SAID[reason['feature']]} {reason['observed']:.0f} {reason['unit']}, expected {reason['expected']:.0f}"
