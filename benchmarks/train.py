@@ -18,6 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "--torch" in sys.argv and find_spec("torch"):
+    import torch._dynamo  # noqa: F401  # TensorFlow and torch bring an LLVM each, and torch's can not be the second
 
 import numpy as np
 import pandas as pd
