@@ -1,0 +1,62 @@
+"""What a day of many wearers costs to clean, score and keep, worked out from measured rates. Prints a table.
+
+The rates are those that benchmarks/cleaning.py, scoring.py and handler.py print; the prices are AWS' list prices for
+us-east-1, x86_64, as of November 2026, without any free tier or discount: look them up again before relying on them.
+
+    .venv/bin/python benchmarks/costs.py --clean 820000 --score 2500 --bytes 482000 --request-ms 18
+"""
+
+import argparse
+
+SAMPLES_A_DAY, WINDOWS_A_DAY = 17_280, 1_440  # every 5 s; a window a minute
+REQUESTS_A_DAY = 432  # a watch that sends 100 readings every 200 s: the 40 since then, and the 60 before them
+MEMORY_GB = 0.5
+CORE_HOUR = 0.05  # $, on demand
+LAMBDA_GB_S, LAMBDA_REQUEST, API_REQUEST = 1.66667e-5, 0.20e-6, 1.00e-6  # $
+S3_GB_MONTH = 0.023  # $
+WEARERS = (1_000, 100_000, 10_000_000)
+NIGHT_H = 8
+
+
+def a_day(wearers, *, clean, score, size, request_ms):
+    """What a day of so many wearers takes: {what: figure}, hours, cores, GB and dollars.
+
+    clean: readings a second and core; score: windows a second and core, cleaning included; size: bytes of a
+    wearer-day, raw, clean and scored together; request_ms: of the function, for a request of 100 readings.
+    """
+    core_s = wearers * WINDOWS_A_DAY / score
+    requests = wearers * REQUESTS_A_DAY
+    gigabytes = wearers * size / 1e9
+    running = requests * request_ms / 1000
+    return {
+        "cleaning alone, core hours": wearers * SAMPLES_A_DAY / clean / 3600,
+        "cleaned and scored, core hours": core_s / 3600,
+        "hours on two cores": core_s / 3600 / 2,
+        f"cores to be done in {NIGHT_H} h": core_s / 3600 / NIGHT_H,
+        "$ a day on a cluster": core_s / 3600 * CORE_HOUR,
+        "kept, GB": gigabytes,
+        "$ a month for a day kept": gigabytes * S3_GB_MONTH,
+        "Lambda: functions busy at once, on average": running / 86_400,
+        "Lambda: $ a day, the function": running * MEMORY_GB * LAMBDA_GB_S + requests * LAMBDA_REQUEST,
+        "Lambda: $ a day, the HTTP API": requests * API_REQUEST,
+    }
+
+
+def main(given):
+    """Print the table: a row a figure, a column a number of wearers."""
+    rates = {"clean": given.clean, "score": given.score, "size": given.bytes, "request_ms": given.request_ms}
+    days = [a_day(wearers, **rates) for wearers in WEARERS]
+    print(f"| a day of | {' | '.join(f'{wearers:,}' for wearers in WEARERS)} |")
+    print("|---|" + "---|" * len(WEARERS))
+    for what in days[0]:
+        cells = [f"{day[what]:,.3g}" if day[what] < 100 else f"{day[what]:,.0f}" for day in days]
+        print(f"| {what} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clean", type=float, required=True, help="readings cleaned a second and core")
+    parser.add_argument("--score", type=float, required=True, help="windows cleaned and scored a second and core")
+    parser.add_argument("--bytes", type=float, required=True, help="of a wearer-day kept: raw, clean and scored")
+    parser.add_argument("--request-ms", type=float, required=True, help="of the function, for 100 readings")
+    main(parser.parse_args())

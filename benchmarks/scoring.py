@@ -1,0 +1,71 @@
+"""What does scoring the past take, raw Parquet in and scores out? Prints the README's table.
+
+Simulated days in files of 50 wearers (those of benchmarks/cleaning.py) are cleaned and scored at one window a minute by
+`python -m lib.score` with the model of a run: some of them by one and by two workers of one thread each, then all.
+
+    .venv/bin/python benchmarks/scoring.py [--run default] [--wearers 1100] [--some 200]
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pyarrow.parquet as parquet
+from cleaning import IN_A_FILE, Memory, write_parts
+
+
+def scored(run, data, out, workers):
+    """Windows, seconds from start to end, and the peak memory of all processes, of one call of lib.score."""
+    command = [sys.executable, "-m", "lib.score", "--run", run, "--data", str(data), "--out", str(out)]
+    began = time.perf_counter()
+    with Memory() as memory:
+        subprocess.run([*command, "--workers", str(workers)], check=True, stdout=sys.stderr)
+    seconds = time.perf_counter() - began
+    return parquet.read_metadata(out).num_rows, seconds, memory.peak
+
+
+def row(days, workers, windows, seconds, peak, one):
+    """A line of the table; one: the seconds of one worker with the same work, None where that was not tried."""
+    rate = windows / seconds / workers
+    cells = [f"{days:,}", workers, f"{windows:,}", f"{seconds:.1f}", f"{rate:,.0f}"]
+    cells += [f"{one / seconds:.2f}" if one else "–", f"{peak / 2**30:.2f}"]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def main(given):
+    """Print the table."""
+    print("| wearer-days | workers | windows | s | windows a second and worker | times one | peak GiB |")
+    print("|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        some, everything, out = (Path(folder) / name for name in ("some", "all", "scores.parquet"))
+        one = None
+        for data, wearers in ((some, given.some), (everything, given.wearers)):
+            data.mkdir()
+            write_parts(data, wearers=wearers)
+        for workers in (1, 2):
+            found = scored(given.run, some, out, workers)
+            one = one or found[1]
+            print(row(given.some, workers, *found, one), flush=True)
+        print(row(given.wearers, 2, *scored(given.run, everything, out, 2), None))
+
+
+def arguments():
+    """The command line's options."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", default="default", help="whose model (default: %(default)s)")
+    parser.add_argument("--wearers", type=int, default=1100, help="wearer-days in all (default: %(default)s)")
+    parser.add_argument(
+        "--some", type=int, default=200, help="those that workers are compared on (default: %(default)s)"
+    )
+    given = parser.parse_args()
+    for name in ("wearers", "some"):
+        if getattr(given, name) < IN_A_FILE or getattr(given, name) % IN_A_FILE:
+            parser.error(f"--{name} {getattr(given, name)}: a multiple of {IN_A_FILE} is wanted")
+    return given
+
+
+if __name__ == "__main__":
+    main(arguments())
