@@ -63,14 +63,14 @@ def _limits_of(errors, whole, percentiles):
 
 
 def by_channel_set(
-    describer, normal, samples, last, *, sizes, sets, offset=0.0, known=False, reports=None, progress=iter
+    describer, normal, samples, last, *, sizes, sets, offset=0.0, known=False, reports=None, each=map, progress=iter
 ):
     """Evidence of windows that rest on few samples or few channels: {channel set: (sizes, N)}.
 
     samples (T, 7) in raw units; last (N,): the rows at which the windows end; sizes: how many samples they rest on;
     sets: of `features.channel_sets`; offset: bpm, a number or (N,), of each window's wearer; known: whether these know
     it well; reports (N, 7): which features each window's wearer reports, all unless given: a set has the windows of
-    those who report all of it.
+    those who report all of it; each: of `Describer.columns`.
     `progress` wraps the loop over (set, size).
     """
     offset = np.broadcast_to(offset, len(last))
@@ -78,7 +78,7 @@ def by_channel_set(
     found = {name: np.empty((len(sizes), mine[name].sum())) for name in sets}
     for name, row in progress([(name, row) for name in sets for row in range(len(sizes))]):
         size, ends = np.full(mine[name].sum(), sizes[row]), last[mine[name]]
-        columns, _ = describer.columns(samples, ends - size + 1, size=size, counted=sets[name])
+        columns, _ = describer.columns(samples, ends - size + 1, size=size, counted=sets[name], each=each)
         found[name][row] = normal.evidence(columns, sets[name][: len(CHANNELS)], offset[mine[name]], known)
     return found
 

@@ -28,22 +28,45 @@ class Describer:
         from the autoencoder. raw: (n, length, 7) windows in raw units; given, rebuilt: what the autoencoder is given,
         and what it makes of it. `progress` wraps the loop over batches, as tqdm does.
         """
+        rebuilt = self._rebuilder(samples, first, size, counted)
+        return (rebuilt(batch) for batch in progress(_parts(len(first))))
+
+    def columns(self, samples, first, *, size=None, counted=None, each=map, progress=iter):
+        """The columns (N, 23) of windows, and which are stuck (N,); the arguments are those of `batches`.
+
+        `each` does a function for every batch, in order: `map`, or that of an executor of threads, for NumPy lets them
+        work side by side.
+        """
+        rebuilt = self._rebuilder(samples, first, size, counted)
+
+        def described(batch):
+            _, raw, given, made, rests_on = rebuilt(batch)
+            still = scoring.stuck(raw, interval_s=self.interval_s, size=rests_on)
+            return self.described(raw, given, made, rests_on), still
+
+        columns, stuck = np.empty((len(first), len(evidence.NAMES))), np.empty(len(first), dtype=bool)
+        parts = _parts(len(first))
+        for batch, (made, still) in zip(progress(parts), each(described, parts), strict=True):
+            columns[batch], stuck[batch] = made, still
+        return columns, stuck
+
+    def _rebuilder(self, samples, first, size, counted):
+        """What makes one of `batches` of a slice of the windows."""
         size = np.full(len(first), self.length) if size is None else size
         counted = np.broadcast_to(True if counted is None else counted, (len(first), samples.shape[1]))
-        for low in progress(range(0, len(first), _AT_ONCE)):
-            batch = slice(low, low + _AT_ONCE)
+
+        def rebuilt(batch):
             raw = windows.gather(samples, first[batch], length=self.length, size=size[batch])
             given = features.scale(np.where(counted[batch, None], raw, np.nan), self.scaler)
-            yield batch, raw, given, reconstruct(given, self.weights), size[batch]
+            return batch, raw, given, reconstruct(given, self.weights), size[batch]
 
-    def columns(self, samples, first, **form):
-        """The columns (N, 23) of windows, and which are stuck (N,); the arguments are those of `batches`."""
-        columns, stuck = np.empty((len(first), len(evidence.NAMES))), np.empty(len(first), dtype=bool)
-        for batch, raw, given, rebuilt, size in self.batches(samples, first, **form):
-            columns[batch] = self.described(raw, given, rebuilt, size)
-            stuck[batch] = scoring.stuck(raw, interval_s=self.interval_s, size=size)
-        return columns, stuck
+        return rebuilt
 
     def described(self, raw, given, rebuilt, size):
         """The columns (n, 23) of one of `batches`."""
         return evidence.describe(raw, given, rebuilt, size=size, interval_s=self.interval_s, curve=self.curve)
+
+
+def _parts(number):
+    """Slices of so many windows, _AT_ONCE each."""
+    return [slice(low, low + _AT_ONCE) for low in range(0, number, _AT_ONCE)]

@@ -91,7 +91,7 @@ def test_a_short_window_at_its_threshold_scores_borderline():
 class Echo:
     """Stands for a Describer and a Normal: a window's evidence is its first row, its size, and its offset in one."""
 
-    def columns(self, samples, first, *, size, counted):
+    def columns(self, samples, first, *, size, counted, each):
         return np.column_stack([first, size, np.full(len(first), counted.sum())]), None
 
     def evidence(self, columns, counted, offset, known):

@@ -1,5 +1,6 @@
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -108,6 +109,13 @@ def test_a_model_of_old_is_scored_by_its_plain_error(export, tmp_path, model):
     found = detector.score(samples, np.zeros(60, dtype=int), own=Baseline())
     np.testing.assert_allclose(found.excess, error / described["calibration"]["threshold"], rtol=1e-5)
     assert detector.explain(samples, 0, 60)
+
+
+def test_threads_and_one_loop_describe_the_same_windows_in_the_same_order(detector):
+    samples, first = life(400), np.arange(340)
+    loop, threads = detector.describer.columns(samples, first), ThreadPoolExecutor(3)
+    for mine, theirs in zip(loop, detector.describer.columns(samples, first, each=threads.map), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 def test_a_stuck_sensor_gets_no_score(detector):
