@@ -2,6 +2,7 @@
 
 The rates are those that benchmarks/cleaning.py, scoring.py and handler.py print; the prices are AWS' list prices for
 us-east-1, x86_64, as of November 2026, without any free tier or discount: look them up again before relying on them.
+That 1,769 MB are one core is said in "Configure Lambda function memory", AWS Lambda developer guide.
 
     .venv/bin/python benchmarks/costs.py --clean 820000 --score 2500 --bytes 482000 --request-ms 18
 """
@@ -10,7 +11,7 @@ import argparse
 
 SAMPLES_A_DAY, WINDOWS_A_DAY = 17_280, 1_440  # every 5 s; a window a minute
 REQUESTS_A_DAY = 432  # a watch that sends 100 readings every 200 s: the 40 since then, and the 60 before them
-MEMORY_GB = 0.5
+CORE_GB = 1_769 / 1_024  # the memory at which Lambda gives one core; with less it takes longer by as much
 CORE_HOUR = 0.05  # $, on demand
 LAMBDA_GB_S, LAMBDA_REQUEST, API_REQUEST = 1.66667e-5, 0.20e-6, 1.00e-6  # $
 S3_GB_MONTH = 0.023  # $
@@ -22,7 +23,7 @@ def a_day(wearers, *, clean, score, size, request_ms):
     """What a day of so many wearers takes: {what: figure}, hours, cores, GB and dollars.
 
     clean: readings a second and core; score: windows a second and core, cleaning included; size: bytes of a
-    wearer-day, raw, clean and scored together; request_ms: of the function, for a request of 100 readings.
+    wearer-day, raw, clean and scored together; request_ms: of the function on one core, for a request of 100 readings.
     """
     core_s = wearers * WINDOWS_A_DAY / score
     requests = wearers * REQUESTS_A_DAY
@@ -36,8 +37,8 @@ def a_day(wearers, *, clean, score, size, request_ms):
         "$ a day on a cluster": core_s / 3600 * CORE_HOUR,
         "kept, GB": gigabytes,
         "$ a month for a day kept": gigabytes * S3_GB_MONTH,
-        "Lambda: functions busy at once, on average": running / 86_400,
-        "Lambda: $ a day, the function": running * MEMORY_GB * LAMBDA_GB_S + requests * LAMBDA_REQUEST,
+        "Lambda: cores busy at once, on average": running / 86_400,
+        "Lambda: $ a day, the function": running * CORE_GB * LAMBDA_GB_S + requests * LAMBDA_REQUEST,
         "Lambda: $ a day, the HTTP API": requests * API_REQUEST,
     }
 
