@@ -17,6 +17,7 @@ MOST_ENVELOPES = 100
 _CALENDAR = set(CALENDAR)
 COUNTER_FORMS = ("cumulative", "interval")
 LARGEST_COUNT = 1e9  # steps, kcal or m: no watch has ever counted so far
+_LONGEST_ZONE = 64  # characters, of 32 in the longest name there is: Python looks a name up part by part, by recursion
 _DAY_S = 86_400
 _LOW = np.array([HEART_RATE_RANGE[0], 0, 0, 0, -1, -1, -1])  # of the seven numbers
 _HIGH = np.array([HEART_RATE_RANGE[1], *[LARGEST_COUNT] * 3, 1, 1, 1])
@@ -106,10 +107,14 @@ class _Bad(Exception):
 
 
 def _zone(name):
+    if name == "UTC":  # the default is to need no time zone data
+        return UTC
     try:
-        return UTC if name == "UTC" else ZoneInfo(name)  # the default is to need no time zone data
+        if len(name) <= _LONGEST_ZONE:
+            return ZoneInfo(name)
     except (LookupError, ValueError, TypeError, OSError):
-        raise _Bad(f"timezone {_short(name)} is not an IANA name") from None
+        pass
+    raise _Bad(f"timezone {_short(name)} is not an IANA name")
 
 
 def _readings(metrics, places, zone, *, interval_s, cumulative, own):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 NESTED = json.loads("[" * 100 + "]" * 100)
 ODD_NUMBERS = [0, -0.0, -1, 0.5, 2**31, 2**63, 10**400, -(10**400), 1e308, 5e-324, math.nan, math.inf, -math.inf]
-ODD_TEXTS = ["", "NaN", "75", "1e999", "\ud800", "\x00", "🫀" * 50, "x" * 50_000, "__proto__", "../../etc/passwd"]
+ODD_TEXTS = ["", "NaN", "75", "1e999", "\ud800", "\x00", "🫀" * 50, "x" * 50_000, "__proto__", "a" + "/a" * 500]
 ODD = [None, True, False, *ODD_NUMBERS, *ODD_TEXTS, [], {}, [[]], {"": {}}, NESTED, [75.0] * 2000]
 ODD_JSON = [
     "1e999",
