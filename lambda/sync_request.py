@@ -93,7 +93,8 @@ def _opened(item):
     """The reading in an envelope, or None."""
     if not isinstance(item, dict) or not isinstance(item.get("metrics"), dict):
         return None
-    return {**item["metrics"], **{name: item[name] for name in ("timestamp", "timezone") if name in item}}
+    of_item = {name: item[name] for name in ("timestamp", "timezone") if item.get(name) is not None}
+    return {**item["metrics"], **of_item}
 
 
 def _wearer(item):
@@ -117,7 +118,15 @@ def _zone(name):
     raise _Bad(f"timezone {_short(name)} is not an IANA name")
 
 
+def _told(metric):
+    """A reading without its fields that are null: so some JSON libraries write what is absent."""
+    if isinstance(metric, dict) and None in metric.values():
+        return {name: value for name, value in metric.items() if value is not None}
+    return metric
+
+
 def _readings(metrics, places, zone, *, interval_s, cumulative, own):
+    metrics = [_told(metric) for metric in metrics]
     given = {name for metric in metrics if isinstance(metric, dict) for name in metric}
     seconds, wall, numbers, errors = _all_good(metrics, given, zone) or _one_by_one(metrics, given, zone)
     told = np.isnan(numbers[:, 4])  # by the timestamp; reckoned at once, for NumPy takes as long for one as for all

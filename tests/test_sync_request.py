@@ -125,6 +125,19 @@ def test_a_channel_absent_throughout_is_nan_and_no_error():
     np.testing.assert_array_equal(readings.counters, [[120, 45.5, np.nan]] * 2)
 
 
+@pytest.mark.parametrize("name", ["steps", "calories", "distance", "timezone", *CALENDAR])
+def test_a_field_that_is_null_throughout_is_absent(name):
+    without = read(*[{key: value for key, value in at(START * 1000).items() if key != name}] * 2)
+    readings = read(*[at(START * 1000, **{name: None})] * 2)
+    assert readings.errors == without.errors == [None, None]
+    np.testing.assert_array_equal(readings.counters, without.counters)
+    np.testing.assert_array_equal(readings.calendar, without.calendar)
+
+
+def test_a_timestamp_that_is_null_throughout_is_absent():
+    assert read(*[READING | CALENDAR | {"timestamp": None}] * 2).seconds.tolist() == [0, 5]
+
+
 @pytest.mark.parametrize("name", ["heartRate", "steps", "calories", "distance", "timestamp"])
 def test_what_one_reading_lacks_and_others_have_is_missing(name):
     lacking = {key: value for key, value in at(START * 1000).items() if key != name}
@@ -138,7 +151,7 @@ def test_a_reading_that_is_no_object_is_told_so():
 @pytest.mark.parametrize(
     ("name", "value", "error"),
     [
-        ("heartRate", None, "heartRate None is not a number"),
+        ("heartRate", None, "heartRate is missing"),
         ("heartRate", True, "heartRate True is not a number"),
         ("heartRate", "70", "heartRate '70' is not a number"),
         ("heartRate", "x" * 100, "heartRate '" + "x" * 32 + "'… is not a number"),
@@ -154,7 +167,7 @@ def test_a_reading_that_is_no_object_is_told_so():
         ("calories", math.inf, "calories inf is not a finite number"),
         ("calories", -math.inf, "calories -inf is not a finite number"),
         ("distance", -0.01, "distance -0.01 is outside 0..1e+09"),
-        ("timestamp", None, "timestamp None is neither ISO 8601 nor Unix milliseconds"),
+        ("timestamp", None, "timestamp is missing"),
         ("timestamp", "yesterday", "timestamp 'yesterday' is neither ISO 8601 nor Unix milliseconds"),
         ("timestamp", START, f"timestamp {START} is neither ISO 8601 nor Unix milliseconds"),
         ("timestamp", int(HUGE), "timestamp (a huge integer) is neither ISO 8601 nor Unix milliseconds"),
@@ -221,6 +234,13 @@ def test_what_is_no_envelope_is_a_bad_reading_in_its_place(bad):
     wearers = parse([item(), bad, item()], interval_s=5)
     errors = {place: said for one in wearers for place, said in zip(one.index.tolist(), one.errors, strict=True)}
     assert errors == {0: None, 1: "a reading is an object", 2: None}
+
+
+def test_an_envelopes_null_is_absent_too():
+    inner = {**item()["metrics"], "timestamp": START * 1000, "distance": None}
+    (readings,) = parse([item(metrics=inner, timestamp=None, timezone=None)], interval_s=5)
+    assert readings.errors == [None]
+    assert np.isnan(readings.counters[0]).tolist() == [False, False, True]
 
 
 def test_one_envelope_may_come_without_a_list():
