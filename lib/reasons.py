@@ -15,7 +15,7 @@ def reasons(observed, expected, squares, *, interval_s):
     observed, expected (n, 7): the window and its reconstruction in raw units; squares (n, 7): its squared errors, 0
     for a feature that does not count. Returns dicts: feature, unit, observed and expected (means over the stretch;
     steps, calories and distance a minute), share (of the window's error), begin and end (the stretch's first and last
-    sample).
+    sample). A channel of which nothing else is expected than is observed, as far as is shown, is only named first.
     """
     share = squares.sum(axis=0)[: len(CHANNELS)] / max(squares.sum(), np.finfo(np.float64).tiny)
     found = []
@@ -25,12 +25,15 @@ def reasons(observed, expected, squares, *, interval_s):
         begin, end = stretch(squares[:, channel])
         per = 1.0 if channel == 0 else 60.0 / interval_s
         held, rebuilt = (float(values[begin : end + 1, channel].mean() * per) for values in (observed, expected))
+        rebuilt = rebuilt if channel == 0 else max(rebuilt, 0.0)
+        if found and _shown(held) == _shown(rebuilt):
+            continue
         found.append(
             {
                 "feature": CHANNELS[channel],
                 "unit": UNITS[CHANNELS[channel]] + ("" if channel == 0 else "/min"),
                 "observed": held,
-                "expected": rebuilt if channel == 0 else max(rebuilt, 0.0),
+                "expected": rebuilt,
                 "share": float(share[channel]),
                 "begin": begin,
                 "end": end,
@@ -49,5 +52,12 @@ def stretch(squares):
 
 
 def sentence(reason):
-    """One of `reasons` as people read it on a watch."""
-    return f"{_SAID[reason['feature']]} {reason['observed']:.0f} {reason['unit']}, expected {reason['expected']:.0f}"
+    """One of `reasons` as people read it on a watch. A mean that is as expected is so for its ups and downs."""
+    observed, expected = _shown(reason["observed"]), _shown(reason["expected"])
+    why = f"expected {expected}" if observed != expected else "unusual course"
+    return f"{_SAID[reason['feature']]} {observed} {reason['unit']}, {why}"
+
+
+def _shown(value):
+    """A number of a sentence: a body burns one or two kcal a minute, so below ten there is a decimal."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")

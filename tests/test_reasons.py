@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lib.reasons import reasons, stretch
+from lib.reasons import reasons, sentence, stretch
 
 
 def window(count=12):
@@ -39,6 +39,8 @@ def test_amounts_are_told_a_minute_and_never_expected_below_zero():
 
 def test_the_largest_share_comes_first_and_small_ones_are_left_out():
     observed, expected, squares = window()
+    observed[:, 3] = 5
+    expected[:, 0] = 80
     squares[:, 0], squares[:, 3], squares[:, 1] = 3, 6, 1
     found = reasons(observed, expected, squares, interval_s=5)
     assert [why["feature"] for why in found] == ["distance", "heartRate"]
@@ -49,3 +51,28 @@ def test_one_channel_is_named_even_when_the_calendar_has_most_of_the_error():
     observed, expected, squares = window()
     squares[:, 4], squares[:, 2] = 99, 1
     assert [why["feature"] for why in reasons(observed, expected, squares, interval_s=5)] == ["calories"]
+
+
+def test_a_further_channel_is_not_named_for_what_reads_the_same():
+    observed, expected, squares = window()
+    squares[:, 1], squares[:, 3] = 5, 4
+    observed[:, 3], expected[:, 3] = 1.004, 1.001  # 12 m a minute, both
+    assert [why["feature"] for why in reasons(observed, expected, squares, interval_s=5)] == ["steps"]
+    expected[:, 3] = 0.9
+    assert [why["feature"] for why in reasons(observed, expected, squares, interval_s=5)] == ["steps", "distance"]
+
+
+@pytest.mark.parametrize(
+    ("feature", "unit", "observed", "expected", "said"),
+    [
+        ("heartRate", "bpm", 141.2, 82.4, "Heart rate 141 bpm, expected 82"),
+        ("calories", "kcal/min", 1.42, 0.6, "Calories 1.4 kcal/min, expected 0.6"),
+        ("steps", "steps/min", 0.0, 112.0, "Steps 0 steps/min, expected 112"),
+        ("distance", "m/min", 9.96, 12_000_000_000.0, "Distance 10 m/min, expected 12000000000"),
+        ("heartRate", "bpm", 81.4, 80.6, "Heart rate 81 bpm, unusual course"),
+    ],
+)
+def test_a_sentence_is_short_and_says_no_number_twice(feature, unit, observed, expected, said):
+    made = sentence({"feature": feature, "unit": unit, "observed": observed, "expected": expected})
+    assert made == said
+    assert len(made) < 45
