@@ -61,8 +61,11 @@ def test_ten_windows_beyond_the_999_permille_need_ten_thousand():
 
 
 def test_sizes_go_from_one_sample_to_a_whole_window():
-    assert calibration.sizes(60) == [1, 2, 5, 12, 26, 60]
+    assert calibration.sizes(60) == [1, 2, 3, 5, 12, 26, 52, 60]
+    assert calibration.sizes(8) == [1, 2, 3, 5, 7, 8]
     assert calibration.sizes(3) == [1, 2, 3]
+    assert calibration.sizes(2) == [1, 2]
+    assert calibration.sizes(1) == [1]
 
 
 def test_the_shares_of_the_calibration_errors_are_those_promised():
