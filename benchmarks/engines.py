@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from lib import clean, features, scoring, silence
+from lib.detector import Detector
 from lib.runs import Run
 from lib.windows import gather, starts
 
@@ -45,8 +46,8 @@ GUIDE = ("*the guide expects*", "2,000–3,000", "100–200 a batch", "", "", ""
 def main():
     given = _arguments()
     run = Run.at(given.run)
-    model = json.loads((run.models / "lambda_export/model.json").read_text(encoding="utf-8"))
-    windows = windows_of(run, model, at_most=given.windows)
+    detector = Detector.load(run.models)
+    windows = windows_of(run, detector.describer, at_most=given.windows)
     with tempfile.TemporaryDirectory() as made:
         made = Path(made)
         np.save(made / "windows.npy", windows)
@@ -58,7 +59,8 @@ def main():
     for row in (HEADS, ["---"] * len(HEADS), GUIDE):
         print(f"| {' | '.join(row)} |")
     for name in engines:
-        cells = figures(name, rounds[1:], sizes[name]) + differences(rounds[0][name], expected, model)
+        cells = figures(name, rounds[1:], sizes[name])
+        cells += differences(windows, rounds[0][name]["rebuilt"], expected, detector)
         print(f"| {' | '.join([name, *cells])} |")
     for engine in missing():
         print(f"| {engine}: not installed, `{INSTALL[engine]}` |{' |' * (len(HEADS) - 1)}")
@@ -72,11 +74,11 @@ def _arguments():
     return parser.parse_args()
 
 
-def windows_of(run, model, *, at_most):
+def windows_of(run, describer, *, at_most):
     """Scaled windows (N, length, 7) float32 of a run's test wearers, anomalies among them, evenly over all."""
-    table, length = clean.load(run.data / "processed/anomalous_data.csv"), model["sequence_length"]
+    table, length = clean.load(run.data / "processed/anomalous_data.csv"), describer.length
     first = starts(clean.groups(table), length=length)
-    samples = features.scale(clean.samples(table), model["scaler"])
+    samples = features.scale(clean.samples(table), describer.scaler)
     return gather(samples, first[:: -(-len(first) // at_most)], length=length).astype(np.float32)
 
 
@@ -86,12 +88,12 @@ def missing():
 
 
 def write_models(run, windows, folder):
-    """Keras' errors of the windows, and the engines: {name: (what one_engine.py calls it, its model's path)}."""
+    """The windows as Keras rebuilds them, and the engines: {name: (what one_engine.py calls it, its model's path)}."""
     with silence.stderr():
         import keras
 
         model = keras.saving.load_model(run.models / "lstm_autoencoder.keras", compile=False)
-        expected = np.square(windows - model.predict(windows, verbose=0), dtype=np.float64).mean(axis=(1, 2))
+        expected = model.predict(windows, verbose=0)
     weights = run.models / "lambda_export/lstm_weights.npz"
     engines = {"NumPy (deployed)": ("numpy", weights)}
     if "onnxruntime" not in missing():
@@ -131,16 +133,20 @@ def _tflite(model, folder):
 
 
 def measure(engine, path, folder):
-    """What one_engine.py found of an engine in a new process; cold_ms is from its spawn to its first window's error."""
+    """What one_engine.py found of an engine in a new process, and the windows as it rebuilds them.
+
+    cold_ms is from its spawn to its first window's error.
+    """
     packages = os.pathsep.join([str(ROOT), *sys.path[1:]])
     single = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")}
-    command = [sys.executable, "-S", str(CHILD), engine, str(path), str(folder / "windows.npy")]
+    windows, rebuilt = folder / "windows.npy", folder / "rebuilt.npy"
+    command = [sys.executable, "-S", str(CHILD), engine, str(path), str(windows), str(rebuilt)]
     began = time.monotonic()
     done = subprocess.run(command, env={"PYTHONPATH": packages, **single}, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{engine} {path.name}: {done.stderr.strip()}")
     found = json.loads(done.stdout.splitlines()[-1])
-    return found | {"cold_ms": 1000 * (found["scored_at"] - began)}
+    return found | {"cold_ms": 1000 * (found["scored_at"] - began), "rebuilt": np.load(rebuilt)}
 
 
 @cache
@@ -175,12 +181,21 @@ def _ratio(name, rounds, what):
     return f"{np.median([np.median(found[name][what]) / np.median(found[BASE][what]) for found in rounds]):.2f}"
 
 
-def differences(found, expected, model):
-    """How far a window's error is from Keras' at most, relative; and how far its score in 0..1."""
-    limits = {name: model["calibration"][name] for name in ("threshold", "alert")}
-    errors = np.array(found["errors"])
-    scores, theirs = (scoring.anomaly_scores(values, limits) for values in (errors, expected))
-    return [f"{np.max(np.abs(errors / expected - 1)):.1e}", f"{np.max(np.abs(scores - theirs)):.1e}"]
+def differences(windows, rebuilt, expected, detector):
+    """How far a window's error is from Keras' at most, relative; and how far the score it gets, in 0..1."""
+    errors, theirs = (np.square(windows - made, dtype=np.float64).mean(axis=(1, 2)) for made in (rebuilt, expected))
+    far = np.abs(scores(windows, rebuilt, detector) - scores(windows, expected, detector))
+    return [f"{np.max(np.abs(errors / theirs - 1)):.1e}", f"{np.max(far):.1e}"]
+
+
+def scores(windows, rebuilt, detector):
+    """The deployed scores (N,) of scaled windows (N, length, 7) that were rebuilt so."""
+    size = np.full(len(windows), windows.shape[1])
+    raw = features.unscale(windows, detector.describer.scaler)
+    columns = detector.describer.described(raw, windows, rebuilt, size)
+    found = detector.normal.evidence(columns, detector.channels[: len(features.CHANNELS)])
+    name = next(iter(detector.calibration["sets"]))
+    return scoring.anomaly_scores(found, scoring.limits(detector.calibration, channel_set=name, size=size))
 
 
 def machine():

@@ -1,7 +1,8 @@
-"""One engine in a process of its own: python one_engine.py <engine> <model> <windows.npy>; see engines.py.
+"""One engine in a process of its own: python one_engine.py <engine> <model> <windows.npy> <rebuilt.npy>.
 
-Prints one line of JSON: when the first window was scored (time.monotonic(), of one clock for all processes), the
-times of calls with one window and with 41, resident memory, the windows' errors, and the packages' files it loaded.
+See engines.py. Writes the windows as it rebuilds them, and prints one line of JSON: when the first window was scored
+(time.monotonic(), of one clock for all processes), the times of calls with one window and with 41, resident memory, and
+the packages' files it loaded.
 """
 
 import json
@@ -63,20 +64,15 @@ ENGINES = {"numpy": numpy_engine, "onnxruntime": onnxruntime_engine, "litert": l
 
 
 def main():
-    engine, model, path = sys.argv[1:]
+    engine, model, path, made = sys.argv[1:]
     windows = np.load(path)  # (N, length, features) float32
     reconstruct = ENGINES[engine](model)
-    errors(windows[:1], reconstruct)
+    np.square(windows[:1] - reconstruct(windows[:1]), dtype=np.float64).mean(axis=(1, 2))
     found = {"scored_at": time.monotonic()}
     found |= {f"ms_{number}": _times(reconstruct, windows[:number]) for number in (1, TOGETHER)}
     found["memory"] = _resident()
-    found["errors"] = errors(windows, reconstruct).tolist()
+    np.save(made, reconstruct(windows))
     print(json.dumps(found | {"files": loaded_files()}))
-
-
-def errors(windows, reconstruct):
-    """Each window's mean squared error, (N,) float64."""
-    return np.square(windows - reconstruct(windows), dtype=np.float64).mean(axis=(1, 2))
 
 
 def _times(reconstruct, windows):
