@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -102,7 +103,7 @@ class Detector:
                 population=dict(model.get("population", {})),
                 persistence=Persistence.of(calibration),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
             raise DamagedModel(MODEL, f"is incomplete ({error})") from error
 
     def score(self, samples, segment, rows=None, own=None):

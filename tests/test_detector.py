@@ -8,6 +8,7 @@ from conftest import keras_scores, life
 
 from lib import evidence, features
 from lib.baseline import KNOWN, Baseline
+from lib.checksums import sha256
 from lib.detector import DamagedModel, Detector
 
 
@@ -153,4 +154,17 @@ def test_a_model_of_other_features_is_refused(export, tmp_path):
     model["features"].reverse()
     (folder / "model.json").write_text(json.dumps(model))
     with pytest.raises(DamagedModel, match="features"):
+        Detector.load(folder)
+
+
+@pytest.mark.parametrize("name", ["lstm_weights.npz", "normal.npz", "threshold.npy"])
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_a_file_that_was_cut_off_before_it_was_listed_is_refused(export, tmp_path, name, share):
+    folder = shutil.copytree(export, tmp_path / "cut")
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: int(share * len(content))])
+    model = json.loads((folder / "model.json").read_text())
+    model["files"][name] = sha256(folder / name)
+    (folder / "model.json").write_text(json.dumps(model))
+    with pytest.raises(DamagedModel, match="is incomplete"):
         Detector.load(folder)
