@@ -5,6 +5,7 @@ Exit status: 0 done, 1 a notebook failed, 2 what was asked for can not be done, 
 """
 
 import argparse
+import os
 import resource
 import sys
 import time
@@ -42,6 +43,7 @@ failed, 2 what was asked for can not be done, 3 the run is being worked on, 4 no
 base, 130 stopped by Ctrl-C."""
 
 NOT_EXPORTED = 4
+UNREAD = 141  # what a shell gives for a command that a closed pipe killed
 
 
 class Stopped(Exception):
@@ -64,6 +66,17 @@ def main(argv, *, notebooks=ROOT / "notebooks"):
         return _refuse(error, error.status)
     except KeyboardInterrupt:
         return _refuse("stopped by Ctrl-C", 130)
+
+
+def piped(argv):
+    """`main`, whose output goes to a pipe: where its reader (`| head`) has gone, that is no error to be told."""
+    try:
+        status = main(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain as it ends
+        return UNREAD
+    return status
 
 
 def _refuse(error, status):
@@ -241,4 +254,4 @@ def _shown(path):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(piped(sys.argv[1:]))

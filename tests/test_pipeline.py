@@ -250,6 +250,14 @@ def test_help_names_every_parameter(run_toys):
     assert "  run=default  [str]   name of the run (also 02_use, watch)\n" in said
 
 
+def test_output_that_nobody_reads_is_no_error():
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-m", "lib.pipeline", "--help"], cwd=ROOT, **pipes) as running:
+        running.stdout.close()
+        assert running.stderr.read() == ""
+    assert running.returncode == pipeline.UNREAD
+
+
 def test_the_summary_lists_what_is_there_and_aligns_the_headline(tmp_path, monkeypatch):
     monkeypatch.setenv("RUNS_HOME", str(tmp_path))
     monkeypatch.setenv("CALLER_DIR", str(tmp_path))
