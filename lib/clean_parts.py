@@ -4,7 +4,6 @@ The account lies in the file that it is of, and a file is moved to its place who
 what is not there is not counted.
 """
 
-import errno
 import functools
 import hashlib
 import io
@@ -17,8 +16,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lib import clean, cluster, parts, runs
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Task(NamedTuple):
@@ -97,7 +94,7 @@ def _write(path, content, *, total):
         with runs.writing(path) as new:
             new.write_bytes(content)
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if not runs.is_full(error):
             raise
         done = len(list(path.parent.glob("*.parquet")))
         problem = (

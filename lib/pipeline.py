@@ -14,7 +14,7 @@ from lib import report, staging
 from lib.parameters import UsageError, caller_dir, declared, described, given, located
 from lib.plan import check_skipped, check_values, planned
 from lib.progress import Progress, duration
-from lib.runs import ROOT, Run
+from lib.runs import ROOT, Run, is_full
 
 HELP = """\
 usage: ./run_all.sh [--only NOTEBOOK | --from NOTEBOOK] [name=value ...]
@@ -64,6 +64,10 @@ def main(argv, *, notebooks=ROOT / "notebooks"):
         return _refuse(error, 3)
     except Stopped as error:
         return _refuse(error, error.status)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        return _refuse(f"the disk is full: {error}; make room, and give the same command again", 1)
     except KeyboardInterrupt:
         return _refuse("stopped by Ctrl-C", 130)
 
@@ -117,12 +121,18 @@ def _work(name, plan, paths, known, values):
     values = carried(journal.get("given", {}), known, finished=resumed == Run.at(name)) | values
     check_values(values | {"run": name}, known, plan)
     _say_what_runs(name, plan, origin, values)
-    staged = staging.stage(name, origin, without=plan.selected)
-    staged.record("given", **values)
-    began = time.monotonic()
-    for step in plan.selected:
-        run_step(staged, paths[step], known, values | {"run": name})
-    _finish(staged, plan, seconds=time.monotonic() - began)
+    try:
+        staged = staging.stage(name, origin, without=plan.selected)
+        staged.record("given", **values)
+        began = time.monotonic()
+        for step in plan.selected:
+            run_step(staged, paths[step], known, values | {"run": name})
+        _finish(staged, plan, seconds=time.monotonic() - began)
+    except OSError as error:
+        staged = Run.at(name, staged=True)
+        if not is_full(error) or staged.journal.get("given") != values:
+            raise
+        raise Stopped(_no_room(staged, plan, error), 1) from None
 
 
 def _options(argv):
@@ -204,19 +214,30 @@ def run_step(staged, notebook, known, values):
 
 def _stopped(staged, step, heading, why, executed):
     at = f' at "{heading}"' if heading else ""
-    kept = f"\n  the finished run {staged.name!r} is as it was" if Run.at(staged.name).models.exists() else ""
-    return (
-        f"{step}{at} {why}\n  the executed notebook, with all that it said: {_shown(executed)}{kept}"
-        f"\n  to go on: ./run_all.sh run={staged.name} {'--from' if step[0].isdigit() else '--only'} {step}"
-    )
+    said = f"\n  the executed notebook, with all that it said: {_shown(executed)}"
+    return f"{step}{at} {why}{said}{_kept(staged)}{_onward(staged, step)}"
+
+
+def _no_room(staged, plan, error):
+    done = staging.done(staged)
+    step = next((step for step in plan.selected if step not in done), plan.selected[-1])
+    stays = f"\n  done, and kept: {', '.join(sorted(done))}" if done else ""
+    return f"the disk is full: {error}{stays}{_kept(staged)}\n  make room first{_onward(staged, step)}"
+
+
+def _kept(staged):
+    return f"\n  the finished run {staged.name!r} is as it was" if Run.at(staged.name).models.exists() else ""
+
+
+def _onward(staged, step):
+    return f"\n  to go on: ./run_all.sh run={staged.name} {'--from' if step[0].isdigit() else '--only'} {step}"
 
 
 def _not_exported(staged, step, why):
-    kept = f"\n  the finished run {staged.name!r} is as it was" if Run.at(staged.name).models.exists() else ""
     return (
         f"run {staged.name!r} is not exported: {why}; force=true exports it all the same: "
         f"./run_all.sh run={staged.name} --from {step} force=true\n"
-        f"  its report: {_shown(staged.models / report.NAME)}{kept}"
+        f"  its report: {_shown(staged.models / report.NAME)}{_kept(staged)}"
     )
 
 
