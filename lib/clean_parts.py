@@ -5,13 +5,10 @@ what is not there is not counted.
 """
 
 import functools
-import hashlib
 import io
 import json
-from dataclasses import asdict
 from typing import NamedTuple
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -37,7 +34,7 @@ def clean_all(found, folder, *, timezone, interval_s, counters, **how):
     """
     form = {"timezone": timezone, "interval_s": interval_s, "counters": counters}
     places = {part.name: folder / f"{part.name}.parquet" for part in found}
-    tasks = [Task(part, _key(part, form)) for part in found]
+    tasks = [Task(part, parts.key(part, **form)) for part in found]
     _remove_others(folder, places.values())
     accounts = {str(task): _account(places[str(task)], task.key) for task in tasks}
     waiting = [task for task in tasks if not accounts[str(task)]]
@@ -70,15 +67,6 @@ def _cleaned(task, *, timezone, interval_s, counters):
         table.replace_schema_metadata({**(table.schema.metadata or {}), **facts}), stream, compression="zstd"
     )
     return stream.getvalue()
-
-
-def _key(part, form):
-    """What tells whether a part's file would be made the same again: its files as they are now, and the way."""
-    states = []
-    for file in part.files:
-        filesystem, name = fsspec.core.url_to_fs(file)
-        states.append(filesystem.ukey(name))
-    return hashlib.sha256(json.dumps([asdict(part), states, form]).encode()).hexdigest()
 
 
 def _account(path, key):

@@ -6,6 +6,7 @@ What is taken as `how` (scheduler, workers, on_bad_part, progress) is for `clust
 """
 
 import functools
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
@@ -113,6 +114,15 @@ def read(part, *, timezone="UTC"):
     if part.wearers:
         tables = [table[table["user_id"].isin(part.wearers)] for table in tables]
     return readings.joined(tables)
+
+
+def key(part, **form):
+    """A name for what is made of a part: another where its files as they are now, its wearers or the form differ."""
+    states = []
+    for file in part.files:
+        filesystem, name = fsspec.core.url_to_fs(file)
+        states.append(filesystem.ukey(name))
+    return hashlib.sha256(json.dumps([part.files, part.wearers, states, form]).encode()).hexdigest()
 
 
 class Wanted(NamedTuple):
