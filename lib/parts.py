@@ -82,11 +82,11 @@ def _partitioned(counted):
     files = np.array(list(counted), dtype=object)
     together = _sharing(table["user_id"], table["file"].to_numpy(), len(files))[table["file"]]
     size = table["readings"].groupby([together, table["user_id"]]).sum()
-    parts, part_of = [], {}
+    parts, part_of, joined = [], {}, table["file"].groupby(together).unique()
     for group, wearers in size.groupby(level=0):
         batch = (wearers.cumsum() - wearers).to_numpy() // MOST_READINGS  # each begins where the one before is full
         names = wearers.index.get_level_values(1)
-        holding = tuple(files[np.unique(table["file"][together == group])])
+        holding = tuple(files[np.sort(joined[group])])
         for number in np.unique(batch):
             some = tuple(names[batch == number])
             part_of |= dict.fromkeys(some, len(parts))
