@@ -68,8 +68,8 @@ def main(argv, *, notebooks=ROOT / "notebooks"):
         if not is_full(error):
             raise
         return _refuse(f"the disk is full: {error}; make room, and give the same command again", 1)
-    except KeyboardInterrupt:
-        return _refuse("stopped by Ctrl-C", 130)
+    except KeyboardInterrupt as stopped:
+        return _refuse(str(stopped) or "stopped by Ctrl-C", 130)
 
 
 def piped(argv):

@@ -138,12 +138,13 @@ def _alive(pid):
     return True
 
 
-def test_few_results_wait_to_be_taken(scheduler, tmp_path):
+@pytest.mark.parametrize(("how", "fewest", "most"), [({}, 1, 6), ({"ahead": 40}, 40, 40)])
+def test_as_many_results_wait_to_be_taken_as_may(scheduler, tmp_path, how, fewest, most):
     function = functools.partial(_marked, folder=tmp_path)
-    outcomes = cluster.each(function, range(40), scheduler=scheduler)
+    outcomes = cluster.each(function, range(40), scheduler=scheduler, **how)
     next(outcomes)
     threading.Event().wait(0.5)
-    assert len(list(tmp_path.iterdir())) <= 6
+    assert fewest <= len(list(tmp_path.iterdir())) <= most
     outcomes.close()
 
 
