@@ -148,6 +148,8 @@ def _gathered(client, attempt, parts, ahead):
             except KilledWorker:
                 yield _alone(client, attempt, part, under_way)
     except (CancelledError, CommClosedError) as error:
+        for name in ("distributed.client", "distributed.utils"):  # which would tell of each try to reach it again
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         raise ClusterError("the Dask scheduler was lost; what is done stays, begin again for the rest") from error
     finally:
         client.unsubscribe_topic("all")  # else the scheduler tells of the client's own end, to a client that is gone
