@@ -207,6 +207,9 @@ def run_step(staged, notebook, known, values):
         why = "stopped by Ctrl-C" if interrupted else f"failed: {error}"
         heading = "" if isinstance(error, execution.ContractBroken) else progress.heading
         raise Stopped(_stopped(staged, step, heading, why, executed), 130 if interrupted else 1) from None
+    except OSError:
+        progress.end("failed after")
+        raise
     staged.record("ran", **{step: {"parameters": defaults | routed, "seconds": round(progress.seconds, 1)}})
     report.write(staged)
     progress.end("took")
