@@ -7,6 +7,7 @@ Simulated days in files of 50 wearers (those of benchmarks/cleaning.py) are clea
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,13 +17,16 @@ from pathlib import Path
 import pyarrow.parquet as parquet
 from cleaning import IN_A_FILE, Memory, write_parts
 
+from lib import cluster
+
 
 def scored(run, data, out, workers):
     """Windows, seconds from start to end, and the peak memory of all processes, of one call of lib.score."""
     command = [sys.executable, "-m", "lib.score", "--run", run, "--data", str(data), "--out", str(out)]
+    environment = {**os.environ, **{name: str(value) for name, value in cluster.ENVIRON.items()}}  # one thread
     began = time.perf_counter()
     with Memory() as memory:
-        subprocess.run([*command, "--workers", str(workers)], check=True, stdout=sys.stderr)
+        subprocess.run([*command, "--workers", str(workers)], check=True, stdout=sys.stderr, env=environment)
     seconds = time.perf_counter() - began
     return parquet.read_metadata(out).num_rows, seconds, memory.peak
 

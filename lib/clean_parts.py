@@ -4,21 +4,15 @@ The account lies in the file that it is of, and a file is moved to its place who
 what is not there is not counted.
 """
 
-import errno
 import functools
-import hashlib
 import io
 import json
-from dataclasses import asdict
 from typing import NamedTuple
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lib import clean, cluster, parts, runs
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Task(NamedTuple):
@@ -40,7 +34,7 @@ def clean_all(found, folder, *, timezone, interval_s, counters, **how):
     """
     form = {"timezone": timezone, "interval_s": interval_s, "counters": counters}
     places = {part.name: folder / f"{part.name}.parquet" for part in found}
-    tasks = [Task(part, _key(part, form)) for part in found]
+    tasks = [Task(part, parts.key(part, **form)) for part in found]
     _remove_others(folder, places.values())
     accounts = {str(task): _account(places[str(task)], task.key) for task in tasks}
     waiting = [task for task in tasks if not accounts[str(task)]]
@@ -75,15 +69,6 @@ def _cleaned(task, *, timezone, interval_s, counters):
     return stream.getvalue()
 
 
-def _key(part, form):
-    """What tells whether a part's file would be made the same again: its files as they are now, and the way."""
-    states = []
-    for file in part.files:
-        filesystem, name = fsspec.core.url_to_fs(file)
-        states.append(filesystem.ukey(name))
-    return hashlib.sha256(json.dumps([asdict(part), states, form]).encode()).hexdigest()
-
-
 def _account(path, key):
     """The account in a part's file, or None where there is no file that was made from `key`."""
     if not path.exists():
@@ -97,7 +82,7 @@ def _write(path, content, *, total):
         with runs.writing(path) as new:
             new.write_bytes(content)
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if not runs.is_full(error):
             raise
         done = len(list(path.parent.glob("*.parquet")))
         problem = (

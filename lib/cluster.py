@@ -50,13 +50,14 @@ class Outcome(NamedTuple):
     problem: str  # empty where there is a result
 
 
-def each(function, parts, *, scheduler="", workers=None, on_bad_part="stop", progress=iter):
-    """Yield an Outcome for each of `parts`, in their order, as soon as it is there: a generator.
+def each(function, parts, *, scheduler="", workers=None, on_bad_part="stop", progress=iter, ahead=2):
+    """Yield an Outcome for each of `parts`, in their order, as soon as it and those before it are there: a generator.
 
     scheduler: empty for this machine, or the address of a Dask scheduler (tcp://host:port). workers: how many
     processes of one thread each to start on this machine; as many as there are cores (or parts) unless given, and
-    with 1 all is done in this process. Few results wait to be taken, so memory does not grow with the parts.
-    progress wraps the loop over the parts, as tqdm does.
+    with 1 all is done in this process. At most `ahead` parts a thread are under way or wait to be taken, so memory does
+    not grow with the parts; a long part holds up those that come so much later. progress wraps the loop over the parts,
+    as tqdm does.
 
     A part for which `function` raises ReadingsError, or under which one worker after the other dies, is bad: BadPart
     is raised with on_bad_part "stop", and with "skip" its Outcome has the problem. Other errors are raised as they
@@ -65,7 +66,7 @@ def each(function, parts, *, scheduler="", workers=None, on_bad_part="stop", pro
     parts = list(parts)
     check(scheduler=scheduler, on_bad_part=on_bad_part)
     workers = min(workers or cores(), len(parts))
-    with closing(_outcomes(functools.partial(_attempt, function), parts, scheduler, workers)) as outcomes:
+    with closing(_outcomes(functools.partial(_attempt, function), parts, scheduler, workers, ahead)) as outcomes:
         for part in progress(parts):
             result, problem = next(outcomes)
             if problem and on_bad_part == "stop":
@@ -94,12 +95,12 @@ def _attempt(function, part):
         return None, str(error)
 
 
-def _outcomes(attempt, parts, scheduler, workers):
+def _outcomes(attempt, parts, scheduler, workers, ahead):
     if not scheduler and workers <= 1:
         yield from map(attempt, parts)
         return
     with _client(scheduler, workers) as client:
-        yield from _gathered(client, attempt, parts)
+        yield from _gathered(client, attempt, parts, ahead)
 
 
 @contextmanager
@@ -131,8 +132,8 @@ def _client(scheduler, workers):
         yield client
 
 
-def _gathered(client, attempt, parts):
-    """The results of all parts in their order, of which no more are under way than keep every thread busy."""
+def _gathered(client, attempt, parts, ahead):
+    """The results of all parts in their order, of which no more than `ahead` a thread are asked for before."""
     from distributed import CancelledError, KilledWorker
     from distributed.comm.core import CommClosedError
 
@@ -140,13 +141,15 @@ def _gathered(client, attempt, parts):
     client.subscribe_topic("all", _tell_of_the_dead)
     try:
         for part in parts:
-            while waiting and len(under_way) < 2 * max(1, sum(client.nthreads().values())):
+            while waiting and len(under_way) < ahead * max(1, sum(client.nthreads().values())):
                 under_way.append(client.submit(attempt, waiting.popleft(), pure=False))
             try:
                 yield under_way.popleft().result()
             except KilledWorker:
                 yield _alone(client, attempt, part, under_way)
     except (CancelledError, CommClosedError) as error:
+        for name in ("distributed.client", "distributed.utils"):  # which would tell of each try to reach it again
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         raise ClusterError("the Dask scheduler was lost; what is done stays, begin again for the rest") from error
     finally:
         client.unsubscribe_topic("all")  # else the scheduler tells of the client's own end, to a client that is gone

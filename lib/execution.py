@@ -5,12 +5,14 @@ import logging
 import os
 import shutil
 import sys
+from contextlib import suppress
 
 import nbformat
 import papermill
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
+from nbformat.reader import NotJSONError
 from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
@@ -56,7 +58,7 @@ def execute(notebook, output, *, parameters, progress):
     """Run `notebook` in its own folder with these parameters, and write it to `output` cell by cell.
 
     `progress` is told of each cell, and written what the cells write to stderr.
-    Raises CellFailed when a cell does, or when the kernel dies.
+    Raises CellFailed when a cell does, or when the kernel dies; OSError where the notebook can not be written.
     """
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it would say is said by CellFailed
     try:
@@ -110,8 +112,11 @@ def _literal(path):
 
 
 def _name_paths(output, notebook):
-    """Record names where papermill records paths: the staging folder is gone once the run is whole."""
-    if output.exists():
+    """Record names where papermill records paths: the staging folder is gone once the run is whole.
+
+    What papermill left half-written, on a full disk, stays as it is.
+    """
+    with suppress(FileNotFoundError, NotJSONError):
         executed = nbformat.read(output, as_version=4)
         executed.metadata.papermill.update(input_path=notebook.name, output_path=output.name)
         nbformat.write(executed, output)

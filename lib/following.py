@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from lib import baseline, scoring
 from lib.features import CHANNELS, FEATURES
@@ -29,8 +30,10 @@ def follow(detector, samples, first, wearer, *, baselines=True, progress=iter):
     wearer (T,): whose each sample is; baselines: whether each one's own baseline is learnt on the way, from the windows
     up to the one before: best a minute apart. `progress` wraps the loop over batches.
     """
-    names, owner = np.unique(np.asarray(wearer)[first], return_inverse=True)
-    held = [detector.channel_set(samples[np.asarray(wearer) == name]) for name in names]
+    code, _ = pd.factorize(np.asarray(wearer))
+    whose, owner = np.unique(code[first], return_inverse=True)
+    rows = np.split(np.argsort(code, kind="stable"), np.cumsum(np.bincount(code))[:-1])  # of each wearer
+    held = [detector.channel_set(samples[rows[number]]) for number in whose]
     counted = np.array([channels for _, channels in held])[owner]  # (N, 7)
     columns, stuck = detector.describer.columns(samples, first, counted=counted, progress=progress)
     learns = ~stuck & counted[:, _STEPS] & baselines & ("own" in detector.calibration)

@@ -6,6 +6,7 @@ What is taken as `how` (scheduler, workers, on_bad_part, progress) is for `clust
 """
 
 import functools
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
@@ -81,11 +82,11 @@ def _partitioned(counted):
     files = np.array(list(counted), dtype=object)
     together = _sharing(table["user_id"], table["file"].to_numpy(), len(files))[table["file"]]
     size = table["readings"].groupby([together, table["user_id"]]).sum()
-    parts, part_of = [], {}
+    parts, part_of, joined = [], {}, table["file"].groupby(together).unique()
     for group, wearers in size.groupby(level=0):
         batch = (wearers.cumsum() - wearers).to_numpy() // MOST_READINGS  # each begins where the one before is full
         names = wearers.index.get_level_values(1)
-        holding = tuple(files[np.unique(table["file"][together == group])])
+        holding = tuple(files[np.sort(joined[group])])
         for number in np.unique(batch):
             some = tuple(names[batch == number])
             part_of |= dict.fromkeys(some, len(parts))
@@ -113,6 +114,15 @@ def read(part, *, timezone="UTC"):
     if part.wearers:
         tables = [table[table["user_id"].isin(part.wearers)] for table in tables]
     return readings.joined(tables)
+
+
+def key(part, **form):
+    """A name for what is made of a part: another where its files as they are now, its wearers or the form differ."""
+    states = []
+    for file in part.files:
+        filesystem, name = fsspec.core.url_to_fs(file)
+        states.append(filesystem.ukey(name))
+    return hashlib.sha256(json.dumps([part.files, part.wearers, states, form]).encode()).hexdigest()
 
 
 class Wanted(NamedTuple):

@@ -5,6 +5,7 @@ Exit status: 0 done, 1 a notebook failed, 2 what was asked for can not be done, 
 """
 
 import argparse
+import os
 import resource
 import sys
 import time
@@ -13,7 +14,7 @@ from lib import report, staging
 from lib.parameters import UsageError, caller_dir, declared, described, given, located
 from lib.plan import check_skipped, check_values, planned
 from lib.progress import Progress, duration
-from lib.runs import ROOT, Run
+from lib.runs import ROOT, Run, is_full
 
 HELP = """\
 usage: ./run_all.sh [--only NOTEBOOK | --from NOTEBOOK] [name=value ...]
@@ -42,6 +43,7 @@ failed, 2 what was asked for can not be done, 3 the run is being worked on, 4 no
 base, 130 stopped by Ctrl-C."""
 
 NOT_EXPORTED = 4
+UNREAD = 141  # what a shell gives for a command that a closed pipe killed
 
 
 class Stopped(Exception):
@@ -62,8 +64,23 @@ def main(argv, *, notebooks=ROOT / "notebooks"):
         return _refuse(error, 3)
     except Stopped as error:
         return _refuse(error, error.status)
-    except KeyboardInterrupt:
-        return _refuse("stopped by Ctrl-C", 130)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        return _refuse(f"the disk is full: {error}; make room, and give the same command again", 1)
+    except KeyboardInterrupt as stopped:
+        return _refuse(str(stopped) or "stopped by Ctrl-C", 130)
+
+
+def piped(argv):
+    """`main`, whose output goes to a pipe: where its reader (`| head`) has gone, that is no error to be told."""
+    try:
+        status = main(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain as it ends
+        return UNREAD
+    return status
 
 
 def _refuse(error, status):
@@ -104,12 +121,18 @@ def _work(name, plan, paths, known, values):
     values = carried(journal.get("given", {}), known, finished=resumed == Run.at(name)) | values
     check_values(values | {"run": name}, known, plan)
     _say_what_runs(name, plan, origin, values)
-    staged = staging.stage(name, origin, without=plan.selected)
-    staged.record("given", **values)
-    began = time.monotonic()
-    for step in plan.selected:
-        run_step(staged, paths[step], known, values | {"run": name})
-    _finish(staged, plan, seconds=time.monotonic() - began)
+    try:
+        staged = staging.stage(name, origin, without=plan.selected)
+        staged.record("given", **values)
+        began = time.monotonic()
+        for step in plan.selected:
+            run_step(staged, paths[step], known, values | {"run": name})
+        _finish(staged, plan, seconds=time.monotonic() - began)
+    except OSError as error:
+        staged = Run.at(name, staged=True)
+        if not is_full(error) or staged.journal.get("given") != values:
+            raise
+        raise Stopped(_no_room(staged, plan, error), 1) from None
 
 
 def _options(argv):
@@ -184,6 +207,9 @@ def run_step(staged, notebook, known, values):
         why = "stopped by Ctrl-C" if interrupted else f"failed: {error}"
         heading = "" if isinstance(error, execution.ContractBroken) else progress.heading
         raise Stopped(_stopped(staged, step, heading, why, executed), 130 if interrupted else 1) from None
+    except OSError:
+        progress.end("failed after")
+        raise
     staged.record("ran", **{step: {"parameters": defaults | routed, "seconds": round(progress.seconds, 1)}})
     report.write(staged)
     progress.end("took")
@@ -191,19 +217,30 @@ def run_step(staged, notebook, known, values):
 
 def _stopped(staged, step, heading, why, executed):
     at = f' at "{heading}"' if heading else ""
-    kept = f"\n  the finished run {staged.name!r} is as it was" if Run.at(staged.name).models.exists() else ""
-    return (
-        f"{step}{at} {why}\n  the executed notebook, with all that it said: {_shown(executed)}{kept}"
-        f"\n  to go on: ./run_all.sh run={staged.name} {'--from' if step[0].isdigit() else '--only'} {step}"
-    )
+    said = f"\n  the executed notebook, with all that it said: {_shown(executed)}"
+    return f"{step}{at} {why}{said}{_kept(staged)}{_onward(staged, step)}"
+
+
+def _no_room(staged, plan, error):
+    done = staging.done(staged)
+    step = next((step for step in plan.selected if step not in done), plan.selected[-1])
+    stays = f"\n  done, and kept: {', '.join(sorted(done))}" if done else ""
+    return f"the disk is full: {error}{stays}{_kept(staged)}\n  make room first{_onward(staged, step)}"
+
+
+def _kept(staged):
+    return f"\n  the finished run {staged.name!r} is as it was" if Run.at(staged.name).models.exists() else ""
+
+
+def _onward(staged, step):
+    return f"\n  to go on: ./run_all.sh run={staged.name} {'--from' if step[0].isdigit() else '--only'} {step}"
 
 
 def _not_exported(staged, step, why):
-    kept = f"\n  the finished run {staged.name!r} is as it was" if Run.at(staged.name).models.exists() else ""
     return (
         f"run {staged.name!r} is not exported: {why}; force=true exports it all the same: "
         f"./run_all.sh run={staged.name} --from {step} force=true\n"
-        f"  its report: {_shown(staged.models / report.NAME)}{kept}"
+        f"  its report: {_shown(staged.models / report.NAME)}{_kept(staged)}"
     )
 
 
@@ -241,4 +278,4 @@ def _shown(path):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(piped(sys.argv[1:]))

@@ -6,6 +6,7 @@ Elsewhere (a log, a pipe) there is a line for each heading. Whole lines on stder
 
 import shutil
 import time
+from contextlib import suppress
 
 CLEAR_LINE = "\r\x1b[2K"
 
@@ -76,5 +77,6 @@ class Progress:
         return CLEAR_LINE + " · ".join(filter(None, parts))[: shutil.get_terminal_size().columns - 1]
 
     def _say(self, text):
-        self._out.write(text)
-        self._out.flush()
+        with suppress(BrokenPipeError):  # who read this has gone, and the run goes on
+            self._out.write(text)
+            self._out.flush()

@@ -7,6 +7,7 @@ A notebook that is run by hand works in `data/<run>` and `models/<run>` themselv
 Whatever writes a file here writes it beside its place first (`writing`), so no file is ever half-written.
 """
 
+import errno
 import glob
 import hashlib
 import json
@@ -22,6 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "papermill")
+FULL = tuple(f"[Errno {number}]" for number in (errno.ENOSPC, errno.EDQUOT))
 LONGEST_NAME = 100  # of a run; file systems allow 255, of which staging takes some
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
@@ -111,6 +113,11 @@ def writing(path):
         _swap_in(new, path, old=path.with_name(f".{token}.old.{path.name}"))
     finally:
         remove(new)
+
+
+def is_full(error):
+    """Whether an OSError (shutil's, which gathers those of many files, too) says that there is no room to write."""
+    return any(sign in str(error) for sign in FULL)
 
 
 def _swap_in(new, path, *, old):

@@ -2,15 +2,14 @@
 
     python -m lib.score --run default --data march/ --out scores.parquet
 
-Each file of a folder (or glob, or S3 prefix) is a part, with all readings of its wearers. Parts are scored by worker
-processes, or on a Dask cluster, and kept beside `--out` as they are done: what was interrupted goes on from there, and
-`--out` is there only once it is whole. It has a row a window: user_id, timestamp (of its last sample, the wearer's wall
-clock), score (NaN for a stuck sensor), level, channel_set and still_minutes (that the wearer's baseline rests on).
+All files of a folder (or glob, or S3 prefix) are read once to see who is in which: those that share wearers make a
+part. Parts are scored by worker processes, or on a Dask cluster, and kept beside `--out` as they are done: what was
+interrupted goes on from there, and `--out` is there only once it is whole. It has a row a window: user_id, timestamp
+(of its last sample, the wearer's wall clock), score (NaN for a stuck sensor), level, channel_set and still_minutes
+(that the wearer's baseline rests on).
 """
 
 import argparse
-import hashlib
-import os
 import sys
 import time
 from functools import partial
@@ -21,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 from tqdm import tqdm
 
-from lib import clean, cluster, raw_files, readings, runs, scoring, windows
+from lib import clean, cluster, parts, raw_files, runs, scoring, windows
 from lib.detector import MODEL, DamagedModel, Detector, sha256
 from lib.following import follow
 
@@ -35,20 +34,23 @@ COLUMNS = pa.schema(
         ("still_minutes", pa.int32()),
     ]
 )
+INTERRUPTED = 130
 _REFUSED = (OSError, ValueError, DamagedModel, cluster.ClusterError)
 
 
-def scored(file, *, export, timezone="UTC", counters="cumulative", stride=12):
-    """The COLUMNS, an Arrow table, of the whole windows of a raw table's file, `stride` samples apart.
+def scored(part, *, export, timezone="UTC", counters="cumulative", stride=12):
+    """The COLUMNS, an Arrow table, of the whole windows of a parts.Part, `stride` samples apart.
 
     export: the folder of a run's lambda_export. Each wearer is followed from their first reading on, their baseline
     learnt on the way. Raises ReadingsError for a file that can not be read.
     """
     detector = Detector.load(export)
-    raw = readings.read(file, timezone=timezone)
+    raw = parts.read(part, timezone=timezone)
     table, _ = clean.clean(raw, interval_s=detector.interval_s, counters=counters)
     worn = (table["quality"] != "not_worn").to_numpy()
     first = windows.starts(clean.groups(table), length=detector.sequence_length, stride=stride, trusted=worn)
+    if not len(first):
+        return COLUMNS.empty_table()
     found = follow(detector, clean.samples(table), first, table["user_id"].astype("str"))
     last = table.iloc[first + detector.sequence_length - 1]
     columns = {
@@ -68,52 +70,32 @@ def levels(scores):
     return np.where(np.isnan(scores), scoring.UNKNOWN, np.array(scoring.LEVELS, dtype=object)[reached])
 
 
-def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", progress=tqdm, **form):
-    """Write the scores of all files of `data` to `out`, a Parquet file; form: of `scored`.
+def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", timezone="UTC", **form):
+    """Write the scores of all readings of `data` to `out`, a Parquet file; timezone and form: of `scored`.
 
-    Returns (windows, those of them that were scored now, {file: problem} of parts that were set aside). Raises
-    ValueError where a wearer's readings lie in two files, and what `cluster.each` does.
+    Returns (windows, those of them that were scored now, {file or part: problem} of those that were set aside). Raises
+    what `parts.survey` and `cluster.each` do.
     """
-    filesystem, names = raw_files.files(data)
-    if str(out) in names:
+    if str(out) in raw_files.addresses(data):
         raise ValueError(f"--out {out} is one of the files to score")
     kept, made_by = out.with_name(f".{out.name}.parts"), sha256(Path(export) / MODEL)
-    place = {
-        filesystem.unstrip_protocol(name): kept / f"{_key(filesystem, name, made_by, form)}.parquet" for name in names
-    }
-    left = [file for file, path in place.items() if not path.exists()]
-    options = {"scheduler": scheduler, "workers": workers, "on_bad_part": on_bad_part, "progress": progress}
-    problems, new = {}, 0
-    for file, table, problem in cluster.each(partial(scored, export=str(export), **form), left, **options):
+    how = {"scheduler": scheduler, "workers": workers, "on_bad_part": on_bad_part}
+    source = parts.survey(data, timezone=timezone, progress=partial(tqdm, desc="files read"), **how)
+    form |= {"timezone": timezone}
+    place = {part: kept / f"{parts.key(part, made_by=made_by, **form)}.parquet" for part in source.parts}
+    left = [part for part, path in place.items() if not path.exists()]
+    problems, new = dict(source.set_aside), 0
+    how["progress"] = partial(tqdm, desc="parts scored", total=len(place), initial=len(place) - len(left))
+    for part, table, problem in cluster.each(partial(scored, export=str(export), **form), left, **how):
         if problem:
-            problems[file] = problem
+            problems[str(part)] = problem
             continue
-        with runs.writing(place[file]) as path:
+        with runs.writing(place[part]) as path:
             parquet.write_table(table, path)
         new += len(table)
-    done = {file: path for file, path in place.items() if path.exists()}
-    _each_wearer_in_one(done)
-    total = _join(done.values(), out)
+    total = _join([path for path in place.values() if path.exists()], out)
     runs.remove(kept)
     return total, new, problems
-
-
-def _key(filesystem, name, made_by, form):
-    """What a part's scores follow from, as a name: another where the file, the model or the form is another."""
-    facts = filesystem.info(name)
-    version = [facts.get(fact) for fact in ("size", "mtime", "ETag", "LastModified")]
-    return hashlib.sha256(repr((name, version, made_by, sorted(form.items()))).encode()).hexdigest()[:20]
-
-
-def _each_wearer_in_one(parts):
-    """Raise ValueError, naming both, where two of the parts {name: path} hold the same wearer."""
-    owner = {}
-    for name, path in parts.items():
-        for wearer in parquet.read_table(path, columns=["user_id"])["user_id"].unique().to_pylist():
-            if owner.setdefault(wearer, name) != name:
-                raise ValueError(
-                    f"{owner[wearer]} and {name} hold the same wearer: all of one's readings go in one file"
-                )
 
 
 def _join(paths, out):
@@ -151,18 +133,22 @@ def parsed(words):
 
 
 def main(words=None):
-    """Score, and say at what rate. Returns the exit status: 1 where parts were set aside."""
+    """Score, and say at what rate. Returns the exit status: 1 where parts were set aside, 130 after Ctrl-C."""
     given = parsed(words)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the workers: one thread each
     form = {"timezone": given.timezone, "counters": given.counters, "stride": given.stride}
     options = {"scheduler": given.dask_scheduler, "workers": given.workers, "on_bad_part": given.on_bad_part}
     began = time.monotonic()
+    goes_on = f"what is scored is kept beside {given.out}, and the same command goes on with the rest"
     try:
         export = runs.Run.at(given.run).models / "lambda_export"
         data = given.data if "://" in given.data else str(Path(given.data).absolute())
         total, new, problems = score(export, data, given.out.absolute(), **options, **form)
     except _REFUSED as error:
-        sys.exit(f"lib.score: {error}")
+        full = isinstance(error, OSError) and runs.is_full(error)
+        sys.exit(f"lib.score: {f'the disk is full: {error}; make room: {goes_on}' if full else error}")
+    except KeyboardInterrupt:
+        print(f"lib.score: stopped by Ctrl-C; {goes_on}", file=sys.stderr)
+        return INTERRUPTED
     seconds = time.monotonic() - began
     print(f"{given.out}: {total:,} windows, {new:,} of them now, {new / seconds:,.0f} a second")
     for part, problem in problems.items():

@@ -142,7 +142,12 @@ def main(path, given, known, notebooks, *, say=print):
     all_of_them = members(found, known, notebooks, given=given)
     where = f"on {found['dask_scheduler']}" if found["dask_scheduler"] else f"{found['workers']} at once"
     say(f"sweep {found['name']!r}: {len(all_of_them)} runs, {where}")
-    outcomes = execute(found, all_of_them, say=say)
+    try:
+        outcomes = execute(found, all_of_them, say=say)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "stopped by Ctrl-C; the same command goes on: what is done stays, what was begun goes on at its notebook"
+        ) from None
     say(f"  compared in {sweep_page.write(found['name'], outcomes)}")
     failed = [name for name, problem in outcomes.items() if problem]
     if failed:
@@ -151,13 +156,14 @@ def main(path, given, known, notebooks, *, say=print):
 
 
 def execute(found, members, *, say=print):
-    """Run the members, `workers` at once, and say what became of each as soon as it is known.
+    """Run the members, `workers` at once, and say what became of each, in their order.
 
     Returns {name: outcome}, an empty outcome where all went well. Raises UsageError where a cluster does not answer.
     """
     threads = None if found["dask_scheduler"] else max(1, cluster.cores() // found["workers"])
     tasks = [member.placed(threads=threads) for member in members]
     options = {"scheduler": found["dask_scheduler"], "workers": found["workers"], "on_bad_part": "skip"}
+    options["ahead"] = len(tasks)  # their results are small, and some take far longer than others
     outcomes = {}
     try:
         for member, said, problem in cluster.each(run, tasks, **options):

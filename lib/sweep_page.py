@@ -14,11 +14,9 @@ COLUMNS = ("state", "VUS-PR", "recall at 1 a day", "AUROC", "false alarms a day"
 
 def write(name, outcomes):
     """Write models/sweep-<name>.html on the runs {name: what went wrong, or nothing}, and return its path."""
-    runs = [run for run in map(_newest, outcomes) if run]
-    body = f"<h1>Sweep {escape(name)}</h1>\n"
-    if runs:
-        table = runs_table.table(runs)
-        body += _figure(table) + _results(table, runs, outcomes) + _differences(runs)
+    runs = [_newest(name) for name in outcomes]
+    table = runs_table.table(runs)
+    body = f"<h1>Sweep {escape(name)}</h1>\n{_figure(table)}{_results(table, runs, outcomes)}{_differences(runs)}"
     path = runs_home() / "models" / f"sweep-{name}.html"
     with writing(path) as new:
         new.write_text(report.page(f"Sweep {name}", body, nav=""), encoding="utf-8")
@@ -26,8 +24,9 @@ def write(name, outcomes):
 
 
 def _newest(name):
-    """The Run as it was last worked on: the unfinished one if there is one; None where there is neither."""
-    return next((run for run in (Run.at(name, staged=True), Run.at(name)) if run.models.exists()), None)
+    """The Run as it was last worked on: the unfinished one if there is one."""
+    staged = Run.at(name, staged=True)
+    return staged if staged.models.exists() else Run.at(name)
 
 
 def _figure(table):
@@ -42,7 +41,9 @@ def _results(table, runs, outcomes):
     head = "".join(f"<th>{escape(name)}</th>" for name in ("run", *COLUMNS, "what went wrong"))
     body = ""
     for run, (shown, row) in zip(runs, table.iterrows(), strict=True):
-        link = f'<a href="{escape(run.models.name)}/{report.NAME}">{escape(shown)}</a>'
+        link = escape(shown)
+        if (run.models / report.NAME).exists():
+            link = f'<a href="{escape(run.models.name)}/{report.NAME}">{link}</a>'
         said = outcomes[run.name] or (row["verdict"] or "")
         cells = [link, *(escape(_text(name, row[name])) for name in COLUMNS), escape(said)]
         body += f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n"

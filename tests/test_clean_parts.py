@@ -5,6 +5,8 @@ import functools
 import logging
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +15,7 @@ from distributed import LocalCluster
 from wearers_in_parts import eight_wearers
 
 from lib import clean, clean_parts, cluster, parts, readings
+from lib.runs import ROOT
 
 FORM = {"interval_s": 30, "counters": "cumulative"}
 HERE = {"workers": 1}
@@ -113,6 +116,30 @@ def test_what_is_done_is_not_done_again(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(clean_parts, "_cleaned", _never)
     again = cleaned(folder, tmp_path / "parts", **HERE)
     assert again[1] == first[1]
+
+
+def test_a_killed_driver_goes_on_with_the_rest_and_counts_nothing_twice(folder, tmp_path, monkeypatch):
+    target = tmp_path / "parts"
+    script = f"""
+import os
+from pathlib import Path
+from lib import clean_parts, parts
+whole = clean_parts._cleaned
+def killed(task, **form):
+    return os.kill(os.getpid(), 9) if str(task) == "part-00001" else whole(task, **form)
+clean_parts._cleaned = killed
+found = parts.survey({str(folder)!r}, workers=1).parts
+clean_parts.clean_all(found, Path({str(target)!r}), timezone="UTC", workers=1, **{FORM})
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert [path.name for path in target.iterdir()] == ["part-00000.parquet"]
+    (target / ".0a1b2c3d.part-00001.parquet").write_bytes(b"PAR1 half-written")  # as it leaves one in the midst of it
+    taken = []
+    monkeypatch.setattr(clean_parts, "_cleaned", lambda task, **form: taken.append(str(task)) or _real(task, **form))
+    *found, _ = cleaned(folder, target, **HERE)
+    assert taken == ["part-00001", "part-00002"]
+    assert_same(found, at_once(folder))
 
 
 def _never(task, **form):

@@ -1,11 +1,15 @@
 """What a function makes of many parts is the same here, in worker processes and on a cluster, whatever dies."""
 
 import functools
+import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import dask
 import pytest
@@ -13,6 +17,7 @@ from distributed import LocalCluster
 
 from lib import cluster
 from lib.raw_files import ReadingsError
+from lib.runs import ROOT
 
 ONE_DEATH = {"distributed.scheduler.allowed-failures": 0}
 
@@ -138,12 +143,13 @@ def _alive(pid):
     return True
 
 
-def test_few_results_wait_to_be_taken(scheduler, tmp_path):
+@pytest.mark.parametrize(("how", "fewest", "most"), [({}, 1, 6), ({"ahead": 40}, 40, 40)])
+def test_as_many_results_wait_to_be_taken_as_may(scheduler, tmp_path, how, fewest, most):
     function = functools.partial(_marked, folder=tmp_path)
-    outcomes = cluster.each(function, range(40), scheduler=scheduler)
+    outcomes = cluster.each(function, range(40), scheduler=scheduler, **how)
     next(outcomes)
     threading.Event().wait(0.5)
-    assert len(list(tmp_path.iterdir())) <= 6
+    assert fewest <= len(list(tmp_path.iterdir())) <= most
     outcomes.close()
 
 
@@ -171,3 +177,34 @@ def test_a_scheduler_without_workers_is_named(monkeypatch):
         address = empty.scheduler_address
         with pytest.raises(cluster.ClusterError, match=f"dask_scheduler={address}: the scheduler there has no workers"):
             list(cluster.each(square, [1], scheduler=address))
+
+
+@pytest.fixture
+def killable(tmp_path):
+    """A scheduler in a process of its own, with one worker: its address and the process."""
+    file, module = tmp_path / "scheduler.json", "distributed.cli.dask_"
+    shared = ["--scheduler-file", str(file), "--no-dashboard"]
+    options = {"stderr": subprocess.DEVNULL, "env": {**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}}
+    command = [sys.executable, "-m", f"{module}scheduler", "--host", "127.0.0.1", "--port", "0", *shared]
+    with subprocess.Popen(command, **options) as scheduler:
+        while not file.exists() or not file.read_text():
+            time.sleep(0.05)
+        command = [sys.executable, "-m", f"{module}worker", "--nthreads", "1", "--death-timeout", "1", *shared]
+        with subprocess.Popen(command, **options) as worker:
+            yield json.loads(file.read_text())["address"], scheduler
+            scheduler.kill()
+            worker.terminate()
+
+
+def test_a_scheduler_that_is_killed_is_told(killable):
+    address, scheduler = killable
+    outcomes = cluster.each(_after_a_while, range(30), scheduler=address)
+    assert next(outcomes).result == 0
+    scheduler.kill()
+    with pytest.raises(cluster.ClusterError, match="the Dask scheduler was lost; what is done stays"):
+        list(outcomes)
+
+
+def _after_a_while(number):
+    time.sleep(0.2)
+    return number

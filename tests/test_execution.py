@@ -1,9 +1,12 @@
 """Executing one notebook: in this environment's kernel, staged, with its progress heard."""
 
+import errno
 import sys
+from pathlib import Path
 
 import nbformat
 import nbformat.v4 as v4
+import papermill
 import pytest
 
 from lib.execution import CellFailed, ContractBroken, check_contract, execute
@@ -62,6 +65,16 @@ def test_a_kernel_that_dies_is_a_failure_that_says_so(tmp_path):
     source = notebook(tmp_path, "import os\nos.kill(os.getpid(), 9)")
     with pytest.raises(CellFailed, match="the kernel died"):
         execute(source, tmp_path / "executed.ipynb", parameters={}, progress=Listener())
+
+
+def test_a_full_disk_is_what_is_told_though_it_leaves_half_a_notebook(tmp_path, monkeypatch):
+    def full(_, output, **options):
+        Path(output).write_text('{"cells": [')
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(papermill, "execute_notebook", full)
+    with pytest.raises(OSError, match="No space left"):
+        execute(notebook(tmp_path, "1"), tmp_path / "executed.ipynb", parameters={}, progress=Listener())
 
 
 def with_contract(folder, *shown, source="# NBVAL_CHECK_OUTPUT\nchecks"):

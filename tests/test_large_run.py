@@ -39,11 +39,11 @@ def _parameters(path):
     return next(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", ()))
 
 
-def said(path):
-    """All that an executed notebook printed."""
+def said(path, stream="stdout"):
+    """All that an executed notebook wrote to a stream; what goes to stderr is seen in the terminal, too."""
     cells = nbformat.read(path, as_version=4).cells
     outputs = [output for cell in cells for output in cell.get("outputs", ())]
-    return "".join(output.text for output in outputs if output.get("name") == "stdout")
+    return "".join(output.text for output in outputs if output.get("name") == stream)
 
 
 def test_the_tables_are_a_sample_and_say_of_how_much(large):
@@ -59,7 +59,7 @@ def test_the_tables_are_a_sample_and_say_of_how_much(large):
 
 def test_the_part_that_can_not_be_read_is_named(large):
     _, home, parts = large
-    assert f"set aside: {parts}/d.parquet: can not be read" in said(home / "01_generate.ipynb")
+    assert f"set aside: {parts}/d.parquet: can not be read" in said(home / "01_generate.ipynb", "stderr")
     journal = json.loads((home / "models/large/run.json").read_text())
     assert list(journal["01_generate"]["set_aside"]) == [f"{parts}/d.parquet"]
 

@@ -1,5 +1,6 @@
 """run_all.sh's runner, on toy notebooks: what it refuses, what a failure leaves, how it goes on."""
 
+import errno
 import json
 import os
 import signal
@@ -228,6 +229,37 @@ def test_what_is_worse_than_its_base_ends_with_a_status_of_its_own_and_says_why(
     assert staging.done(Run.at("x", staged=True)) == set()
 
 
+def full(*args, **kwargs):
+    raise OSError(errno.ENOSPC, "No space left on device", "03.ipynb")
+
+
+def test_a_full_disk_stops_a_run_says_so_and_how_to_go_on(run_toys, monkeypatch):
+    monkeypatch.setattr(pipeline, "run_step", lambda staged, notebook, *_: staged.record("ran", **{notebook.stem: {}}))
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "_finish", full)
+        Run.at("x").models.mkdir(parents=True)
+        assert run_toys("run=x", "rows=4")[0] == 1
+    monkeypatch.setattr(pipeline, "run_step", full)
+    status, _, complaints = run_toys("run=x", "--from", "02")
+    assert status == 1
+    assert complaints.splitlines() == [
+        "run_all.sh: the disk is full: [Errno 28] No space left on device: '03.ipynb'",
+        "  done, and kept: 01_make",
+        "  the finished run 'x' is as it was",
+        "  make room first",
+        "  to go on: ./run_all.sh run=x --from 02_use",
+    ]
+    assert Run.at("x", staged=True).journal["given"] == {"rows": 4}
+
+
+@pytest.mark.parametrize("writer", ["locked", "stage"])
+def test_a_full_disk_that_keeps_a_run_from_beginning_asks_for_the_same_command(run_toys, monkeypatch, writer):
+    monkeypatch.setattr(staging, writer, full)
+    status, _, complaints = run_toys("run=x", "rows=4")
+    assert status == 1
+    assert complaints.endswith("No space left on device: '03.ipynb'; make room, and give the same command again\n")
+
+
 def test_a_base_is_looked_at_before_anything_runs(run_toys, notebooks, tmp_path):
     path = notebooks / "02_use.ipynb"
     path.write_text(path.read_text().replace("factor: float = 2.0", 'base: str = \\"\\"\\nfactor: float = 2.0'))
@@ -248,6 +280,14 @@ def test_help_names_every_parameter(run_toys):
     assert (status, complaints) == (0, "")
     assert "  factor=2.0  [float]  multiplies\n" in said
     assert "  run=default  [str]   name of the run (also 02_use, watch)\n" in said
+
+
+def test_output_that_nobody_reads_is_no_error():
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-m", "lib.pipeline", "--help"], cwd=ROOT, **pipes) as running:
+        running.stdout.close()
+        assert running.stderr.read() == ""
+    assert running.returncode == pipeline.UNREAD
 
 
 def test_the_summary_lists_what_is_there_and_aligns_the_headline(tmp_path, monkeypatch):

@@ -67,3 +67,16 @@ def test_whole_lines_stay_in_a_log_and_on_a_terminal():
         "  epoch 2 of 3: 2 s\n",
         "03_train · 0.0 s · epoch 3/3",
     ]
+
+
+class Unread(io.StringIO):
+    def flush(self):
+        raise BrokenPipeError
+
+
+def test_a_reader_that_has_gone_stops_nothing():
+    out = Unread()
+    progress = Progress("03_train", out)
+    progress.write("epoch 1 of 3: 2 s\n")
+    progress.end("took")
+    assert out.getvalue() == "03_train\n  epoch 1 of 3: 2 s\n03_train took 0.0 s\n"

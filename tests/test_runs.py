@@ -1,12 +1,14 @@
 """A run's folders and record, and writing that leaves nothing half-written."""
 
+import errno
 import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from lib.runs import ROOT, Run, fingerprint, open_run, resolve, versions, write_json, writing
+from lib.runs import ROOT, Run, fingerprint, is_full, open_run, resolve, versions, write_json, writing
 
 
 @pytest.fixture(autouse=True)
@@ -160,3 +162,9 @@ def test_versions_name_python_and_what_is_installed():
     found = versions()
     assert list(found)[0] == "python"
     assert found["numpy"] == np.__version__
+
+
+def test_a_full_disk_is_told_apart_from_other_errors(tmp_path):
+    assert is_full(OSError(errno.ENOSPC, "No space left on device", "a.csv"))
+    assert is_full(shutil.Error([("a.csv", "b.csv", "[Errno 28] No space left on device")]))  # as of copytree
+    assert not is_full(FileNotFoundError(errno.ENOENT, "No such file", "a.csv"))

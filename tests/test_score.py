@@ -1,14 +1,18 @@
 """Batch scoring gives what the function would have given; and is taken up again where it was cut off."""
 
+import errno
 import json
+import signal
+import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import life
+from s3fs import S3FileSystem
 
-from lib import readings, score
+from lib import score
 from lib.detector import Detector
 from lib.runs import ROOT, Run
 
@@ -78,19 +82,71 @@ def test_every_whole_window_has_a_row(run, folder, tmp_path, capsys):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "home", "scores.parquet"]
 
 
-def test_what_was_cut_off_goes_on_with_what_is_left(run, folder, tmp_path, capsys, monkeypatch):
+def test_what_was_killed_goes_on_with_what_is_left(run, folder, tmp_path, capsys, monkeypatch):
     out = tmp_path / "scores.parquet"
-    (folder / "bo.parquet").write_bytes(b"cut off")
-    with pytest.raises(SystemExit, match="on_bad_part=skip"):
-        asked(run, folder, out)
+    words = ["--run", run.name, "--data", str(folder), "--out", str(out), "--workers", "1"]
+    script = "import os\nfrom lib import score\nwhole = score.scored\ndef killed(part, **form):\n"
+    script += "    return os.kill(os.getpid(), 9) if part.name == 'part-00001' else whole(part, **form)\n"
+    script += f"score.scored = killed\nscore.main({words!r})"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
     assert not out.exists()
-    raw(30, wearer="bo", seed=1).to_parquet(folder / "bo.parquet")
-    read = []
-    whole = readings.read
-    monkeypatch.setattr(readings, "read", lambda path, **form: read.append(path) or whole(path, **form))
+    taken, whole = [], score.scored
+    monkeypatch.setattr(score, "scored", lambda part, **form: taken.append(part.name) or whole(part, **form))
     assert asked(run, folder, out) == 0
-    assert [path.rpartition("/")[2] for path in read] == ["bo.parquet"]
+    assert taken == ["part-00001"]
     assert "52 windows, 26 of them now" in capsys.readouterr().out
+    found = pd.read_parquet(out)
+    assert asked(run, folder, tmp_path / "again.parquet") == 0
+    pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "again.parquet"))
+
+
+def test_a_full_disk_is_told_and_what_is_scored_stays(run, folder, tmp_path, capsys, monkeypatch):
+    out, write = tmp_path / "scores.parquet", score.parquet.write_table
+
+    def full(table, path):
+        if set(table["user_id"].to_pylist()) == {"bo"}:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(table, path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(score.parquet, "write_table", full)
+        with pytest.raises(SystemExit, match="the disk is full: .*; make room: what is scored is kept"):
+            asked(run, folder, out)
+    assert not out.exists()
+    assert asked(run, folder, out) == 0
+    assert "52 windows, 26 of them now" in capsys.readouterr().out
+
+
+def test_ctrl_c_says_how_to_go_on(run, folder, tmp_path, capsys, monkeypatch):
+    def interrupted(part, **form):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(score, "scored", interrupted)
+    assert asked(run, folder, tmp_path / "scores.parquet") == 130
+    assert "stopped by Ctrl-C; what is scored is kept" in capsys.readouterr().err
+
+
+@pytest.fixture
+def reached(moto, monkeypatch):
+    """S3 is moto's server, for fsspec and what it remembers."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{moto}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    S3FileSystem.clear_instance_cache()
+    yield
+    S3FileSystem.clear_instance_cache()
+
+
+@pytest.mark.usefixtures("reached")
+def test_two_workers_score_s3_as_one_process_does_a_folder(run, folder, tmp_path, s3_client):
+    here, there = (tmp_path / f"{name}.parquet" for name in ("here", "there"))
+    s3_client.create_bucket(Bucket="watches-to-score")
+    for path in folder.iterdir():
+        s3_client.upload_file(str(path), "watches-to-score", f"march/{path.name}")
+    assert asked(run, folder, here) == 0
+    assert asked(run, "s3://watches-to-score/march", there, "--workers", "2") == 0
+    pd.testing.assert_frame_equal(pd.read_parquet(there), pd.read_parquet(here))
 
 
 def test_a_bad_part_can_be_set_aside_and_is_told(run, folder, tmp_path, capsys):
@@ -107,11 +163,24 @@ def test_another_stride_is_another_score(run, folder, tmp_path):
     assert len(pd.read_parquet(out)) == 12
 
 
-def test_a_wearer_in_two_files_is_refused_with_both(run, folder, tmp_path):
-    raw(30, wearer="ada", seed=5).to_parquet(folder / "more.parquet")
-    with pytest.raises(SystemExit, match=r"ada\.parquet and .*more\.parquet hold the same wearer"):
-        asked(run, folder, tmp_path / "scores.parquet")
-    assert not (tmp_path / "scores.parquet").exists()
+def test_files_of_a_day_each_are_scored_as_one_of_all_days(run, tmp_path):
+    whole, days = tmp_path / "whole", tmp_path / "days"
+    rows = pd.concat([raw(40, wearer=wearer, seed=number) for number, wearer in enumerate(("ada", "bo"))])
+    late = rows["timestamp"] > "2026-03-02T07:20:00"
+    for folder, tables in ((whole, {"all": rows}), (days, {"first": rows[~late], "second": rows[late]})):
+        folder.mkdir()
+        for name, table in tables.items():
+            table.to_parquet(folder / f"{name}.parquet")
+        assert asked(run, folder, tmp_path / f"{folder.name}.parquet") == 0
+    found = pd.read_parquet(tmp_path / "days.parquet")
+    assert found.groupby("user_id").size().to_dict() == {"ada": 36, "bo": 36}
+    pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "whole.parquet"))
+
+
+def test_a_life_shorter_than_a_window_has_no_row(run, folder, tmp_path):
+    raw(3, wearer="cy").to_parquet(folder / "cy.parquet")
+    assert asked(run, folder, tmp_path / "scores.parquet") == 0
+    assert set(pd.read_parquet(tmp_path / "scores.parquet")["user_id"]) == {"ada", "bo"}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from distributed import LocalCluster
 
-from lib import cluster, members, pipeline, sweep
+from lib import cluster, members, pipeline, sweep, sweep_page
 from lib.members import Member
 from lib.parameters import UsageError, declared
 from lib.runs import ROOT, Run
@@ -130,6 +130,7 @@ def test_a_failed_run_is_told_and_leaves_the_others_and_only_it_is_taken_up_agai
     assert Run.at("s-factor-3").journal["01_use"]["threads"] == str(max(1, os.cpu_count() // 2))
     page = (home / "models/sweep-s.html").read_text()
     assert '<a href="s-factor-3/report.html">s-factor-3</a></td><td>unfinished</td><td>0.300</td>' in page
+    assert "<td>s-factor--1…</td>" in page  # it has no report that a link could lead to
     assert "factor must be positive" in page
     assert pipeline.main(["--sweep", "sweep.yaml"], notebooks=folder) == 1
     assert [began(home, f"s-factor-{n}") for n in (-1, 3)] == [2, 1]
@@ -151,6 +152,21 @@ def test_what_is_finished_with_other_values_is_made_again_and_what_is_not_goes_o
 def test_a_run_that_ends_by_a_signal_says_so():
     assert members._ended(-9, "").problem == "killed by signal 9; memory may have run out"
     assert members._ended(4, "run_all.sh: run 'x' is not exported: VUS-PR").problem == ""
+
+
+def test_a_run_that_never_began_is_on_the_page(toys):
+    page = sweep_page.write("s", {"none": "the workers that tried it died"}).read_text()
+    assert "<td>none</td>" in page
+    assert "the workers that tried it died" in page
+
+
+def test_ctrl_c_says_how_to_go_on(toys, write, monkeypatch, capsys):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cluster, "each", interrupted)
+    assert pipeline.main(["--sweep", write("runs: [{factor: 1}]")], notebooks=toys["01_use"].parent) == 130
+    assert capsys.readouterr().err.startswith("run_all.sh: stopped by Ctrl-C; the same command goes on")
 
 
 def test_a_killed_sweep_stops_its_runs_and_is_taken_up_again(toys, write, tmp_path):
