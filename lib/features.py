@@ -50,7 +50,7 @@ def scale(samples, scaler):
     """Features (…, 7) in the model's units, float32; NaN, a channel the data lack, becomes 0: the training mean."""
     scaled = np.array(samples, dtype=np.float64)
     scaled[..., : len(CHANNELS)] = (scaled[..., : len(CHANNELS)] - scaler["mean"]) / scaler["scale"]
-    return np.nan_to_num(scaled, nan=0.0, posinf=np.inf, neginf=-np.inf).astype(np.float32)
+    return np.where(np.isnan(scaled), 0.0, scaled).astype(np.float32)
 
 
 def unscale(scaled, scaler):

@@ -26,6 +26,11 @@ def test_the_heading_of_a_cell_is_its_last(markdown, found):
     assert heading(markdown) == found
 
 
+@pytest.fixture(autouse=True)
+def clock_at_rest(monkeypatch):
+    monkeypatch.setattr("lib.progress.time.monotonic", lambda: 1.0)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.44, "0.4 s"), (9.96, "10 s"), (59.6, "1 min 0 s"), (200.2, "3 min 20 s")]
 )
