@@ -19,13 +19,17 @@ MONTH = 30  # days
 _RESAMPLES = 2_000
 _QUIET = 0.98  # share of normal months in which no day is called
 _ENOUGH = 0.5  # of the usual day's counts, from which a day is judged
+_WHOLE = 0.9  # of the time that a day's lines usually span, from which a day is whole
 
 
 def by_day(lines, population):
-    """The days of a log's table, and their counts: (days (D,) datetime64[D], {name: (D, bins)}).
+    """The whole days of a log's table, and their counts: (days (D,) datetime64[D], {name: (D, bins)}).
 
-    population: the bins of `population.fit`; a list in the log that has another number of bins counts as absent.
+    The first and the last day are left out where the log's begin or end cuts them off, such as the one that is not over
+    yet: a morning is not like a day. population: the bins of `population.fit`; a list in the log that has another
+    number of bins counts as absent.
     """
+    lines = lines[_of_whole_days(lines["Time"])]
     day = lines["Time"].to_numpy("datetime64[D]")
     days, place = np.unique(day, return_inverse=True)
     counts = {}
@@ -36,6 +40,15 @@ def by_day(lines, population):
         if there.any():
             np.add.at(counts[name], place[there], np.stack(lines[name].to_numpy()[there]))
     return days, counts
+
+
+def _of_whole_days(times):
+    """Which of these times (N,) are of no first or last day that falls short of what the median day spans."""
+    day = times.dt.floor("D")
+    of_day = times.groupby(day)
+    span = of_day.max() - of_day.min()
+    short = span[span < _WHOLE * span.median()].index.intersection([day.min(), day.max()])
+    return ~day.isin(short)
 
 
 def told(days, counts, *, reference_days, seed):
