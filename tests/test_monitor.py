@@ -114,6 +114,21 @@ def test_false_alarms_ask_for_an_adjustment_which_is_accepted_once(run, days, tm
     assert "run 'small-adjusted' exists" in capsys.readouterr().err
 
 
+def test_alarms_that_are_false_where_they_are_brief_are_met_by_windows_in_a_row(run, days, tmp_path):
+    log(tmp_path / "log.jsonl", days)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    alerting = [line for line in lines if line["Alerts"]]
+    for line in alerting[::2]:
+        line["Held"] = [30.0, 0.1, 0.1, 0.1, 0.1]  # no threshold spares these without the others
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    words = [f"{line['RequestId']},{number % 2 == 1}" for number, line in enumerate(alerting)]
+    (tmp_path / "feedback.csv").write_text("\n".join(["request_id,correct", *words]))
+    given = [f"log_path={tmp_path}/log.jsonl", f"feedback_path={tmp_path}/feedback.csv", "accept=true"]
+    status, found = monitored(*given, "most_in_a_row=3", "adjusted_run=lasting")
+    assert (status, found["proposal"]["persistence"], found["proposal"]["false_alarms"]) == (0, 3, 0)
+    assert Detector.load(Run.at("lasting").models / "lambda_export").persistence.k == 3
+
+
 def test_without_a_log_it_says_so_and_how_to_go_on(run, capsys):
     assert monitored()[0] == 1
     said = capsys.readouterr().err
@@ -122,7 +137,15 @@ def test_without_a_log_it_says_so_and_how_to_go_on(run, capsys):
 
 
 @pytest.mark.parametrize(
-    "word", ["log_path=none.jsonl", "log_days=0", "reference_days=6", "most_false=1.5", "cut_false_alarms=0"]
+    "word",
+    [
+        "log_path=none.jsonl",
+        "log_days=0",
+        "reference_days=6",
+        "most_false=1.5",
+        "cut_false_alarms=0",
+        "most_in_a_row=25",
+    ],
 )
 def test_what_can_not_be_is_refused_at_once(run, capsys, word):
     assert monitored(word)[0] == 2
