@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lib.normal_days import FEWEST
 from lib.population import NAMES
 
 INPUTS = tuple(name for name in NAMES if name != "Errors")
-FEWEST_DAYS = 7  # normal days that limits can be drawn from
 MONTH = 30  # days
 _RESAMPLES = 2_000
 _QUIET = 0.98  # share of normal months in which no day is called
@@ -51,16 +51,15 @@ def _of_whole_days(times):
     return ~day.isin(short)
 
 
-def told(days, counts, *, reference_days, seed):
-    """(Usual, frame): the first `reference_days` days as the normal ones, and the judgement of those after them.
+def told(days, counts, normal, *, seed):
+    """(Usual, frame): what the normal days make usual, and the judgement of the log's days after them.
 
-    Of a shorter log all days but the last are normal; (None, None) where they are too few.
+    normal: of `normal_days.of`; (None, None) where that is None.
     """
-    number = min(reference_days, len(days) - 1)
-    if number < FEWEST_DAYS:
+    if normal is None:
         return None, None
-    usual = Usual.of({name: of[:number] for name, of in counts.items()}, seed=seed)
-    return usual, usual.judge(days[number:], {name: of[number:] for name, of in counts.items()})
+    usual, after = Usual.of(normal[1], seed=seed), days > normal[0][-1]
+    return usual, usual.judge(days[after], {name: of[after] for name, of in counts.items()})
 
 
 def shift(counts, usual):
@@ -103,8 +102,8 @@ class Usual:
         """
         known = {name: of for name, of in counts.items() if len(of) and (of.sum(axis=1) > 0).all()}
         number = len(next(iter(known.values()), ()))
-        if number < FEWEST_DAYS:
-            raise ValueError(f"{number} normal days: at least {FEWEST_DAYS} are wanted to tell what is usual")
+        if number < FEWEST:
+            raise ValueError(f"{number} normal days: at least {FEWEST} are wanted to tell what is usual")
         total = {name: of.sum(axis=0) for name, of in known.items()}
         found = _statistics(known, {name: total[name] - of for name, of in known.items()})
         spread = np.maximum(found.std(axis=0, ddof=1), 1e-6)

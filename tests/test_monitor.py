@@ -86,6 +86,7 @@ def test_a_normal_month_is_healthy_and_the_contract_is_the_committed_one(run, da
     assert (status, found["verdict"], found["proposal"]) == (0, "healthy", None)
     assert found["version"].startswith("by hand/")  # which is no run's name: the run's own export is meant
     assert contract(run.models / "monitor.ipynb") == contract(NOTEBOOK)
+    assert len(json.loads((run.models / "normal_days.json").read_text())["days"]) == 28
     said = [o for cell in nbformat.read(run.models / "monitor.ipynb", 4).cells for o in cell.get("outputs", [])]
     assert sum("image/png" in output.get("data", {}) for output in said) == 3
     assert "Warning" not in "".join(output.text for output in said if output.get("name") == "stderr")
