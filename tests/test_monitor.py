@@ -2,11 +2,13 @@
 
 import json
 
+import browser
 import nbformat
 import numpy as np
 import pytest
 import streamed_log
 from conftest import runs_in
+from test_report_browser import ERRORS, FIGURES, LINKS, OVERFLOWING, WIDTHS, WINDOWS
 
 from lib import bundle, checksums, pipeline
 from lib.detector import Detector
@@ -128,6 +130,23 @@ def test_alarms_that_are_false_where_they_are_brief_are_met_by_windows_in_a_row(
     status, found = monitored(*given, "most_in_a_row=3", "adjusted_run=lasting")
     assert (status, found["proposal"]["persistence"], found["proposal"]["false_alarms"]) == (0, 3, 0)
     assert Detector.load(Run.at("lasting").models / "lambda_export").persistence.k == 3
+
+
+@pytest.mark.skipif(not browser.found(), reason="no chromium is here to look at the page with")
+def test_its_page_shows_its_figures_and_no_error_and_fits_a_laptop_and_a_phone(run, days, tmp_path):
+    alerted = log(tmp_path / "log.jsonl", days)
+    words = [f"{name},{number % 3 == 0}" for number, name in enumerate(alerted)]
+    (tmp_path / "feedback.csv").write_text("\n".join(["request_id,correct", *words]))
+    assert monitored(f"log_path={tmp_path}/log.jsonl", f"feedback_path={tmp_path}/feedback.csv")[0] == 0
+    with browser.opened(tmp_path / "profile") as tab:
+        for window in WINDOWS.values():
+            tab.visit((run.models / "monitor.html").as_uri(), **window)
+            figures = tab.evaluate(FIGURES)
+            assert (len(figures), min(figures) > 100) == (4, True)
+            assert (tab.evaluate(ERRORS), tab.evaluate(OVERFLOWING), tab.complaints) == (0, [], [])
+            page, width = tab.evaluate(WIDTHS)
+            assert page <= width
+        assert (run.models / "report.html").as_uri() in tab.evaluate(LINKS)
 
 
 def test_without_a_log_it_says_so_and_how_to_go_on(run, capsys):
