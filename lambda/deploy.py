@@ -45,8 +45,8 @@ def parsed(words):
     add("--bucket", help="of S3: the model goes there, and the zip when it is over the direct limit")
     add("--model", choices=("s3", "embedded"), help="where the function takes it from (s3 with --bucket)")
     add("--region", help="of AWS (that of the AWS settings)")
-    add("--memory", type=int, default=512, metavar="MB", help="128 to 10240 (512)")
-    add("--timeout", type=int, default=30, metavar="S", help=f"of an invocation, 1 to {LONGEST_S} (30)")
+    add("--memory", type=int, metavar="MB", help="128 to 10240 (as it is; 512 of a new function)")
+    add("--timeout", type=int, metavar="S", help=f"of an invocation, 1 to {LONGEST_S} (as it is; 30 of a new function)")
     add("--provisioned", type=int, metavar="N", help="environments kept started; 0 ends that (as it is)")
     add("--reserved", type=int, metavar="N", help="most concurrent executions, kept for it (as it is)")
     back = "let live name the version before, or VERSION, and deploy nothing"
@@ -81,11 +81,23 @@ def checked(given):
 
 def agreed(given, question):
     """Whether to go on: --yes, or the answer at the terminal. Raises Refused where there is nobody to ask."""
-    if given.dry_run:
-        rollout.say("dry run", "nothing was changed")
-    elif not given.yes and not sys.stdin.isatty():
+    if given.yes and not given.dry_run:
+        return True
+    if not given.dry_run and not sys.stdin.isatty():
         raise Refused("there is no terminal to ask at: --yes agrees, --dry-run only shows")
-    return not given.dry_run and (given.yes or input(f"{question} [y/N] ").strip().lower() in ("y", "yes"))
+    if not given.dry_run and _answered(question):
+        return True
+    rollout.say("dry run" if given.dry_run else "stop", "nothing was changed")
+    return False
+
+
+def _answered(question):
+    """Whether the answer at the terminal is a yes; the end of the input is none."""
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        print()
+        return False
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from live_function import Held
 from model_store import ModelStore
 from refusals import Refused
 
+MEMORY_MB, TIMEOUT_S = 512, 30  # of a function that is new
 OF_MODEL = ("MODEL_DIR", "MODEL_PATH", "MODEL_SHA256", "MODEL_VERSION_ID")  # variables that model_source.py reads
 
 
@@ -87,8 +88,8 @@ def _wanted(given, package, *, store, held):
         "Runtime": package.runtime,
         "Handler": HANDLER,
         "Role": role,
-        "MemorySize": given.memory,
-        "Timeout": given.timeout,
+        "MemorySize": given.memory or now.get("MemorySize", MEMORY_MB),
+        "Timeout": given.timeout or now.get("Timeout", TIMEOUT_S),
         "Environment": {"Variables": variables},
     }
 

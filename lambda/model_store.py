@@ -26,18 +26,22 @@ class ModelStore:
         return {"S3Bucket": self.bucket, "S3Key": self._key(bundle.ZIP)}
 
     def check(self):
-        """Raise Refused unless the bucket is there and may be used."""
+        """Raise Refused unless the bucket is there, in the function's region, and may be used."""
         try:
-            self._client.head_bucket(Bucket=self.bucket)
+            lies_in = self._client.head_bucket(Bucket=self.bucket).get("BucketRegion")
         except ClientError as error:
             reasons = {
                 "404": "there is no such bucket: make it (aws s3 mb), or name another by --bucket",
                 "403": "the caller may not use it: allow s3:ListBucket on it, or name another by --bucket",
-                "301": "it is in another region: give --region, or a bucket in the function's",
             }
             if reason := reasons.get(code_of(error)):
                 raise Refused(f"bucket {self.bucket}: {reason}") from None
             raise
+        mine = self._client.meta.region_name
+        if lies_in not in (None, mine):  # boto3 follows it there; Lambda does not, and the function is charged for it
+            raise Refused(
+                f"bucket {self.bucket}: it is in {lies_in}, and the function in {mine}: name one that is there"
+            )
 
     def missing(self, *, zip_alone=False):
         """The names of the files that are not there yet with their own SHA-256; model.json, which lists them, last."""

@@ -31,6 +31,7 @@ NUMBERS = {  # the least and the most that is allowed, None where there is no mo
     "reference_days": (7, None),  # fewer tell nothing
     "most_false": (0.0, 1.0),
     "cut_false_alarms": (0.01, 1.0),
+    "most_in_a_row": (1, persistence.IN_A_ROW[-1]),
     "margin": (0.0, 1.0),
     "most_readings": (100_000, None),  # a wearer-day has 17,280
 }

@@ -5,10 +5,13 @@ ranks better is asked without any threshold (VUS-PR), and at a price in false al
 wearer-day); whether the challenger's own thresholds mean what they promise is asked of its normal windows.
 """
 
+import json
+
 import numpy as np
 import pandas as pd
 
 from lib import operating_point, resampling, volume
+from lib.detector import MODEL
 from lib.metrics import plain
 from lib.runs import Run
 
@@ -100,7 +103,14 @@ def _nonsense(level, promised, measured, windows):
 
 
 def known_wearers(base, names):
-    """How many of the wearers `names` run `base` learned from or was calibrated on; None where its data are gone."""
+    """How many of the wearers `names` run `base` learned from or was calibrated on; None where its data are gone.
+
+    Of a run with another's weights at other limits, those of that one count.
+    """
+    path = Run.at(base).models / "lambda_export" / MODEL
+    adjusted = json.loads(path.read_text(encoding="utf-8")).get("adjusted") if path.exists() else None
+    if adjusted:
+        return known_wearers(adjusted["from"]["run"], names)
     tables = [Run.at(base).data / f"processed/{part}.csv" for part in ("health_metrics", "calibration")]
     if not all(path.exists() for path in tables):
         return None

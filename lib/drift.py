@@ -11,21 +11,25 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lib.normal_days import FEWEST
 from lib.population import NAMES
 
 INPUTS = tuple(name for name in NAMES if name != "Errors")
-FEWEST_DAYS = 7  # normal days that limits can be drawn from
 MONTH = 30  # days
 _RESAMPLES = 2_000
 _QUIET = 0.98  # share of normal months in which no day is called
 _ENOUGH = 0.5  # of the usual day's counts, from which a day is judged
+_WHOLE = 0.9  # of the time that a day's lines usually span, from which a day is whole
 
 
 def by_day(lines, population):
-    """The days of a log's table, and their counts: (days (D,) datetime64[D], {name: (D, bins)}).
+    """The whole days of a log's table, and their counts: (days (D,) datetime64[D], {name: (D, bins)}).
 
-    population: the bins of `population.fit`; a list in the log that has another number of bins counts as absent.
+    The first and the last day are left out where the log's begin or end cuts them off, such as the one that is not over
+    yet: a morning is not like a day. population: the bins of `population.fit`; a list in the log that has another
+    number of bins counts as absent.
     """
+    lines = lines[_of_whole_days(lines["Time"])]
     day = lines["Time"].to_numpy("datetime64[D]")
     days, place = np.unique(day, return_inverse=True)
     counts = {}
@@ -38,16 +42,24 @@ def by_day(lines, population):
     return days, counts
 
 
-def told(days, counts, *, reference_days, seed):
-    """(Usual, frame): the first `reference_days` days as the normal ones, and the judgement of those after them.
+def _of_whole_days(times):
+    """Which of these times (N,) are of no first or last day that falls short of what the median day spans."""
+    day = times.dt.floor("D")
+    of_day = times.groupby(day)
+    span = of_day.max() - of_day.min()
+    short = span[span < _WHOLE * span.median()].index.intersection([day.min(), day.max()])
+    return ~day.isin(short)
 
-    Of a shorter log all days but the last are normal; (None, None) where they are too few.
+
+def told(days, counts, normal, *, seed):
+    """(Usual, frame): what the normal days make usual, and the judgement of the log's days after them.
+
+    normal: of `normal_days.of`; (None, None) where that is None.
     """
-    number = min(reference_days, len(days) - 1)
-    if number < FEWEST_DAYS:
+    if normal is None:
         return None, None
-    usual = Usual.of({name: of[:number] for name, of in counts.items()}, seed=seed)
-    return usual, usual.judge(days[number:], {name: of[number:] for name, of in counts.items()})
+    usual, after = Usual.of(normal[1], seed=seed), days > normal[0][-1]
+    return usual, usual.judge(days[after], {name: of[after] for name, of in counts.items()})
 
 
 def shift(counts, usual):
@@ -90,8 +102,8 @@ class Usual:
         """
         known = {name: of for name, of in counts.items() if len(of) and (of.sum(axis=1) > 0).all()}
         number = len(next(iter(known.values()), ()))
-        if number < FEWEST_DAYS:
-            raise ValueError(f"{number} normal days: at least {FEWEST_DAYS} are wanted to tell what is usual")
+        if number < FEWEST:
+            raise ValueError(f"{number} normal days: at least {FEWEST} are wanted to tell what is usual")
         total = {name: of.sum(axis=0) for name, of in known.items()}
         found = _statistics(known, {name: total[name] - of for name, of in known.items()})
         spread = np.maximum(found.std(axis=0, ddof=1), 1e-6)

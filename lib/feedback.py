@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from lib.persistence import IN_A_ROW as PERSISTENCES
 
 _RESAMPLES = 2_000
+_ENDS = (0.025, 0.975)  # of an interval that holds 95 %
+_AS_IT_IS = 1 - 1e-9, 1 + 1e-9  # a factor that changes nothing, rounding aside
 _TRUE, _FALSE = {"true", "1", "1.0", "yes"}, {"false", "0", "0.0", "no"}
 
 
@@ -144,24 +147,29 @@ class Replay:
             "persistence": persistence,
             "alerts": int(fires.sum()),
             "false_alarms": _ratio(alarms.sum(), self.worn.sum()) if self.answered else None,
-            "false_alarms_interval": self._next(alarms, self.worn),
+            "false_alarms_interval": self._next(alarms, self.worn, each=self._weight),
             "missed": _ratio(lost.sum(), right.sum()),
-            "missed_interval": self._next(lost, right),
+            "missed_interval": self._next(lost, right, most=1.0),
             "caught": int((self.missed & fires).sum()),
         }
 
     def _by_day(self, rows):
         return np.bincount(self._day[rows], minlength=len(self.worn)).astype(float)
 
-    def _next(self, above, below):
-        """The interval of a ratio of sums over another such month: this one's and that one's chance together."""
+    def _next(self, above, below, *, each=1.0, most=np.inf):
+        """The interval of a ratio of sums over another such month: this one's and that one's chance together.
+
+        each: what one event adds to `above`; most: what the ratio can not exceed. It is at least as wide as that of a
+        Poisson count with Jeffreys' prior, whose next one is negative binomial: of no events no draw of days has any.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
             first, second = ((draws @ above) / (draws @ below) for draws in self._draws)
         moved = (first - second)[np.isfinite(first - second)]
-        if not len(moved):
+        if not (len(moved) and each):
             return [None, None]
-        low, high = np.quantile(moved, [0.025, 0.975]) + above.sum() / below.sum()
-        return [max(0.0, float(low)), float(high)]
+        drawn = np.quantile(moved, _ENDS) + above.sum() / below.sum()
+        counted = each * stats.nbinom.ppf(_ENDS, round(above.sum() / each) + 0.5, 0.5) / below.sum()
+        return [max(0.0, float(min(drawn[0], counted[0]))), min(most, float(max(drawn[1], counted[1])))]
 
 
 def _five(held):
@@ -192,6 +200,24 @@ def _lowest(replay, candidates, most, persistence):
     """What `Replay.at` says of the lowest factor with so few false alarms: above 1, or 1 for several windows."""
     for factor, percentile in candidates[["factor", "percentile"]].sort_values("factor").to_numpy():
         found = replay.at(factor, persistence)
-        if (factor > 1 or (factor == 1 and persistence > 1)) and found["false_alarms"] <= most:
+        asks_for_more = factor > _AS_IT_IS[1] or (factor >= _AS_IT_IS[0] and persistence > 1)
+        if asks_for_more and found["false_alarms"] <= most:
             return {**found, "percentile": float(percentile)}
     return None
+
+
+def sentence(proposed):
+    """What a proposal would spare wearers and what it would cost, in words; proposed: of `proposal`, or None."""
+    if not proposed:
+        return "no proposal: nobody spoke of a false alarm, or no candidate spares enough of them"
+    in_a_row = f", by {proposed['persistence']} windows in a row" if proposed["persistence"] > 1 else ""
+    cost = "nobody found an alert right, so what it would miss is not known"
+    if proposed["missed"] is not None:
+        cost = "{:.0%} of the alerts found right missed".format(proposed["missed"])
+        cost += " ({:.0%} to {:.0%} next month)".format(*proposed["missed_interval"])
+    return (
+        f"proposal: {proposed['factor']:.2f} times the alert level (percentile {proposed['percentile']:g}){in_a_row}: "
+        f"{proposed['false_alarms']:.2f} false alarms a wearer-day "
+        + "({:.2f} to {:.2f} next month)".format(*proposed["false_alarms_interval"])
+        + f" instead of {proposed['false_alarms_now']:.2f}; {cost}"
+    )

@@ -112,14 +112,15 @@ def printed():
     found = table()
     if found.empty:
         return "there are no runs yet"
-    shown = found[list(SHORT)].assign(made=found["made"].str[:16])
+    shown = found[list(SHORT)].assign(made=found["made"].str[:16], base=found["base"].fillna("–"))
+    shown = shown.astype({name: float for name in SHORT if name in FORMATS})
     text = shown.to_string(na_rep="–", float_format="{:.3g}".format, max_colwidth=60)
     why = [f"{name}: {said}" for name, said in found["verdict"].dropna().items()]
     return "\n".join([text, *why])
 
 
 def rebuilding(name, known):
-    """The command that makes run `name` again, by today's defaults of `known`; lines with # say what it can not give.
+    """The commands that make run `name` again, by today's defaults of `known`; lines with # say what they can not give.
 
     Raises UsageError where nothing tells how the run was made.
     """
@@ -127,13 +128,32 @@ def rebuilding(name, known):
     values = parameters(run) if run else {}
     if not values:
         raise UsageError(f"--rebuild {name}: there is no run of that name that says how it was made; see --runs")
+    adjusted = _model(run).get("adjusted")
+    return "\n".join(_of_adjusted(name, adjusted, values, known) if adjusted else _training(run, values, known))
+
+
+def _training(run, values, known):
     given = {key: values[key] for key in known if key in values and values[key] != known[key].default}
-    lines = [shlex.join(["./run_all.sh", f"run={name}", *starmap(word, given.items())])]
+    lines = [shlex.join(["./run_all.sh", f"run={run.name}", *starmap(word, given.items())])]
     gone = {key: value for key, value in values.items() if key not in known}
     lines += [f"# no notebook takes {word(*item)} any more" for item in gone.items()]
     if values.get("data_path"):
-        lines.append(f"# the data had the fingerprint {row(run)['data']}…: models/{name}/run.json holds it in full")
-    return "\n".join(lines)
+        lines.append(f"# the data had the fingerprint {row(run)['data']}…: models/{run.name}/run.json holds it in full")
+    return lines
+
+
+def _of_adjusted(name, adjusted, values, known):
+    """The lines for a run that has another's weights and, since the monitor's proposal was accepted, other limits."""
+    base = adjusted["from"]["run"]
+    lines = [f"# the weights are those of run {base!r}:"]
+    try:
+        lines.append(rebuilding(base, known))
+    except UsageError:
+        lines += _training(Run.at(base), values, known)
+        lines.append(f"# run {base!r} is gone: where its data lay is not known, if they were not simulated")
+    chosen = {key: adjusted[key] for key in ("factor", "persistence") if key in adjusted}
+    accept = f"adjustment.accept(runs.Run.at({base!r}), {chosen!r}, run={name!r})"
+    return [*lines, shlex.join([".venv/bin/python", "-c", f"from lib import adjustment, runs; {accept}"])]
 
 
 def _shown(run):

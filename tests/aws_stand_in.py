@@ -42,6 +42,7 @@ _ACTIONS = [  # (method, pattern of the path, action)
     ("GET", r"/[^/]+/.+", "GetObject"),
     ("PUT", r"/[^/]+/.+", "PutObject"),
 ]
+_CHANGING = {"CreateFunction", "UpdateFunctionCode", "UpdateFunctionConfiguration", "PublishVersion"}
 READING = {"GetFunction", "GetFunctionConfiguration", "GetAlias", "GetProvisionedConcurrencyConfig"}
 READING |= {"GetCallerIdentity", "HeadBucket", "HeadObject", "GetObject"}
 
@@ -55,8 +56,10 @@ class StandIn(ThreadingHTTPServer):
     """The gate in front of moto, which listens at the port `moto`.
 
     asked: the actions so far; sent: the newest body (bytes) of each; faults: {action: (status, code, message)} to
-    answer instead of doing it; lost: actions that are done, but whose answer is a 500; answers: what the next
-    invocations give instead of running code.
+    answer instead of doing it; lost: actions that are done, but whose answer is a 500; then: {action: faults} from that
+    action on; answers: what the next invocations give instead of running code; slow: how many looks at a function a
+    change of it takes, during which it is in the `state` and takes no other; starting: what the next looks at
+    provisioned concurrency see.
     """
 
     daemon_threads = True
@@ -73,7 +76,8 @@ class StandIn(ThreadingHTTPServer):
     def forget(self):
         """Be as new: nothing asked, nothing planned, and moto's state gone."""
         self.asked, self.sent, self.faults, self.lost, self.answers = [], {}, {}, set(), []
-        self.provisioned, self.codes = {}, {}
+        self.provisioned, self.codes, self.starting, self.then = {}, {}, [], {}
+        self.slow, self.busy, self.state = 0, 0, {"State": "Pending", "LastUpdateStatus": "InProgress"}
         urllib.request.urlopen(f"http://127.0.0.1:{self.moto}/moto-api/reset", data=b"").close()
 
     def cool(self):
@@ -101,6 +105,18 @@ class StandIn(ThreadingHTTPServer):
             environment = ExecutionEnvironment(folder, log=self._log, variables=own | variables)
             self._environments[key] = self._open.enter_context(environment)
         return self._environments[key].invoke(event).answer.result()
+
+    def at_work(self, action, answer):
+        """The answer to an action, which tells of a function that is still being changed."""
+        if action in _CHANGING:
+            self.busy = self.slow
+        elif self.busy and action in ("GetFunction", "GetFunctionConfiguration"):
+            self.busy -= 1
+            status, headers, body = answer
+            found = json.loads(body)
+            found.get("Configuration", found).update(self.state)
+            return status, headers, json.dumps(found).encode()
+        return answer
 
     def keep(self, action, path, body):
         """Remember the zip in a request, whose code may be run later; most requests hold none."""
@@ -130,9 +146,13 @@ class _Gate(BaseHTTPRequestHandler):
         if action in stand_in.faults:
             status, code, message = stand_in.faults[action]
             return self.fail(status, code, message)
+        if stand_in.busy and action in _CHANGING | {"Invoke"}:
+            return self.fail(409, "ResourceConflictException", "an update is in progress")
         stand_in.keep(action, url.path, body)
         special = {"Invoke": self.invoke}.get(action, self.provision if "Provisioned" in action else None)
         answer = special(url, body) if special else stand_in.pass_on(self.command, self.path, self.headers, body)
+        answer = stand_in.at_work(action, answer)
+        stand_in.faults |= stand_in.then.get(action, {})
         if action in stand_in.lost:
             return self.fail(500, "ServiceException", "lost")
         self.reply(*answer)
@@ -166,6 +186,8 @@ class _Gate(BaseHTTPRequestHandler):
             code = "ProvisionedConcurrencyConfigNotFoundException"
             return 404, [("x-amzn-errortype", code)], json.dumps({"Message": "none"}).encode()
         state = {"RequestedProvisionedConcurrentExecutions": held[version], "Status": "READY"}
+        if self.command == "GET" and self.server.starting:
+            state |= self.server.starting.pop(0)
         if self.command == "DELETE":
             del held[version]
         return 200, [], json.dumps(state).encode()

@@ -1,5 +1,7 @@
 """Champion and challenger: what speaks against a retrained model, and what does not."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -153,6 +155,10 @@ def test_wearers_that_the_champion_learned_from_are_counted(tmp_path, monkeypatc
     (folder / "health_metrics.csv").write_text("user_id,steps\n07,1\n8,1\n8,1\n")
     (folder / "calibration.csv").write_text("user_id,steps\n9,1\n")
     assert challenge.known_wearers("old", ["7", "8", "9", "9"]) == 2
+    export = Run.at("adjusted").models / "lambda_export"
+    export.mkdir(parents=True)
+    (export / "model.json").write_text(json.dumps({"adjusted": {"from": {"run": "old"}, "factor": 1.2}}))
+    assert challenge.known_wearers("adjusted", ["7", "8", "9", "9"]) == 2
     assert challenge.caution(verdict(test_wearers_known_to_the_champion=2)["challenge"], wearers=3) == (
         "'old' learned from 2 of these 3 wearers, on whatever days: that flatters it."
     )

@@ -53,6 +53,13 @@ def test_with_a_bucket_the_function_takes_its_model_from_there_pinned_by_its_sha
     assert aws.stand_in.sent["PutObject"] == (folder / "model.json").read_bytes()  # the last, for it lists the others
 
 
+def test_memory_and_time_of_the_function_stay_as_they_are_when_left_out(aws):
+    assert aws.run("--run", "march", "--memory", "1024") == 0
+    aws.change(Timeout=20)
+    aws.deploy("april")
+    assert [aws.setting(name, "2") for name in ("MemorySize", "Timeout")] == [1024, 20]
+
+
 def test_other_variables_of_the_function_are_kept_and_those_of_a_model_in_s3_go_with_it(aws):
     aws.run("--run", "march", "--bucket", aws.bucket)
     variables = aws.setting("Environment")["Variables"] | {"TZ": ":Europe/Rome"}

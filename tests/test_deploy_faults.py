@@ -1,3 +1,4 @@
+import live_function
 import pytest
 
 pytest_plugins = "aws_account"
@@ -29,6 +30,51 @@ def test_a_failure_at_any_step_leaves_live_where_it_was_and_the_next_run_goes_on
     aws.stand_in.faults.clear()
     assert aws.run("--run", "april", *ALL) == 0
     assert (aws.live, aws.versions) == ("2", ["1", "2"])
+
+
+def test_every_change_is_waited_for_before_the_next_is_asked_for(aws, monkeypatch):
+    monkeypatch.setattr(live_function, "PAUSE_S", 0.01)
+    aws.stand_in.slow = 2
+    aws.deploy("march")
+    assert aws.run("--run", "april", *ALL) == 0
+    assert aws.live == "2"
+
+
+def test_a_change_that_lambda_gives_up_leaves_live_where_it_was(aws, monkeypatch, capsys):
+    monkeypatch.setattr(live_function, "PAUSE_S", 0.01)
+    aws.deploy("march")
+    failed = {"LastUpdateStatus": "Failed", "LastUpdateStatusReason": "the role is gone"}
+    aws.stand_in.slow, aws.stand_in.state = 9, failed
+    assert aws.run("--run", "april") == 1
+    assert "the function does not become ready: the role is gone (live was not moved)" in capsys.readouterr().err
+    assert aws.live == "1"
+
+
+def test_environments_that_take_a_while_are_waited_for(aws, monkeypatch):
+    monkeypatch.setattr(live_function, "PAUSE_S", 0.01)
+    aws.deploy("march")
+    aws.stand_in.starting = [{"Status": "IN_PROGRESS"}] * 3
+    assert aws.run("--run", "april", "--provisioned", "2") == 0
+    assert (aws.live, aws.stand_in.starting) == ("2", [])
+
+
+def test_environments_that_do_not_start_leave_live_where_it_was_and_cost_nothing(aws, capsys):
+    aws.deploy("march")
+    aws.stand_in.starting = [{"Status": "FAILED", "StatusReason": "too many"}]
+    assert aws.run("--run", "april", "--provisioned", "2") == 1
+    problem = "provisioned concurrency: too many; take a smaller --provisioned, or none (live was not moved)"
+    assert problem in capsys.readouterr().err
+    assert (aws.live, aws.stand_in.provisioned) == ("1", {})
+
+
+def test_where_it_is_not_known_whether_live_was_moved_the_command_that_tells_is_given(aws, capsys):
+    aws.deploy("march")
+    aws.stand_in.lost.add("UpdateAlias")
+    aws.stand_in.then["UpdateAlias"] = {"GetAlias": (500, "ServiceException", "out of order")}
+    assert aws.run("--run", "april") == 1
+    said = capsys.readouterr().err
+    assert "AWS stopped answering as live was moved" in said
+    assert "aws lambda get-alias --function-name health-anomaly-detector --name live says where it is" in said
 
 
 @pytest.mark.parametrize("action", ["CreateFunction", "PublishVersion", "Invoke", "CreateAlias"])

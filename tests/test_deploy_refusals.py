@@ -1,3 +1,4 @@
+import io
 import re
 import shutil
 
@@ -176,12 +177,22 @@ def test_without_a_terminal_nothing_is_done_unless_yes_says_so(aws, capsys, monk
     assert "CreateFunction" not in aws.stand_in.asked
 
 
-@pytest.mark.parametrize(("said", "live"), [("y", "1"), ("", None)])
-def test_at_a_terminal_it_asks_first(aws, monkeypatch, said, live):
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("builtins.input", lambda question: said)
+@pytest.mark.parametrize(("said", "live"), [("y\n", "1"), ("\n", None), ("", None)])
+def test_at_a_terminal_it_asks_first(aws, monkeypatch, capsys, said, live):
+    terminal = io.StringIO(said)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", terminal)
     assert deploy.main(["--run", "march", "--role", aws.role]) == 0
     assert aws.live == live
+    assert ("nothing was changed" in capsys.readouterr().out) == (live is None)
+
+
+def test_a_bucket_in_another_region_is_refused(aws, capsys):
+    far = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{aws.stand_in.moto}", region_name="eu-west-1")
+    far.create_bucket(Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    line = refused(capsys, "--role", aws.role, "--bucket", "far")
+    assert line == "bucket far: it is in eu-west-1, and the function in eu-central-1: name one that is there"
+    assert aws.stand_in.asked[-1] == "HeadBucket"
 
 
 def test_what_is_no_answer_of_aws_is_told():

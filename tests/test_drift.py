@@ -36,6 +36,16 @@ def test_counts_are_summed_by_day_and_lists_of_other_bins_left_out():
     np.testing.assert_array_equal(counts["Steps"], [[4, 2], [0, 0], [0, 0]])
 
 
+def test_a_day_that_is_cut_off_by_the_begin_or_the_end_of_the_log_is_left_out():
+    times = pd.date_range("2026-03-02T14:00", "2026-03-07T13:50", freq="10min")
+    lines = pd.DataFrame({"Time": times, "Steps": [np.array([1, 0])] * len(times)})
+    days, counts = drift.by_day(lines, {"Steps": {"edges": [0.0]}})
+    assert [str(day) for day in days] == ["2026-03-03", "2026-03-04", "2026-03-05", "2026-03-06"]
+    assert counts["Steps"][:, 0].tolist() == [144] * 4
+    days, _ = drift.by_day(lines.drop(range(60, 150)), {"Steps": {"edges": [0.0]}})  # an outage cuts off no day
+    assert len(days) == 4
+
+
 def normal_days(number, *, seed=0, total=1000, shares=(0.2, 0.3, 0.5)):
     return {"Steps": np.random.default_rng(seed).multinomial(total, shares, size=number).astype(float)}
 
@@ -61,14 +71,13 @@ def test_the_limit_is_the_same_each_time():
 def test_too_few_normal_days_tell_nothing():
     with pytest.raises(ValueError, match="6 normal days: at least 7"):
         Usual.of(normal_days(6), seed=1)
-    days = np.arange("2026-03-01", "2026-03-08", dtype="datetime64[D]")
-    assert drift.told(days, normal_days(7), reference_days=28, seed=1) == (None, None)
-    assert drift.told(days[:0], {"Steps": np.empty((0, 3))}, reference_days=28, seed=1) == (None, None)
+    assert drift.told(np.empty(0, dtype="datetime64[D]"), {}, None, seed=1) == (None, None)
 
 
-def test_of_a_short_log_all_but_the_last_day_are_normal():
-    days = np.arange("2026-03-01", "2026-03-11", dtype="datetime64[D]")
-    _, judged = drift.told(days, normal_days(10), reference_days=28, seed=1)
+def test_the_days_after_the_normal_ones_are_judged():
+    days, counts = np.arange("2026-03-01", "2026-03-11", dtype="datetime64[D]"), normal_days(10)
+    normal = days[:9], {"Steps": counts["Steps"][:9]}
+    _, judged = drift.told(days, counts, normal, seed=1)
     assert judged["day"].tolist() == [pd.Timestamp("2026-03-10")]
 
 

@@ -113,13 +113,21 @@ def test_a_replay_tells_what_would_have_fired(replay, factor, persistence, alert
 def test_without_a_word_nothing_is_told_of_false_alarms():
     silent = Replay(requests((2, (1.2, 0), None)), interval_s=5, seed=1)
     found = silent.at(1.0)
-    assert (found["false_alarms"], found["missed"], found["missed_interval"]) == (None, None, [None, None])
+    assert (found["false_alarms"], found["missed"]) == (None, None)
+    assert (found["false_alarms_interval"], found["missed_interval"]) == ([None, None], [None, None])
     assert feedback.proposal(silent, choices(1.5), cut=0.5) is None
 
 
 def test_nothing_to_replay_is_refused():
     with pytest.raises(ValueError, match="no scored request"):
         Replay(requests(), interval_s=5, seed=1)
+
+
+def test_that_nothing_happened_in_a_month_does_not_promise_that_nothing_will(replay):
+    found = replay.at(1.55)
+    assert (found["false_alarms"], found["missed"]) == (0, 0)
+    assert found["false_alarms_interval"] == pytest.approx([0, 3 * 5 / 4 / 8])  # of eight wearer-days, 97.5 % of months
+    assert found["missed_interval"] == [0, 1]  # of two alerts that were right
 
 
 def choices(*factors):
@@ -132,6 +140,30 @@ def test_the_proposal_is_the_lowest_candidate_that_spares_enough(replay):
     assert found["false_alarms"] == pytest.approx(found["false_alarms_now"] / 2)
     assert feedback.proposal(replay, choices(0.9, 1.1, 1.3, 1.6), cut=0.9)["factor"] == 1.6
     assert feedback.proposal(replay, choices(0.9, 1.1), cut=0.5) is None
+
+
+@pytest.mark.parametrize("rounding", [-1e-15, 0, 1e-15])
+def test_a_factor_that_changes_nothing_is_no_proposal_by_itself_but_with_windows_in_a_row_it_is(rounding):
+    rows = [(2, (3.0, 0.5), 0), (2, (2.0, 0.4), 0), (3, (1.2, 1.1), 1)]
+    replay, same = Replay(requests(*rows), interval_s=5, seed=1), choices(1 + rounding)
+    assert feedback.proposal(replay, same, cut=0.01) is None
+    assert feedback.proposal(replay, same, cut=0.5, persistences=(1, 3))["persistence"] == 3
+
+
+def test_a_proposal_is_told_with_what_it_spares_and_costs_and_in_which_bounds(replay):
+    proposed = feedback.proposal(replay, choices(2.0), cut=0.5)
+    assert feedback.sentence({**proposed, "false_alarms_interval": [0.0, 0.2], "missed_interval": [0.1, 0.9]}) == (
+        "proposal: 2.00 times the alert level (percentile 99.9): 0.00 false alarms a wearer-day (0.00 to 0.20 next "
+        "month) instead of 0.31; 50% of the alerts found right missed (10% to 90% next month)"
+    )
+    assert "(percentile 99.9), by 3 windows in a row: " in feedback.sentence({**proposed, "persistence": 3})
+
+
+def test_what_a_proposal_misses_is_not_known_where_nobody_found_an_alert_right():
+    rows = [(2, (1.2, 1.1), 0), (3, (1.5, 1.5), 0), (4, (2.5, 1.5), None)]
+    proposed = feedback.proposal(Replay(requests(*rows), interval_s=5, seed=1), choices(2.0), cut=0.5)
+    assert feedback.sentence(proposed).endswith("; nobody found an alert right, so what it would miss is not known")
+    assert feedback.sentence(None).startswith("no proposal: nobody spoke of a false alarm")
 
 
 def test_only_scored_requests_are_replayed_each_with_what_was_said():

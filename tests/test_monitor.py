@@ -2,11 +2,13 @@
 
 import json
 
+import browser
 import nbformat
 import numpy as np
 import pytest
 import streamed_log
 from conftest import runs_in
+from test_report_browser import ERRORS, FIGURES, LINKS, OVERFLOWING, WIDTHS, WINDOWS
 
 from lib import bundle, checksums, pipeline
 from lib.detector import Detector
@@ -86,6 +88,7 @@ def test_a_normal_month_is_healthy_and_the_contract_is_the_committed_one(run, da
     assert (status, found["verdict"], found["proposal"]) == (0, "healthy", None)
     assert found["version"].startswith("by hand/")  # which is no run's name: the run's own export is meant
     assert contract(run.models / "monitor.ipynb") == contract(NOTEBOOK)
+    assert len(json.loads((run.models / "normal_days.json").read_text())["days"]) == 28
     said = [o for cell in nbformat.read(run.models / "monitor.ipynb", 4).cells for o in cell.get("outputs", [])]
     assert sum("image/png" in output.get("data", {}) for output in said) == 3
     assert "Warning" not in "".join(output.text for output in said if output.get("name") == "stderr")
@@ -114,6 +117,38 @@ def test_false_alarms_ask_for_an_adjustment_which_is_accepted_once(run, days, tm
     assert "run 'small-adjusted' exists" in capsys.readouterr().err
 
 
+def test_alarms_that_are_false_where_they_are_brief_are_met_by_windows_in_a_row(run, days, tmp_path):
+    log(tmp_path / "log.jsonl", days)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    alerting = [line for line in lines if line["Alerts"]]
+    for line in alerting[::2]:
+        line["Held"] = [30.0, 0.1, 0.1, 0.1, 0.1]  # no threshold spares these without the others
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    words = [f"{line['RequestId']},{number % 2 == 1}" for number, line in enumerate(alerting)]
+    (tmp_path / "feedback.csv").write_text("\n".join(["request_id,correct", *words]))
+    given = [f"log_path={tmp_path}/log.jsonl", f"feedback_path={tmp_path}/feedback.csv", "accept=true"]
+    status, found = monitored(*given, "most_in_a_row=3", "adjusted_run=lasting")
+    assert (status, found["proposal"]["persistence"], found["proposal"]["false_alarms"]) == (0, 3, 0)
+    assert Detector.load(Run.at("lasting").models / "lambda_export").persistence.k == 3
+
+
+@pytest.mark.skipif(not browser.found(), reason="no chromium is here to look at the page with")
+def test_its_page_shows_its_figures_and_no_error_and_fits_a_laptop_and_a_phone(run, days, tmp_path):
+    alerted = log(tmp_path / "log.jsonl", days)
+    words = [f"{name},{number % 3 == 0}" for number, name in enumerate(alerted)]
+    (tmp_path / "feedback.csv").write_text("\n".join(["request_id,correct", *words]))
+    assert monitored(f"log_path={tmp_path}/log.jsonl", f"feedback_path={tmp_path}/feedback.csv")[0] == 0
+    with browser.opened(tmp_path / "profile") as tab:
+        for window in WINDOWS.values():
+            tab.visit((run.models / "monitor.html").as_uri(), **window)
+            figures = tab.evaluate(FIGURES)
+            assert (len(figures), min(figures) > 100) == (4, True)
+            assert (tab.evaluate(ERRORS), tab.evaluate(OVERFLOWING), tab.complaints) == (0, [], [])
+            page, width = tab.evaluate(WIDTHS)
+            assert page <= width
+        assert (run.models / "report.html").as_uri() in tab.evaluate(LINKS)
+
+
 def test_without_a_log_it_says_so_and_how_to_go_on(run, capsys):
     assert monitored()[0] == 1
     said = capsys.readouterr().err
@@ -122,7 +157,15 @@ def test_without_a_log_it_says_so_and_how_to_go_on(run, capsys):
 
 
 @pytest.mark.parametrize(
-    "word", ["log_path=none.jsonl", "log_days=0", "reference_days=6", "most_false=1.5", "cut_false_alarms=0"]
+    "word",
+    [
+        "log_path=none.jsonl",
+        "log_days=0",
+        "reference_days=6",
+        "most_false=1.5",
+        "cut_false_alarms=0",
+        "most_in_a_row=25",
+    ],
 )
 def test_what_can_not_be_is_refused_at_once(run, capsys, word):
     assert monitored(word)[0] == 2

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -12,7 +13,9 @@ import papermill
 import pytest
 from conftest import OURS, SMOKE, WARNINGS_ARE_ERRORS
 
+from lib import runs_table
 from lib.execution import CONTRACT
+from lib.parameters import declared
 from lib.runs import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -98,6 +101,17 @@ def test_no_cell_warns(smoke, path):
 def test_what_is_deployed_says_nothing_of_where_the_data_lay(smoke):
     model = json.loads((smoke / "lambda_export/model.json").read_text())
     assert list(model["data"]) == ["fingerprint"]
+
+
+def test_model_json_alone_says_how_the_run_is_made_again(smoke, tmp_path, monkeypatch):
+    monkeypatch.setenv("RUNS_HOME", str(tmp_path))
+    (tmp_path / "models/smoke").mkdir(parents=True)
+    shutil.copyfile(smoke / "model.json", tmp_path / "models/smoke/model.json")
+    known = declared(NOTEBOOKS)
+    command = runs_table.rebuilding("smoke", known).split()
+    given = {f"{name}={value}" for name, value in SMOKE.items() if value != known[name].default}
+    assert command[:2] == ["./run_all.sh", "run=smoke"]
+    assert set(command[2:]) == given
 
 
 def test_the_contract_cells_say_what_was_committed(tmp_path, smoke):

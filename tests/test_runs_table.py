@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 
 import pytest
 
@@ -117,6 +118,36 @@ def test_what_a_run_was_made_with_makes_the_command_that_makes_it_again(home):
     ]
 
 
+def adjusted(name, *, base, **chosen):
+    """A run as the monitor leaves one whose proposal is accepted: an export alone."""
+    folder = Run.at(name).models / "lambda_export"
+    folder.mkdir(parents=True)
+    said = {"parameters": {"epochs": 3}, "adjusted": {"from": {"run": base}, "percentile": 99.95, **chosen}}
+    write_json(folder / "model.json", said)
+
+
+def test_an_adjusted_run_is_made_again_from_the_run_whose_weights_it_has(home):
+    made("a", epochs=3, data_path="a.csv")
+    adjusted("b", base="a", factor=1.25, persistence=3)
+    adjusted("c", base="b", factor=1.1)
+    code = "from lib import adjustment, runs; adjustment.accept(runs.Run.at({!r}), {}, run={!r})"
+    assert [shlex.split(line) for line in runs_table.rebuilding("c", KNOWN).splitlines() if line[0] != "#"] == [
+        ["./run_all.sh", "run=a", "data_path=a.csv", "epochs=3"],
+        [".venv/bin/python", "-c", code.format("a", "{'factor': 1.25, 'persistence': 3}", "b")],
+        [".venv/bin/python", "-c", code.format("b", "{'factor': 1.1}", "c")],
+    ]
+
+
+def test_an_adjusted_run_whose_base_is_gone_says_so(home):
+    adjusted("b", base="a", factor=1.25)
+    lines = runs_table.rebuilding("b", KNOWN).splitlines()
+    assert lines[:3] == [
+        "# the weights are those of run 'a':",
+        "./run_all.sh run=a epochs=3",
+        "# run 'a' is gone: where its data lay is not known, if they were not simulated",
+    ]
+
+
 def test_a_run_that_does_not_say_how_it_was_made_can_not_be_made_again(home):
     Run.at("old").models.mkdir()
     for name in ("old", "none"):
@@ -128,13 +159,15 @@ def test_the_command_line_lists_runs_and_prints_what_makes_one_again(home, capsy
     assert pipeline.main(["--runs"]) == 0
     assert capsys.readouterr().out == "there are no runs yet\n"
     made("a", epochs=3, challenge={"base": "z", "passed": False, "against": ["VUS-PR is 0.5"]})
+    made("b")
     assert pipeline.main(["--runs"]) == 0
     said = capsys.readouterr().out
     assert "a    exported" in said
+    assert "None" not in said
     assert said.endswith("\na: VUS-PR is 0.5\n")
     assert pipeline.main(["--rebuild", "a"]) == 0
     assert capsys.readouterr().out == "./run_all.sh run=a epochs=3\n"
-    assert pipeline.main(["--rebuild", "b"]) == 2
+    assert pipeline.main(["--rebuild", "c"]) == 2
 
 
 def test_the_figure_has_a_line_a_run_and_takes_missing_figures(home):

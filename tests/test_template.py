@@ -4,6 +4,7 @@ from pathlib import Path
 
 import deploy
 import deployment_package
+import deployment_plan
 import pytest
 import request_log
 from cfnlint.decode import cfn_yaml
@@ -73,8 +74,9 @@ def test_the_function_is_what_the_deployment_makes_it_so_that_neither_undoes_the
     assert detector["Handler"] == deployment_package.HANDLER
     assert detector["Runtime"] in deployment_package.RUNTIMES
     assert detector["Architectures"] == ["x86_64"]
-    assert detector["Timeout"] == given.timeout
-    assert template["Parameters"]["MemorySize"]["Default"] == given.memory
+    assert (given.timeout, given.memory) == (None, None)  # what the template made of them stays
+    assert detector["Timeout"] == deployment_plan.TIMEOUT_S
+    assert template["Parameters"]["MemorySize"]["Default"] == deployment_plan.MEMORY_MB
     assert template["Parameters"]["FunctionName"]["Default"] == given.function
     assert detector["AutoPublishAlias"] == "live"
     code = (TEMPLATE.parent / detector["CodeUri"]).resolve()
