@@ -228,5 +228,5 @@ class Normal:
     @classmethod
     def load(cls, path):
         """What `save` wrote. Raises ValueError or KeyError for another file."""
-        with np.load(path, allow_pickle=False) as arrays:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             return cls.of(*(arrays[name] for name in _WRITTEN))

@@ -62,7 +62,7 @@ def _bottleneck(recurrent):
 
 def load_weights(path):
     """The Weights in an .npz that `export_weights` wrote. Raises ValueError or KeyError for another file."""
-    with np.load(path, allow_pickle=False) as arrays:
+    with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
         count = sum(name.endswith("_recurrent") for name in arrays.files)
         layers = [_folded(arrays, number) for number in range(count)]
         encoder, decoder = layers[: int(arrays["repeat"])], layers[int(arrays["repeat"]) :]
