@@ -206,6 +206,27 @@ def _lowest(replay, candidates, most, persistence):
     return None
 
 
+def readable(replayed):
+    """A frame of `Replay.at`'s dicts, each with its percentile, as texts for people."""
+    rows = [
+        {
+            "percentile": f"{row['percentile']:g}",
+            "times the level": f"{row['factor']:.2f}",
+            "in a row": row["persistence"],
+            "alerts": row["alerts"],
+            "false alarms a wearer-day": _span("{:.2f}", row["false_alarms"], row["false_alarms_interval"]),
+            "right alerts missed": _span("{:.0%}", row["missed"], row["missed_interval"]),
+            "caught": row["caught"],
+        }
+        for row in replayed
+    ]
+    return pd.DataFrame(rows)
+
+
+def _span(form, value, ends):
+    return "–" if value is None else f"{form} ({form} to {form})".format(value, *ends)
+
+
 def sentence(proposed):
     """What a proposal would spare wearers and what it would cost, in words; proposed: of `proposal`, or None."""
     if not proposed:

@@ -30,7 +30,7 @@ _NAV = re.compile(r"<nav>.*?</nav>", re.DOTALL)
 def write(run):
     """Write the report of what the Run has executed so far, and bring each of its pages' navigation up to date."""
     steps = executed(run)
-    sections = (_challenge, _headline, _notebooks, _figures, _parameters, _files)
+    sections = (_monitor, _challenge, _headline, _notebooks, _figures, _parameters, _files)
     body = f"<h1>Run {escape(run.name)}</h1>\n" + "".join(section(run) for section in sections)
     _save(run.models / NAME, page(f"Run {run.name}", body, nav=nav(run, steps, here=NAME)))
     for step in steps:
@@ -107,6 +107,17 @@ def _notebooks(run):
 def _metrics(run):
     path = run.models / "metrics.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _monitor(run):
+    """The monitor's verdict on the model as it is in use, and why; nothing where it has not run."""
+    path = run.models / "monitor.json"
+    if not path.exists():
+        return ""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    said = "".join(f"<li>{escape(reason)}</li>\n" for reason in [*found["why"], *found["also"]])
+    lead = f"<p><b>{escape(found['verdict'])}</b>, by the log from {escape(found['from'])} to {escape(found['to'])}</p>"
+    return f"<h2>In use</h2>\n{lead}\n<ul>\n{said}</ul>\n"
 
 
 def _challenge(run):

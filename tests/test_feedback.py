@@ -142,6 +142,23 @@ def test_the_proposal_is_the_lowest_candidate_that_spares_enough(replay):
     assert feedback.proposal(replay, choices(0.9, 1.1), cut=0.5) is None
 
 
+def test_a_replay_is_shown_with_its_bounds_and_what_nobody_knows_by_a_dash(replay):
+    told = {**replay.at(1.3), "percentile": 99.9, "false_alarms_interval": [0, 0.31], "missed_interval": [0, 1]}
+    (known,) = feedback.readable([told]).to_dict("records")
+    assert known == {
+        "percentile": "99.9",
+        "times the level": "1.30",
+        "in a row": 1,
+        "alerts": 3,
+        "false alarms a wearer-day": "0.16 (0.00 to 0.31)",
+        "right alerts missed": "0% (0% to 100%)",
+        "caught": 0,
+    }
+    silent = Replay(requests((2, (1.2, 0), None)), interval_s=5, seed=1).at(1.0)
+    unknown = feedback.readable([silent | {"percentile": 99.9}]).iloc[0]
+    assert unknown[["false alarms a wearer-day", "right alerts missed"]].tolist() == ["–", "–"]
+
+
 @pytest.mark.parametrize("rounding", [-1e-15, 0, 1e-15])
 def test_a_factor_that_changes_nothing_is_no_proposal_by_itself_but_with_windows_in_a_row_it_is(rounding):
     rows = [(2, (3.0, 0.5), 0), (2, (2.0, 0.4), 0), (3, (1.2, 1.1), 1)]

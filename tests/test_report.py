@@ -187,3 +187,15 @@ def test_the_report_says_first_whether_a_run_is_as_good_as_its_base_and_why_not(
     write_json(run.models / "metrics.json", {"challenge": found | {"passed": True, "against": []}})
     report.write(run)
     assert "as good as <b>old</b>, margin 0.05. Exported all the same, by force.</p>" in text_of(run)
+
+
+def test_the_report_opens_with_the_verdict_of_the_monitor_where_it_has_run(run):
+    found = {"verdict": "retrain", "why": ["Steps < usual"], "also": ["few answers"], "from": "a", "to": "b"}
+    report.write(run)
+    assert "In use" not in text_of(run)
+    write_json(run.models / "monitor.json", found)
+    report.write(run)
+    text = text_of(run)
+    assert "<p><b>retrain</b>, by the log from a to b</p>" in text
+    assert "<li>Steps &lt; usual</li>\n<li>few answers</li>" in text
+    assert text.index("In use") < text.index("<h2>Notebooks")
