@@ -1,10 +1,11 @@
-"""The page that compares a sweep's runs: a figure, what came of each, and the parameters in which they differ."""
+"""The page that compares a sweep's runs: a figure, what came of each, and what they were given, where it differs."""
 
 import base64
 import io
 from html import escape
 
 import matplotlib
+import pandas as pd
 
 from lib import report, runs_figures, runs_table
 from lib.runs import Run, runs_home, writing
@@ -16,7 +17,8 @@ def write(name, outcomes):
     """Write models/sweep-<name>.html on the runs {name: what went wrong, or nothing}, and return its path."""
     runs = [_newest(name) for name in outcomes]
     table = runs_table.table(runs)
-    body = f"<h1>Sweep {escape(name)}</h1>\n{_figure(table)}{_results(table, runs, outcomes)}{_differences(runs)}"
+    shown = _figure(table) + _results(table, runs, outcomes) + _differences(table, runs)
+    body = f"<h1>Sweep {escape(name)}</h1>\n{shown}"
     path = runs_home() / "models" / f"sweep-{name}.html"
     with writing(path) as new:
         new.write_text(report.page(f"Sweep {name}", body, nav=""), encoding="utf-8")
@@ -38,20 +40,27 @@ def _figure(table):
 
 
 def _results(table, runs, outcomes):
-    head = "".join(f"<th>{escape(name)}</th>" for name in ("run", *COLUMNS, "what went wrong"))
-    body = ""
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("run", *COLUMNS))
+    body, wrong = "", ""
     for run, (shown, row) in zip(runs, table.iterrows(), strict=True):
         link = escape(shown)
         if (run.models / report.NAME).exists():
             link = f'<a href="{escape(run.models.name)}/{report.NAME}">{link}</a>'
-        said = outcomes[run.name] or (row["verdict"] or "")
-        cells = [link, *(escape(_text(name, row[name])) for name in COLUMNS), escape(said)]
+        cells = [link, *(escape(_text(name, row[name])) for name in COLUMNS)]
         body += f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n"
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
+        if said := outcomes[run.name] or row["verdict"]:
+            wrong += f"<p><b>{escape(shown)}</b>: {escape(said)}</p>\n"
+    table = f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
+    return table + (f"<h2>What became of them</h2>\n{wrong}" if wrong else "")
 
 
-def _differences(runs):
-    texts = runs_table.differing(runs)
+def _differences(table, runs):
+    given = {
+        shown: {name: str(value) for name, value in run.journal.get("given", {}).items()}
+        for shown, run in zip(table.index, runs, strict=True)
+    }
+    texts = pd.DataFrame(given).fillna("–")  # the default
+    texts = texts[texts.nunique(axis=1) > 1].rename_axis("parameter")
     return f'<h2>What they differ in</h2>\n<div class="wide">{texts.T.to_html(border=0)}</div>\n' if len(texts) else ""
 
 

@@ -131,7 +131,9 @@ def test_a_failed_run_is_told_and_leaves_the_others_and_only_it_is_taken_up_agai
     page = (home / "models/sweep-s.html").read_text()
     assert '<a href="s-factor-3/report.html">s-factor-3</a></td><td>unfinished</td><td>0.300</td>' in page
     assert "<td>s-factor--1…</td>" in page  # it has no report that a link could lead to
-    assert "factor must be positive" in page
+    assert "<p><b>s-factor--1…</b>: 01_use at &quot;Use&quot; failed: AssertionError: factor must be positive" in page
+    assert page.count("<th>factor</th>") == 1
+    assert "<th>quick</th>" not in page  # in which they do not differ, though one has not come so far as to say so
     assert pipeline.main(["--sweep", "sweep.yaml"], notebooks=folder) == 1
     assert [began(home, f"s-factor-{n}") for n in (-1, 3)] == [2, 1]
 
