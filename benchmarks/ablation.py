@@ -126,7 +126,8 @@ def rows(measured, test, detector):
     vus = {name: volume.vus_pr(seen, found) for name, found in measured.items()}
     for name, found in measured.items():
         low, high = resampling.interval(draws[name] - draws[WHOLE])
-        less = "" if name == WHOLE else f"{vus[name] - vus[WHOLE]:+.3f} ({low:+.3f} to {high:+.3f})"
+        span = "" if np.isnan(low) else f" ({low:+.3f} to {high:+.3f})"  # none of a single wearer
+        less = "" if name == WHOLE else f"{vus[name] - vus[WHOLE]:+.3f}{span}"
         recall = operating_point.recall_at(seen, events, found, days=days).recall_macro
         auroc = evaluation.auroc_by_kind(found, seen["kind"])
         by_kind = [f"{auroc.get(kind, np.nan):.2f}" for kind in KINDS]
