@@ -1,0 +1,190 @@
+"""What is each part of the deployed score worth? Prints the README's table.
+
+    .venv/bin/python benchmarks/ablation.py [--run default] [--seed 101]
+
+Wearers are simulated anew, none of whom the run has in its tables: of those without an anomaly, half give the windows
+of normal life to compare with and half the limits; the others, with anomalies, tell what is found. All windows are
+described once, by the run's model; then the evidence is fitted without one part at a time, with as many windows to
+compare with as the run has. So parts may be chosen by this table: the run's own test has no say in it.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from lib import (
+    anomalies,
+    baseline,
+    champion,
+    clean,
+    evaluation,
+    features,
+    operating_point,
+    readings,
+    resampling,
+    rivals,
+    scoring,
+    volume,
+    watch,
+    windows,
+)
+from lib.evidence import NAMES, Normal
+from lib.runs import Run
+
+IS_ERROR = np.array([name.startswith("error") for name in NAMES])  # (23,)
+LSTM, PCA = "LSTM", "PCA"  # whose errors
+WHOLE, PLAIN = "all of it", "the LSTM's plain error alone"
+PARTS = {
+    WHOLE: {},
+    "without the LSTM's errors": {"kept": ~IS_ERROR},
+    "with PCA's errors in their place": {"errors": PCA},
+    "without the window statistics": {"kept": IS_ERROR},
+    "without the rare half of the compared windows": {"rare": False},
+    "without the wearer's own baseline": {"own": False},
+    "without the weight of a fast heart": {"weighed": False},
+}
+KINDS = ("bradycardia", "tachycardia", "ill_raised")  # which the baseline and that weight are there for
+HEADS = ("score", "VUS-PR", "difference (95 % over wearers)", "recall at 1 false alarm a day", "AUROC")
+EVENTS_PER_DAY = 12
+
+
+@dataclass(frozen=True)
+class Described:
+    """A table's windows, a minute apart, by all that any part of the score rests on."""
+
+    table: pd.DataFrame  # clean
+    first: np.ndarray  # (N,) the rows they start at
+    columns: dict  # {whose errors: (N, 23)}, otherwise those of `evidence.describe`
+    plain: np.ndarray  # (N,) the autoencoder's mean squared error
+    stuck: np.ndarray  # (N,) booleans
+    offset: np.ndarray  # (N,) bpm, of the wearer's own baseline as far as it is known
+    known: np.ndarray  # (N,) booleans: whether it is known well
+
+    @classmethod
+    def of(cls, raw, detector, rebuild):
+        """Those of a raw table; rebuild: what PCA makes of scaled windows (N, length, 7)."""
+        describer, channels = detector.describer, detector.channels
+        table, _ = clean.clean(raw, interval_s=describer.interval_s)
+        usable = (table["quality"] != "not_worn").to_numpy() if "label" in table else clean.trusted(table)
+        form = {"length": describer.length, "stride": round(60 / describer.interval_s), "trusted": usable}
+        first = windows.starts(clean.groups(table), **form)
+        ours, errors = np.empty((len(first), len(NAMES))), np.empty((len(first), IS_ERROR.sum()))
+        plain, stuck = np.empty(len(first)), np.empty(len(first), dtype=bool)
+        batches = describer.batches(clean.samples(table), first, counted=channels, progress=tqdm)
+        for batch, seen, given, rebuilt, size in batches:
+            ours[batch] = describer.described(seen, given, rebuilt, size)
+            errors[batch] = rivals.ErrorsByChannel.columns(given, rebuild)
+            plain[batch] = scoring.window_errors(scoring.feature_errors(given, rebuilt), channels)
+            stuck[batch] = scoring.stuck(seen, interval_s=describer.interval_s)
+        columns = {LSTM: ours, PCA: np.column_stack([ours[:, ~IS_ERROR], errors])}
+        offset, minutes = baseline.follow(pd.factorize(table["user_id"])[0][first], ours, ~stuck)
+        return cls(table, first, columns, plain, stuck, offset, minutes >= baseline.KNOWN)
+
+
+def compared_by(kept):
+    """A Normal that is fitted and compared by its columns `kept` (23,) alone; a fast heart still lends weight."""
+
+    class Part(Normal):
+        def _products(self, scaled, known):
+            return super()._products(np.where(kept, scaled, 0), np.where(kept, known, 0))
+
+    return Part
+
+
+def excess(compare, limit, test, detector, *, kept=True, errors=LSTM, rare=True, own=True, weighed=True):
+    """The evidence over the threshold, (N,), of the windows of `test`, as `following.follow` has it, without a part.
+
+    compare, limit, test: the Described windows to compare with, for the limits, and that are asked about.
+    """
+    rng, at_most = np.random.default_rng(0), len(detector.normal.columns)
+    drawn = np.arange(len(compare.first)) if rare else rng.permutation(len(compare.first))[:at_most]
+    counted = detector.channels[: len(features.CHANNELS)]
+    form = {"curve": detector.normal.curve, "at_most": at_most, "rng": rng}
+    normal = compared_by(kept).fit(compare.columns[errors][drawn], own * compare.offset[drawn], counted, **form)
+    if weighed:
+        normal = normal.beneath(limit.columns[errors], own * limit.offset)
+    usual = [normal.evidence(limit.columns[errors], counted)] * 2
+    if own:
+        usual[True] = normal.evidence(limit.columns[errors], counted, limit.offset, True)[limit.known]
+    thresholds = np.array([np.percentile(found, detector.calibration["threshold_percentile"]) for found in usual])
+    known = test.known & own
+    found = normal.evidence(test.columns[errors], counted, own * test.offset, known)
+    return np.where(test.stuck, np.nan, found / thresholds[known.astype(int)])
+
+
+def rows(measured, test, detector):
+    """The table's rows of {score: (N,)}, the windows' evidence in `test`."""
+    seen = evaluation.describe_windows(test.table, test.first, length=detector.sequence_length)
+    events = evaluation.events(test.table)
+    days = evaluation.wearer_days(test.table, interval_s=detector.interval_s)
+    draws = resampling.vus_pr_draws(seen, measured, seed=1)
+    vus = {name: volume.vus_pr(seen, found) for name, found in measured.items()}
+    for name, found in measured.items():
+        low, high = resampling.interval(draws[name] - draws[WHOLE])
+        span = "" if np.isnan(low) else f" ({low:+.3f} to {high:+.3f})"  # none of a single wearer
+        less = "" if name == WHOLE else f"{vus[name] - vus[WHOLE]:+.3f}{span}"
+        recall = operating_point.recall_at(seen, events, found, days=days).recall_macro
+        auroc = evaluation.auroc_by_kind(found, seen["kind"])
+        by_kind = [f"{auroc.get(kind, np.nan):.2f}" for kind in KINDS]
+        yield [name, f"{vus[name]:.3f}", less, f"{recall:.2f}", f"{auroc.mean():.3f}", *by_kind]
+
+
+def simulated(seed, *, normal, labelled, days, interval_s):
+    """The raw tables of wearers to compare with, of those for the limits, a day each, and of labelled ones."""
+    form = {"interval_s": interval_s, "seed": seed}
+    calm = readings.parse(watch.record_days(wearers=normal, days=1, first_id=0, **form))
+    life = readings.parse(watch.record_days(wearers=labelled, days=days, first_id=normal, **form))
+    how = {"rng": np.random.default_rng(seed), "events_per_day": EVENTS_PER_DAY, "interval_s": interval_s}
+    test, _ = anomalies.inject(life, **how)
+    other = calm["user_id"].isin(calm["user_id"].unique()[1::2])
+    return calm[~other].reset_index(drop=True), calm[other].reset_index(drop=True), test
+
+
+def fitted_pca(run, detector):
+    """PCA of the windows that the run's autoencoder learned from, with as many components as that has in the middle."""
+    components = json.loads((run.models / "model.json").read_text())["parameters"]["encoding_dim"]
+    samples = clean.samples(clean.load(run.data / "processed/health_metrics.csv"))
+    scaled = features.scale(samples, detector.describer.scaler)
+    learned = windows.gather(scaled, np.load(run.models / "windows.npz")["train"], length=detector.sequence_length)
+    return rivals.PrincipalComponents.fit(learned, components=components)
+
+
+def main(given):
+    """Print the table."""
+    run = Run.at(given.run)
+    detector = champion.load(given.run)
+    pca = fitted_pca(run, detector)
+    people = {"normal": given.normal, "labelled": given.labelled, "days": given.days}
+    raw = simulated(given.seed, **people, interval_s=int(detector.interval_s))
+    tables = [Described.of(table, detector, pca.rebuild) for table in raw]
+    measured = {name: excess(*tables, detector, **without) for name, without in tqdm(PARTS.items())}
+    measured[PLAIN] = np.where(tables[-1].stuck, np.nan, tables[-1].plain)
+    heads = [*HEADS, *(kind.replace("_", " ") for kind in KINDS)]
+    for cells in (heads, ["---"] * len(heads), *rows(measured, tables[-1], detector)):
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def arguments():
+    """The command line's options."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", default="default", help="whose model, of simulated wearers (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=101, help="of the wearers (default: %(default)s)")
+    parser.add_argument("--normal", type=int, default=36, help="wearers without an anomaly (default: %(default)s)")
+    parser.add_argument("--labelled", type=int, default=24, help="wearers with anomalies (default: %(default)s)")
+    parser.add_argument("--days", type=int, default=2, help="of each of those (default: %(default)s)")
+    given = parser.parse_args()
+    ran = Run.at(given.run).journal.get("ran", {}).get("01_generate")
+    if not ran:
+        sys.exit(f"there is no run {given.run!r}: ./run_all.sh run={given.run} makes it")
+    if ran["parameters"]["seed"] == given.seed:
+        parser.error(f"--seed {given.seed}: run {given.run!r} has the wearers of this seed in its tables")
+    return given
+
+
+if __name__ == "__main__":
+    main(arguments())

@@ -1,0 +1,128 @@
+"""What is training on simulated wearers worth on real ones, and what do new thresholds recover? The README's table.
+
+    .venv/bin/python benchmarks/transfer.py --data watch.csv.gz [--run default]
+    .venv/bin/python benchmarks/transfer.py --real march [--run default]
+
+The model of a run on simulated wearers follows real wearers through held-out days with injected anomalies: as it is;
+with thresholds of the real wearers' calibration days; and compared with windows of those days, too. Of --data, days (or
+wearers) are held out and anomalies injected as 01_generate does. A finished run on real wearers (--real) has done so
+already, and its own detector, which learned from the other days (or wearers), is the last row. Some minutes.
+"""
+
+import argparse
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from lib import anomalies, baseline, calibration, champion, clean, dataset, evaluation, evidence, features, readings
+from lib.following import follow
+from lib.runs import Run, resolve
+from lib.scoring import ALERT, BORDERLINE
+from lib.volume import vus_pr
+from lib.windows import gather, starts
+
+LEVELS = {"0.3": BORDERLINE, "0.7": ALERT}
+EVENTS_PER_DAY = 12
+HEADS = ("VUS-PR", "AUROC", "normal at 0.3", "normal at 0.7", "recall at 0.7", "false alarms a day at 0.7")
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows of a clean table, a minute apart."""
+
+    table: pd.DataFrame
+    values: np.ndarray  # (T, 7) in raw units, NaN where not all wearers report a channel
+    first: np.ndarray  # (N,) the rows they start at
+
+    @classmethod
+    def of(cls, table, channels, detector, *, usable):
+        """Those of `usable` samples (T,) alone; channels (7,): what all wearers report."""
+        form = {"length": detector.sequence_length, "stride": round(60 / detector.interval_s), "trusted": usable}
+        return cls(table, np.where(channels, clean.samples(table), np.nan), starts(clean.groups(table), **form))
+
+
+def prepared(path, detector, *, seed=1):
+    """The clean calibration and test tables of real readings, as 01 and 02 make them, and what they are split by."""
+    interval_s = round(detector.interval_s)
+    tables = dataset.recorded(readings.read(resolve(path)), seed=seed)
+    how = {"rng": np.random.default_rng(seed), "events_per_day": EVENTS_PER_DAY, "interval_s": interval_s}
+    test, _ = anomalies.inject(tables.test, **how)
+    calm, test = (clean.clean(table, interval_s=interval_s)[0] for table in (tables.calibration, test))
+    return calm, test, tables.by
+
+
+def prepared_by(run):
+    """The same of a finished run."""
+    calm, test = (clean.load(run.data / f"processed/{name}.csv") for name in ("calibration", "anomalous_data"))
+    return calm, test, run.recorded("01_generate")["split_by"]
+
+
+def adapted(detector, calm, role, *, compare):
+    """The detector with limits from the windows `calm` of role 1 and 2 (N,); with `compare`, beside those of role 0."""
+    describer, normal = detector.describer, detector.normal
+    name, channels = detector.channel_set(calm.values)
+    counted, limiting = channels[: len(features.CHANNELS)], role > 0
+    if compare:
+        learned = gather(calm.values, calm.first[role == 0], length=describer.length)
+        describer = replace(describer, curve=evidence.fit_curve(learned, interval_s=describer.interval_s))
+    columns, stuck = describer.columns(calm.values, calm.first, counted=channels, progress=tqdm)
+    owner = pd.factorize(calm.table["user_id"])[0][calm.first]
+    offset, minutes = baseline.follow(owner, columns, ~stuck)
+    if compare:
+        form = {"curve": describer.curve, "at_most": len(normal.columns), "rng": np.random.default_rng(1)}
+        normal = evidence.Normal.fit(columns[~limiting], offset[~limiting], counted, **form)
+        normal = normal.beneath(columns[limiting], offset[limiting])
+    known = limiting & (minutes >= baseline.KNOWN)
+    errors = normal.evidence(columns[limiting], counted)
+    own = normal.evidence(columns[known], counted, offset[known], True)
+    percentiles = {level: detector.calibration[level] for level in ("threshold_percentile", "alert_percentile")}
+    found = {"own": {name: own[None]}, "own_whole": own} if len(own) >= 100 else {}
+    sizes = {"sizes": [describer.length], "whole": errors}
+    limits = calibration.calibrate({name: errors[None]}, **sizes, **percentiles, **found)
+    return replace(detector, describer=describer, normal=normal, calibration=limits)
+
+
+def row(name, detector, test):
+    """A line of the table: what the detector does on the windows `test`."""
+    seen = evaluation.describe_windows(test.table, test.first, length=detector.sequence_length)
+    events = evaluation.events(test.table)
+    days = evaluation.wearer_days(test.table, interval_s=detector.interval_s)
+    found = follow(detector, test.values, test.first, test.table["user_id"].astype("str"), progress=tqdm)
+    gated = np.full(len(events), False)
+    _, of = evaluation.score_card(seen, events, found.scores, LEVELS, days=days, gated=gated)
+    cells = [f"{vus_pr(seen, np.where(found.stuck, np.nan, found.excess)):.3f}", f"{of['auroc_macro']:.3f}"]
+    cells += [f"{of['share_of_normal_0.3']:.1%}", f"{of['share_of_normal_0.7']:.2%}"]
+    cells += [f"{of['recall_macro_0.7']:.2f}", f"{of['false_alarms_per_day_0.7']:.1f}"]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def main(given):
+    """Print the table."""
+    detector = champion.load(given.run)
+    calm, test, by = prepared_by(Run.at(given.real)) if given.real else prepared(given.data, detector)
+    channels = np.logical_and.reduce([dataset.reported(table).all(axis=0) for table in (calm, test)])
+    calm = Windows.of(calm, channels, detector, usable=clean.trusted(calm))
+    test = Windows.of(test, channels, detector, usable=(test["quality"] != "not_worn").to_numpy())
+    role = dataset.roles(calm.table.iloc[calm.first], by=by, rng=np.random.default_rng(1))
+    print(f"| | {' | '.join(HEADS)} |\n|---|{'---|' * len(HEADS)}")
+    print(row("simulated model, as it is", detector, test), flush=True)
+    for name, compare in {"its thresholds from real life": False, "compared with real life, too": True}.items():
+        print(row(name, adapted(detector, calm, role, compare=compare), test), flush=True)
+    if given.real:
+        print(row(f"trained on the other {by}s", champion.load(given.real), test))
+
+
+def arguments():
+    """The command line's options."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", default="default", help="a run on simulated wearers (default: %(default)s)")
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument("--data", help="real wearers' readings: a file, a folder or a glob")
+    who.add_argument("--real", help="a finished run on real wearers")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main(arguments())
