@@ -23,7 +23,7 @@ NUMBERS = {  # the least and the most that is allowed, None where there is no mo
     "batch_size": (1, None),
     "epochs": (1, None),
     "learning_rate": (1e-9, 1.0),
-    "score_stride": (1, None),
+    "score_stride": (0, None),
     "alert_n": (1, persistence.MOST),
     "short_windows": (1, None),
     "reference_windows": (8, None),  # half of them drawn, three of which are neighbours

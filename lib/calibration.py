@@ -95,9 +95,30 @@ def two_levels(errors, percentiles):
     return float(threshold), float(max(alert, np.nextafter(threshold, np.inf)))
 
 
+def over_limits(evidence, calibration, *, channel_set, length, known):
+    """The evidence (N,) of whole windows over its limits, reached from 1 on: {"threshold": (N,), "alert": (N,)}.
+
+    known (N,): whether the wearer's baseline is; where there are no limits for that, those of others hold.
+    """
+    at = {"channel_set": channel_set, "size": np.array([length])}
+    of = [scoring.limits(calibration, **at, own=own) for own in (False, "own" in calibration)]
+    return {level: evidence / np.where(known, of[1][level], of[0][level]) for level in of[0]}
+
+
+def sufficiency(windows, *, percentile):
+    """Whether limits rest on enough windows: a frame by what they are limits of.
+
+    windows: {what: (how many, how many of these do not overlap)}. With fewer than `windows_needed` of the latter a
+    limit at the percentile comes from a fitted tail: a guess.
+    """
+    table = pd.DataFrame(windows, index=["windows", "that do not overlap"], dtype=int).T
+    table["needed for the alert level"] = windows_needed(percentile)
+    return table.assign(enough=table["that do not overlap"] >= table["needed for the alert level"])
+
+
 def windows_needed(percentile, *, beyond=_BEYOND):
     """How many calibration windows leave `beyond` of them past a percentile: fewer, and it is a guess."""
-    return int(np.ceil(beyond / (1 - percentile / 100)))
+    return int(np.ceil(round(100 * beyond / (100 - percentile), 6)))
 
 
 def upper_percentile(errors, percentile):

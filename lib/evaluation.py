@@ -14,6 +14,7 @@ from lib.grid import MAX_CARRY
 from lib.windows import gather
 
 NORMAL, MIXED = "normal", "mixed"
+NO_EVENTS = pd.DataFrame(columns=["user_id", "kind", "start", "end"])
 _DAY_S = 86_400
 
 

@@ -24,18 +24,21 @@ class Followed:
     columns: np.ndarray  # (N, 23) of `evidence.describe`
 
 
-def follow(detector, samples, first, wearer, *, baselines=True, progress=iter):
+def follow(detector, samples, first, wearer, *, baselines=True, described=None, progress=iter):
     """The Followed of whole windows of samples (T, 7), in raw units, that start at rows first (N,), in time order.
 
     wearer (T,): whose each sample is; baselines: whether each one's own baseline is learnt on the way, from the windows
-    up to the one before: best a minute apart. `progress` wraps the loop over batches.
+    up to the one before: best a minute apart; described: the windows' columns (N, 23) and which are stuck (N,), where
+    they are known already. `progress` wraps the loop over batches.
     """
     code, _ = pd.factorize(np.asarray(wearer))
     whose, owner = np.unique(code[first], return_inverse=True)
     rows = np.split(np.argsort(code, kind="stable"), np.cumsum(np.bincount(code))[:-1])  # of each wearer
     held = [detector.channel_set(samples[rows[number]]) for number in whose]
     counted = np.array([channels for _, channels in held])[owner]  # (N, 7)
-    columns, stuck = detector.describer.columns(samples, first, counted=counted, progress=progress)
+    if described is None:
+        described = detector.describer.columns(samples, first, counted=counted, progress=progress)
+    columns, stuck = described
     learns = ~stuck & counted[:, _STEPS] & baselines & ("own" in detector.calibration)
     offset, minutes = baseline.follow(owner, columns, learns)
     channel_set, known = np.array([name for name, _ in held], dtype=object)[owner], minutes >= baseline.KNOWN

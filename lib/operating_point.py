@@ -1,5 +1,8 @@
 """What is found at a given price: event recall and delay at so many false alarms a wearer-day.
 
+`recall_at` asks what a method could do at that price, its threshold found on the very windows it is measured on;
+`calibrated` and `at_threshold` what it does where the threshold comes from other wearers' normal life.
+
 windows and events are those of `evaluation`; errors (N,) are the windows', the larger the stranger, NaN where there
 is no score and never an alarm. Events count once each and false alarms as episodes; nothing is point-adjusted
 (Kim et al. 2022, "Towards a rigorous evaluation of time-series anomaly detection", AAAI).
@@ -18,10 +21,10 @@ RATES = np.geomspace(0.1, 10, 31)  # false alarms a wearer-day that a curve show
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What a method does at the lowest threshold that keeps to a rate of false alarms."""
+    """What a method does at one threshold."""
 
     threshold: float  # a window is flagged from it on
-    false_alarms_per_day: float  # at it; at most what was allowed
+    false_alarms_per_day: float  # at it
     recall_macro: float  # mean over kinds of the share of events found
     recall_macro_with_gate: float  # the same, with those found by the sensor gate; NaN where that is not known
     recall_by_kind: pd.Series
@@ -54,14 +57,37 @@ def recall_at(windows, events, errors, false_alarms_per_day=1.0, *, days, gate_d
     counts = count(windows, events, errors)
     rates = counts.episodes.sum(axis=0) / days
     place = lowest_within(rates, false_alarms_per_day)
-    kind, delays = events["kind"].to_numpy(dtype=object), counts.delays[:, place]
-    found = pd.Series(~np.isnan(delays), dtype=np.float64)
+    return _point(events, counts.thresholds[place], rates[place], counts.delays[:, place], gate_delays)
+
+
+def calibrated(windows, errors, false_alarms_per_day=1.0, *, days):
+    """The lowest threshold from which on up normal windows alone keep to a rate of false alarms, as `recall_at`.
+
+    windows: of wearers who are not those that it is to be used on; days: the time they were watched. Raises ValueError
+    as `recall_at` does.
+    """
+    _check(days, false_alarms_per_day)
+    counts = count(windows, evaluation.NO_EVENTS, errors)
+    return float(counts.thresholds[lowest_within(counts.episodes.sum(axis=0) / days, false_alarms_per_day)])
+
+
+def at_threshold(windows, events, errors, threshold, *, days, gate_delays=None):
+    """The `OperatingPoint` at a threshold; the other arguments are those of `recall_at`."""
+    _check(days, 0.0)
+    flagged = np.asarray(errors) >= threshold
+    rate = evaluation.false_alarms(windows, flagged) / days
+    delays = evaluation.detections(windows, events, flagged)["delay_s"].to_numpy(np.float64)
+    return _point(events, threshold, rate, delays, gate_delays)
+
+
+def _point(events, threshold, rate, delays, gate_delays):
+    kind, found = events["kind"].to_numpy(dtype=object), pd.Series(~np.isnan(delays), dtype=np.float64)
     by_kind = found.groupby(kind).mean().rename("recall").rename_axis("kind")
     first = delays * np.nan if gate_delays is None else np.fmin(delays, gate_delays)
     either = found * np.nan if gate_delays is None else pd.Series(~np.isnan(first), dtype=np.float64)
     return OperatingPoint(
-        threshold=float(counts.thresholds[place]),
-        false_alarms_per_day=float(rates[place]),
+        threshold=float(threshold),
+        false_alarms_per_day=float(rate),
         recall_macro=float(by_kind.mean()),
         recall_macro_with_gate=float(either.groupby(kind).mean().mean()),
         recall_by_kind=by_kind,

@@ -1,7 +1,7 @@
 """Simple detectors that stand beside the autoencoder, fitted on the same windows and measured the same way.
 
-`fit` fits them all on scaled training windows (N, length, 7) and names them; `errors` gives the errors (N,) of any of
-them, the larger the stranger, by the `score(windows)` that each has.
+`fit` fits them all on scaled windows of normal life (N, length, 7) and names them; `errors` gives the errors (N,) of
+any of them, the larger the stranger, by the `score(windows)` that each has.
 """
 
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class PrincipalComponents:
 class ErrorsByChannel:
     """How unusual a reconstruction's errors are channel by channel, instead of their mean, which one channel rules.
 
-    Each channel's error and that of its changes, in logarithms, are set beside those of the nearest training windows.
+    Each channel's error and that of its changes, in logarithms, are set beside those of the nearest normal windows.
     """
 
     rebuild: object  # of windows (N, length, 7): what is made of them
@@ -80,7 +80,7 @@ class ErrorsByChannel:
 
     @classmethod
     def fit(cls, windows, rebuild):
-        """Of scaled windows (N, length, 7) that `rebuild` was fitted on."""
+        """Beside scaled windows (N, length, 7), best those of wearers that `rebuild` was not fitted on."""
         return cls(rebuild, unlike(cls.columns(windows, rebuild)))
 
     @staticmethod
@@ -170,8 +170,12 @@ class DenseAutoencoder:
 
     def score(self, windows):
         """Errors (N,) of scaled windows (N, length, 7)."""
-        flat = windows.reshape(len(windows), -1)
-        return np.square(flat - self.model.predict_on_batch(flat), dtype=np.float64).mean(axis=1)
+        return np.square(windows - self.rebuild(windows), dtype=np.float64).mean(axis=(1, 2))
+
+    def rebuild(self, windows):
+        """Windows (N, length, 7) as the layers make them."""
+        flat = windows.reshape(len(windows), -1)  # (N, length × 7)
+        return self.model.predict_on_batch(flat).reshape(windows.shape)
 
 
 class Chance:
@@ -185,24 +189,28 @@ class Chance:
         return self.rng.random(len(windows))
 
 
-def fit(windows, *, components, scaler, interval_s):
+def fit(windows, compared, *, components, scaler, interval_s):
     """The rivals by name, fitted on scaled windows (N, length, 7).
 
-    components: of PCA and of the dense autoencoder, as many as the autoencoder's bottleneck has units. scaler: what
-    the windows are scaled by; interval_s: seconds between their samples.
+    windows: what the autoencoder learned from, for all that learn to rebuild; compared: those of other wearers that the
+    deployed score compares with, for all that do. components: of PCA and of the dense autoencoder, as many as the
+    autoencoder's bottleneck has units. scaler: what the windows are scaled by; interval_s: seconds between their
+    samples.
     """
     form = {"scaler": scaler, "interval_s": interval_s}
     pca = PrincipalComponents.fit(windows, components=components)
+    dense = DenseAutoencoder.fit(windows, components=components)
     return {
         "heart-rate rule": MeanRule.fit(windows, feature=FEATURES.index("heartRate")),
         "steps rule": MeanRule.fit(windows, feature=FEATURES.index("steps")),
         "rolling z-score": RecentLife(3600, in_spreads=True),
         "moving average": RecentLife(1800, in_spreads=False),
         "PCA": pca,
-        "PCA, by channel": ErrorsByChannel.fit(windows, pca.rebuild),
-        "dense autoencoder": DenseAutoencoder.fit(windows, components=components),
-        "isolation forest": OfStatistics.fit(windows, isolation, **form),
-        "nearest neighbours": OfStatistics.fit(windows, neighbours, **form),
+        "PCA, by channel": ErrorsByChannel.fit(compared, pca.rebuild),
+        "dense autoencoder": dense,
+        "dense autoencoder, by channel": ErrorsByChannel.fit(compared, dense.rebuild),
+        "isolation forest": OfStatistics.fit(compared, isolation, **form),
+        "nearest neighbours": OfStatistics.fit(compared, neighbours, **form),
         "random": Chance(),
     }
 

@@ -57,3 +57,17 @@ def spread_evenly(first, strata, *, at_most, rng):
     rank = np.arange(len(first)) - np.repeat(np.cumsum(size) - size, size)  # place within its stratum
     chosen = order[np.argsort(rank + rng.random(len(first)), kind="stable")[:at_most]]
     return first[np.sort(chosen)]
+
+
+def stretches(owner, *, at_most):
+    """Places, rising, of at most `at_most` of N windows: of each owner (N,) a stretch in a row, as long for each.
+
+    One owner's stretch begins where the one before's would have ended, so that together they go through the day; one
+    that reaches the owner's end goes on at their start.
+    """
+    _, code = np.unique(owner, return_inverse=True)
+    order = np.argsort(code, kind="stable")
+    mine = np.split(order, np.cumsum(np.bincount(code))[:-1])
+    share = at_most // max(len(mine), 1)
+    chosen = [np.roll(rows, -share * number)[:share] for number, rows in enumerate(mine)]
+    return np.sort(np.concatenate([*chosen, np.empty(0, dtype=np.intp)]).astype(np.intp))

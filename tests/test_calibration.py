@@ -123,3 +123,18 @@ def test_limits_of_those_whose_baseline_is_known_stand_beside_the_others():
     np.testing.assert_allclose(other, [95, 950])
     np.testing.assert_allclose(known, other / 2)
     assert "own" not in calibration.calibrate(errors, **form)
+
+
+def test_limits_rest_on_enough_windows_only_where_those_that_do_not_overlap_are():
+    table = calibration.sufficiency({"whole": (50_000, 10_000), "short": (3_000, 3_000)}, percentile=99.9)
+    assert table["needed for the alert level"].tolist() == [10_000, 10_000]
+    assert table["enough"].to_dict() == {"whole": True, "short": False}
+
+
+def test_evidence_is_set_over_the_limits_for_a_known_baseline_only_where_it_is_known():
+    own, others = ({"all": {"threshold": [at], "alert": [4 * at]}} for at in (2.0, 1.0))
+    at = {"channel_set": "all", "length": 60, "known": np.array([True, False])}
+    over = calibration.over_limits(np.array([2.0, 2.0]), {"sizes": [60], "sets": others, "own": own}, **at)
+    np.testing.assert_allclose([over["threshold"], over["alert"]], [[1.0, 2.0], [0.25, 0.5]])
+    over = calibration.over_limits(np.array([2.0, 2.0]), {"sizes": [60], "sets": others}, **at)
+    np.testing.assert_allclose(over["threshold"], [2.0, 2.0])

@@ -10,6 +10,7 @@ from conftest import calibrated, life, runs_in
 
 from lib import clean, features, inference, pipeline, readings, runs, silence
 from lib.checksums import sha256
+from lib.description import Describer
 from lib.windows import starts
 
 LENGTH = 12  # samples of a window, a minute apart
@@ -62,7 +63,12 @@ def _train(run, learned, calm):
     normal.save(run.models / "normal.npz")
     model.save(run.models / "lstm_autoencoder.keras")
     np.save(run.models / "threshold.npy", np.float64(limits["threshold"]))
-    np.savez(run.models / "windows.npz", **rows)
+    describer = Describer(inference.load_weights(run.models / "lstm_weights.npz"), curve=normal.curve, **form)
+    columns = describer.columns(samples, rows["calibration"])[0]
+    excess = normal.evidence(columns, [True] * 4) / limits["threshold"]
+    known = {"calibration_columns": columns, "calibration_excess": excess}
+    known |= {"compared": rows["calibration"], "compared_columns": columns}
+    np.savez(run.models / "windows.npz", **rows, **known)
     np.save(run.models / "calibration_errors.npy", np.full(9, limits["threshold"]))
     files = {name: sha256(run.models / name) for name in ("lstm_weights.npz", "normal.npz", "threshold.npy")}
     described = {"run": "by-hand", "features": list(features.FEATURES), "scaler": scaler, "channels": [True] * 7}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lib import evaluation
-from lib.operating_point import count, curve, lowest_within, recall_at
+from lib.operating_point import at_threshold, calibrated, count, curve, lowest_within, recall_at
 
 START = pd.Timestamp("2026-03-02T08:00:00")
 
@@ -160,3 +160,24 @@ def test_days_rates_and_errors_that_make_no_sense_are_refused(scored):
         recall_at(windows, events, errors, -1, days=2)
     with pytest.raises(ValueError, match="one is infinite"):
         recall_at(windows, events, np.where(errors == 9, np.inf, errors), days=2)
+
+
+def test_a_threshold_of_other_wearers_is_taken_as_it_is_whatever_it_comes_to(scored):
+    seen, events, errors = scored
+    usual = seen[seen["kind"] == "normal"].reset_index(drop=True)
+    threshold = calibrated(usual, np.arange(10.0) / 2, 1.0, days=2)  # their two largest are 4.5 and 4.0
+    assert threshold == np.nextafter(3.5, 4)
+    point = at_threshold(seen, events, errors, threshold, days=2)
+    assert point.threshold == threshold
+    assert point.false_alarms_per_day == 3.0  # of 4 to 9
+    assert point.recall_by_kind.to_dict() == {"x": 1.0, "y": 1.0}
+
+
+def test_at_the_threshold_that_recall_at_finds_there_is_the_same_point(lived):
+    seen, events, errors = lived
+    gate = np.array([30.0, np.nan, np.nan, np.nan])
+    one = recall_at(seen, events, errors, 4.0, days=0.5, gate_delays=gate)
+    same = at_threshold(seen, events, errors, one.threshold, days=0.5, gate_delays=gate)
+    assert same.false_alarms_per_day == one.false_alarms_per_day
+    assert (same.recall_macro, same.recall_macro_with_gate) == (one.recall_macro, one.recall_macro_with_gate)
+    assert (same.delay_s, same.delay_with_gate_s) == (one.delay_s, one.delay_with_gate_s)

@@ -48,7 +48,8 @@ FORM = {"scaler": {"mean": [70.0, 5.0, 0.4, 3.5], "scale": [10.0, 1.0, 0.1, 1.0]
 
 @pytest.fixture(scope="module")
 def rivals(samples):
-    return fit(gather(samples, np.arange(100), length=20), components=8, **FORM)
+    learned, compared = (gather(samples, np.arange(first, 100), length=20) for first in (0, 1))
+    return fit(learned, compared, components=8, **FORM)
 
 
 def test_rules_read_one_feature_and_components_are_as_many_as_asked_for(rivals):
@@ -58,8 +59,14 @@ def test_rules_read_one_feature_and_components_are_as_many_as_asked_for(rivals):
 
 def test_rivals_keep_their_names(rivals):
     rules = ["heart-rate rule", "steps rule", "rolling z-score", "moving average"]
-    learned = ["PCA", "PCA, by channel", "dense autoencoder", "isolation forest", "nearest neighbours"]
-    assert list(rivals) == [*rules, *learned, "random"]
+    rebuilt = ["PCA", "PCA, by channel", "dense autoencoder", "dense autoencoder, by channel"]
+    assert list(rivals) == [*rules, *rebuilt, "isolation forest", "nearest neighbours", "random"]
+
+
+def test_who_compares_does_so_with_the_windows_for_it_alone(rivals, samples):
+    known, apart = (gather(samples, np.array([first]), length=20) for first in (50, 0))
+    for name in ("PCA, by channel", "dense autoencoder, by channel"):
+        assert rivals[name].score(apart)[0] > 0.01  # which learned to rebuild it, but has not compared with it
 
 
 def test_a_window_far_from_all_training_windows_is_strange_to_neighbours_and_forest(rivals, samples):

@@ -40,3 +40,15 @@ def test_a_short_window_is_padded_with_its_first_sample():
     values = np.arange(5.0)[:, None]
     made = windows.gather(values, [1, 3], length=3, size=[3, 1])
     assert made[:, :, 0].tolist() == [[1, 2, 3], [3, 3, 3]]
+
+
+def test_stretches_are_in_a_row_as_long_for_each_owner_and_go_through_the_day():
+    owner = np.repeat(["a", "b", "c"], 12)
+    chosen = windows.stretches(owner, at_most=12)
+    assert chosen.tolist() == [0, 1, 2, 3, 12 + 4, 12 + 5, 12 + 6, 12 + 7, 24 + 8, 24 + 9, 24 + 10, 24 + 11]
+
+
+def test_a_stretch_that_reaches_an_owners_end_goes_on_at_their_start_and_few_windows_are_all_taken():
+    assert windows.stretches(np.array(["a"] * 4 + ["b"] * 3), at_most=4).tolist() == [0, 1, 4, 6]
+    assert windows.stretches(np.array(["a"] * 4 + ["b"] * 3), at_most=99).tolist() == list(range(7))
+    assert windows.stretches(np.array([], dtype=str), at_most=9).tolist() == []
