@@ -20,6 +20,9 @@ COLUMNS = {  # of a method's figures: (what the README calls it, decimals, wheth
     "auroc_macro": ("AUROC", 3, False),
     "recall at 1 a day": ("recall at 1 false alarm a day", 2, False),
     "with the gate": ("with the gate", 2, False),
+    "calibrated: recall": ("by the calibrated threshold: recall", 2, False),
+    "calibrated: with the gate": ("with the gate", 2, False),
+    "calibrated: false alarms a day": ("false alarms a day", 1, False),
     "recall_macro_0.7": ("recall at 0.7", 2, False),
     "false_alarms_per_day_0.7": ("false alarms a day at 0.7", 1, False),
     "share_of_normal_0.3": ("normal at 0.3", 1, True),
@@ -54,7 +57,7 @@ def table(metrics):
         figures = ranked | metrics["methods"][method]
         cells = [written(figures[figure], decimals, percent) for figure, (_, decimals, percent) in COLUMNS.items()]
         lines.append(f"| {method} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", *leads(metrics["best_rival"])])
+    return "\n".join([*lines, "", *leads(metrics["best_rival"]), *beside(metrics)])
 
 
 def leads(best):
@@ -62,6 +65,13 @@ def leads(best):
     for what, found in best["difference"].items():
         gain, low, high = (written(found[name], 3, False) for name in ("difference", "low", "high"))
         yield f"{what}: {gain} above {best['name']} (95 % over wearers: {low} to {high})"
+
+
+def beside(metrics):
+    """What stands beside the table, a line each: recall at half a false alarm a day, and the gate's own mistakes."""
+    recall, gated = (written(found, 2, False) for found in metrics["at_half_a_day"].values())
+    yield f"recall at half a false alarm a day: {recall}, {gated} with the gate"
+    yield f"false alarms of the gate a day: {written(metrics['gate']['false_alarms_per_day'], 2, False)}"
 
 
 def measured(metrics):

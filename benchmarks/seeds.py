@@ -1,4 +1,4 @@
-"""Does the headline hold for other seeds of the training? Prints the README's table.
+"""Does the headline hold for other seeds of the training? Prints a table.
 
     .venv/bin/python benchmarks/seeds.py [--run default] [--seeds 2,3,4] [--home FOLDER]
 

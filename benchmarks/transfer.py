@@ -1,4 +1,4 @@
-"""What is training on simulated wearers worth on real ones, and what do new thresholds recover? The README's table.
+"""What is training on simulated wearers worth on real ones, and what do new thresholds recover? Prints a table.
 
     .venv/bin/python benchmarks/transfer.py --data watch.csv.gz [--run default]
     .venv/bin/python benchmarks/transfer.py --real march [--run default]
