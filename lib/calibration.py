@@ -72,8 +72,8 @@ def by_channel_set(
 
     samples (T, 7) in raw units; last (N,): the rows at which the windows end; sizes: how many samples they rest on;
     sets: of `features.channel_sets`; offset: bpm, a number or (N,), of each window's wearer; known: whether these know
-    it well; reports (N, 7): which features each window's wearer reports, all unless given: a set has the windows of
-    those who report all of it; each: of `Describer.columns`.
+    it well; reports (N, 7): which features each window holds, all unless given: a set has the windows that hold all of
+    it; each: of `Describer.columns`.
     `progress` wraps the loop over (set, size).
     """
     offset = np.broadcast_to(offset, len(last))

@@ -109,9 +109,9 @@ def _reported(rows):
 
 
 def _running(reported, timestamp, counters):
-    """Running totals (N, 3) of what was reported; a column of NaN stays one."""
+    """Running totals (N, 3) of what was reported, NaN where nothing was."""
     if counters == "interval":
-        return np.where(np.isnan(reported).all(axis=0), np.nan, np.nancumsum(reported, axis=0))
+        return np.where(np.isnan(reported), np.nan, np.nancumsum(reported, axis=0))
     day = timestamp.astype("datetime64[D]").astype(np.int64)
     return np.column_stack([totals(column, day) for column in reported.T])
 

@@ -209,8 +209,8 @@ class Detector:
         return expected, squares
 
     def channel_set(self, samples):
-        """The name of the largest channel set that samples (T, 7) hold, and the features (7,) it counts."""
-        held = features.present(samples)
+        """The name of the largest channel set that samples (T, 7) hold in full, and the features (7,) it counts."""
+        held = ~np.isnan(samples).any(axis=0)
         return next((name, counted) for name, counted in self._sets.items() if held[counted].all())
 
     @cached_property

@@ -47,7 +47,7 @@ def fit_scaler(samples):
 
 
 def scale(samples, scaler):
-    """Features (…, 7) in the model's units, float32; NaN, a channel the data lack, becomes 0: the training mean."""
+    """Features (…, 7) in the model's units, float32; NaN, what is not reported, becomes 0: the training mean."""
     scaled = np.array(samples, dtype=np.float64)
     scaled[..., : len(CHANNELS)] = (scaled[..., : len(CHANNELS)] - scaler["mean"]) / scaler["scale"]
     return np.where(np.isnan(scaled), 0.0, scaled).astype(np.float32)

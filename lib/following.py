@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib import baseline, scoring
-from lib.features import CHANNELS, FEATURES
+from lib import baseline, scoring, windows
+from lib.features import CHANNELS, FEATURES, channel_sets
 
 _STEPS = FEATURES.index("steps")
 
@@ -30,15 +30,12 @@ def follow(detector, samples, first, wearer, *, baselines=True, progress=iter):
     wearer (T,): whose each sample is; baselines: whether each one's own baseline is learnt on the way, from the windows
     up to the one before: best a minute apart. `progress` wraps the loop over batches.
     """
-    code, _ = pd.factorize(np.asarray(wearer))
-    whose, owner = np.unique(code[first], return_inverse=True)
-    rows = np.split(np.argsort(code, kind="stable"), np.cumsum(np.bincount(code))[:-1])  # of each wearer
-    held = [detector.channel_set(samples[rows[number]]) for number in whose]
-    counted = np.array([channels for _, channels in held])[owner]  # (N, 7)
+    owner, _ = pd.factorize(np.asarray(wearer)[first])
+    channel_set, counted = _channel_sets(detector, samples, first)
     columns, stuck = detector.describer.columns(samples, first, counted=counted, progress=progress)
     learns = ~stuck & counted[:, _STEPS] & baselines & ("own" in detector.calibration)
     offset, minutes = baseline.follow(owner, columns, learns)
-    channel_set, known = np.array([name for name, _ in held], dtype=object)[owner], minutes >= baseline.KNOWN
+    known = minutes >= baseline.KNOWN
     found = detector.normal.evidence(columns, counted[:, : len(CHANNELS)], offset, known)
     excess, scores = np.empty((2, len(first)))
     for name in np.unique(channel_set):
@@ -51,3 +48,11 @@ def follow(detector, samples, first, wearer, *, baselines=True, progress=iter):
                 scores[mine] = scoring.anomaly_scores(found[mine], limits)
     scores[stuck] = np.nan
     return Followed(found, excess, scores, stuck, minutes, channel_set, columns)
+
+
+def _channel_sets(detector, samples, first):
+    """The largest channel set that each window holds in full: its name (N,), and the features that it counts (N, 7)."""
+    sets = channel_sets(detector.channels)
+    whole = windows.whole(samples, first, length=detector.sequence_length)
+    largest = np.argmax([whole[:, counted].all(axis=1) for counted in sets.values()], axis=0)
+    return np.array(list(sets), dtype=object)[largest], np.array(list(sets.values()))[largest]

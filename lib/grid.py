@@ -2,7 +2,8 @@
 
 A sample stands at a multiple of `interval_s`. Its heart rate is the last one reported since the sample before; where
 there is none, the earlier one is carried forward, at most `MAX_CARRY` steps. A longer hole ends the segment. Counters
-are interpolated as counters and then differenced, so that a step's amount is what the counter grew by in it.
+are interpolated as counters and then differenced, so that a step's amount is what the counter grew by in it; before a
+counter is first reported, and after it is last, its amounts are unknown.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 
 MAX_CARRY = 3
 HEART_RATE_RANGE = (20.0, 250.0)  # bpm
+LONGEST_SILENCE_S = 300.0  # of amounts since the last reading: what is reported once a minute is spread over it
 STUCK_S = 300.0  # sleeping wearers of real watches hold one value for up to two minutes, rarely for five
 
 # What a body can do in a second: sprinters reach 5 steps and 12.4 m; a 6 L/min oxygen uptake burns 0.5 kcal.
@@ -27,7 +29,7 @@ class Grid:
     seconds: np.ndarray  # multiples of interval_s
     segment: np.ndarray  # 0, 1, … ; changes at a hole, and where the watch is taken off or put on
     heart_rate: np.ndarray  # bpm; NaN where not worn
-    amounts: np.ndarray  # (T, 3) steps, kcal, m in the step; NaN for a channel the watch lacks
+    amounts: np.ndarray  # (T, 3) steps, kcal, m in the step; NaN where a channel is not reported
     quality: np.ndarray  # an index into QUALITIES
     row: np.ndarray  # the reading whose heart rate (or state) the sample holds
 
@@ -67,8 +69,8 @@ def resample(seconds, heart_rate, running, *, interval_s, before=None):
     """Put N readings in time order on the grid.
 
     seconds (N,) strictly increasing; heart_rate (N,) bpm, NaN = none (off the wrist); running (N, 3) totals of steps,
-    calories and distance, a column of NaN = the watch has no such channel; before (3,): the totals one interval before
-    the first reading, where they are known. Returns a Grid.
+    calories and distance, NaN where it was not reported; before (3,): the totals one interval before each was first
+    reported, where they are known: of amounts since the last reading, 0. Returns a Grid.
     """
     cell = np.ceil(seconds / interval_s).astype(np.int64)
     worn = ~np.isnan(heart_rate)
@@ -104,23 +106,44 @@ def _one_per_cell(cell, worn):
 
 
 def _amounts(grid_s, seconds, running, interval_s, before):
-    if before is not None:
-        seconds = np.append(seconds[0] - interval_s, seconds)
-        running = np.vstack([np.where(np.isnan(running).all(axis=0), np.nan, before), running])
     amounts = np.full((len(grid_s), running.shape[1]), np.nan)
-    for channel in range(running.shape[1]):
-        known = ~np.isnan(running[:, channel])
-        if not known.any():
-            continue
-        at, total = _to_the_end(seconds[known], running[known, channel], grid_s[-1])
-        amounts[:, channel] = np.interp(grid_s, at, total) - np.interp(grid_s - interval_s, at, total)
-    if before is None and len(grid_s) > 1:  # nothing was read before the first sample: it goes on as the second does
-        amounts[0] = amounts[1]
+    for channel, total in enumerate(running.T):
+        rows = np.flatnonzero(~np.isnan(total))
+        if len(rows):
+            since = None if before is None else before[channel]
+            amounts[:, channel] = _amount(grid_s, seconds[rows], total[rows], interval_s, since)
+            if before is not None:
+                amounts[_silent(grid_s, seconds[rows], rows), channel] = np.nan
     return amounts
 
 
+def _amount(grid_s, at, total, interval_s, before):
+    """What a channel with these totals at these times grew by in each step (T,).
+
+    NaN in the steps before the one it was first reported in, and after the one it was last reported in.
+    """
+    first, last = np.searchsorted(grid_s, at[[0, -1]])
+    if before is not None:
+        at, total = np.append(at[0] - interval_s, at), np.append(before, total)
+    at, total = _to_the_end(at, total, grid_s[last])
+    amount = np.interp(grid_s, at, total) - np.interp(grid_s - interval_s, at, total)
+    amount[:first] = amount[last + 1 :] = np.nan
+    if before is None and first + 1 < len(grid_s):  # nothing was read before the first: it goes on as the next does
+        amount[first] = amount[first + 1]
+    return amount
+
+
+def _silent(grid_s, at, rows):
+    """Which samples (T,) lie in a long silence of a channel that is reported at these times, by these readings.
+
+    What was counted between two readings is lost with the second; a silence of all the watch is a hole, and no silence.
+    """
+    lost = (at[1:] - at[:-1] > LONGEST_SILENCE_S) & (rows[1:] - rows[:-1] > 1)
+    return np.concatenate([[False], lost, [False]])[np.searchsorted(at, grid_s)]
+
+
 def _to_the_end(at, total, end):
-    """Times and totals of a channel, carried on to the end of the last sample at the last rate known."""
+    """Times and totals of a channel, carried on to the end of the sample it was last reported in, at its last rate."""
     if at[-1] >= end or len(at) < 2:
         return at, total
     a_second = (total[-1] - total[-2]) / (at[-1] - at[-2])

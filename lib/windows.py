@@ -31,6 +31,13 @@ def closing(group, *, length):
     return np.concatenate(spans), np.repeat(size, [len(span) for span in spans])
 
 
+def whole(values, first, *, length):
+    """Which columns (N, C) the windows of values (T, C) that start at rows `first` (N,) hold in full: without a NaN."""
+    absent = np.concatenate([np.zeros((1, values.shape[1]), dtype=int), np.isnan(values).cumsum(axis=0)])
+    first = np.asarray(first)
+    return absent[first + length] == absent[first]
+
+
 def gather(values, first, *, length, size=None):
     """Windows (N, length, C) of values (T, C) that start at rows `first` (N,): a copy, made a batch at a time.
 

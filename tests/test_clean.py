@@ -61,7 +61,7 @@ def test_a_negative_count_is_unknown_and_told(counters):
     rows = [(*at(0), 60, 3), (*at(5), 61, -4), (*at(10), 62, 5)]
     table, account = clean.clean(raw(rows), interval_s=5, counters=counters)
     assert account["mended"]["negative_count"] == 1
-    assert table["steps"].tolist() == {"cumulative": [1, 1, 1], "interval": [3, 0, 5]}[counters]
+    assert table["steps"].tolist() == {"cumulative": [1, 1, 1], "interval": [3, 2.5, 2.5]}[counters]
 
 
 def test_a_counter_above_half_of_yesterdays_begins_anew_at_midnight():
@@ -76,6 +76,48 @@ def test_what_is_counted_outside_the_samples_is_known():
     assert account["counted"]["steps"] == 610
     assert account["counted_in_samples"]["steps"] == pytest.approx(table["steps"].sum())
     assert table["steps"].tolist() == [10, 10, 5, 0]  # 600 steps in 600 s: the sample after the hole has its 5 s
+
+
+def walk(known, *, count=1440):
+    """Readings every 5 s of somebody who walks 5 m between two; known (count,): where distance is reported."""
+    when = pd.date_range("2026-03-02T07:00:00", periods=count, freq="5s").astype(str)
+    rows = [("a", when[place], 60 + place % 9, 5 * place if known[place] else None) for place in range(count)]
+    return raw(rows, "user_id timestamp heartRate distance")
+
+
+@pytest.mark.parametrize("reported", [slice(0, 720), slice(720, None)])
+@pytest.mark.parametrize("counters", clean.COUNTER_FORMS)
+def test_nothing_is_counted_while_a_counter_is_not_reported(reported, counters):
+    known = np.zeros(1440, dtype=bool)
+    known[reported] = True
+    table = walk(known)
+    if counters == "interval":
+        table["distance"] = table["distance"].where(table["distance"].isna(), 5.0)
+    made, account = clean.clean(table, interval_s=5, counters=counters)
+    np.testing.assert_array_equal(made["distance"].notna(), known)
+    assert (made["distance"][known] == 5).all()
+    assert account["counted_in_samples"]["distance"] == pytest.approx(account["counted"]["distance"], abs=5)
+
+
+def test_amounts_lost_in_a_long_silence_are_unknown_and_a_running_counter_loses_none():
+    known = np.ones(1440, dtype=bool)
+    known[600:700] = False
+    table = walk(known)
+    running, account = clean.clean(table, interval_s=5)
+    assert (running["distance"] == 5).all()
+    assert account["counted_in_samples"]["distance"] == account["counted"]["distance"] + 5  # the first sample's
+    table["distance"] = np.where(known, 5.0, np.nan)
+    made, _ = clean.clean(table, interval_s=5, counters="interval")
+    assert made["distance"][600:701].isna().all()
+    assert (made["distance"].drop(range(600, 701)) == 5).all()
+
+
+def test_amounts_reported_once_a_minute_are_spread_over_it():
+    known = np.arange(1440) % 12 == 0
+    table = walk(known)
+    table["distance"] = np.where(known, 60.0, np.nan)
+    made, _ = clean.clean(table, interval_s=5, counters="interval")
+    assert made["distance"][1:1429].tolist() == [5] * 1428
 
 
 def test_labels_are_carried_to_the_grid():

@@ -141,6 +141,15 @@ def test_what_a_wearer_never_reports_is_known_of_each_row():
     assert np.delete(reports, 3, axis=1).all()
 
 
+def test_what_a_wearer_reports_less_than_half_of_the_time_counts_as_not_reported():
+    table = clean_table(5)
+    table.loc[: len(table) * 6 // 10, "distance"] = np.nan
+    assert not dataset.reported(table)[:, 3].any()
+    table = clean_table(5)
+    table.loc[: len(table) * 4 // 10, "distance"] = np.nan
+    assert dataset.reported(table)[:, 3].all()
+
+
 def test_the_channels_counted_are_the_most_that_one_wearer_reports_in_full():
     no_distance, no_calories, no_heart_rate = (np.arange(7) != lacking for lacking in (3, 2, 0))
     assert dataset.in_full([True] * 7, np.array([no_distance, [True] * 7])).all()

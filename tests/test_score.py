@@ -71,6 +71,23 @@ def test_scores_are_the_functions_own_asked_minute_by_minute(run, tmp_path, expo
         assert found.loc[metrics[end - 1]["timestamp"]] == pytest.approx(body["anomalyScore"], abs=1e-5)
 
 
+def test_windows_in_which_a_channel_is_no_longer_reported_are_scored_without_it(run, tmp_path, export):
+    rows = raw(30, running=False)
+    rows.loc[180:, "distance"] = np.nan
+    rows.to_csv(tmp_path / "ada.csv", index=False)
+    assert asked(run, tmp_path / "ada.csv", tmp_path / "scores.parquet", "--counters", "interval") == 0
+    found = pd.read_parquet(tmp_path / "scores.parquet").set_index("timestamp")
+    assert found["channel_set"].tolist() == ["all channels"] * 11 + ["without distance"] * 15
+    assert found["score"].notna().all()
+    detector, metrics = Detector.load(export), json.loads(rows.drop(columns="user_id").to_json(orient="records"))
+    for end in (60, 180, 240, 360):  # of windows that hold it throughout, or not at all
+        request = {"counters": "interval", "metrics": metrics[end - 60 : end]}
+        body, _ = answer_body(parse(request, interval_s=5), detector)
+        row = found.loc[metrics[end - 1]["timestamp"]]
+        assert row["score"] == pytest.approx(body["anomalyScore"], abs=1e-5)
+        assert (row["channel_set"] in body["message"]) == (row["channel_set"] != "all channels")
+
+
 def test_every_whole_window_has_a_row(run, folder, tmp_path, capsys):
     assert asked(run, folder, tmp_path / "scores.parquet") == 0
     table = pd.read_parquet(tmp_path / "scores.parquet")

@@ -13,6 +13,14 @@ def test_windows_with_an_untrusted_sample_are_left_out():
     np.testing.assert_array_equal(windows.starts(np.zeros(7), length=2, trusted=trusted), [0, 1, 2, 5])
 
 
+def test_a_window_holds_in_full_what_has_no_nan_in_it():
+    values = np.array([[1, 1], [1, np.nan], [1, 1], [np.nan, 1.0]])
+    np.testing.assert_array_equal(windows.whole(values, [0, 2], length=1), [[True, True], [True, True]])
+    np.testing.assert_array_equal(
+        windows.whole(values, [0, 1, 2], length=2), [[True, False], [True, False], [False, True]]
+    )
+
+
 def test_gathered_windows_are_those_that_start_at_the_rows():
     values = np.arange(12.0).reshape(6, 2)
     np.testing.assert_array_equal(windows.gather(values, [3, 0], length=2), [values[3:5], values[0:2]])
