@@ -170,7 +170,19 @@ def test_a_bad_part_can_be_set_aside_and_is_told(run, folder, tmp_path, capsys):
     (folder / "bo.parquet").write_bytes(b"cut off")
     assert asked(run, folder, tmp_path / "scores.parquet", "--on-bad-part", "skip") == 1
     assert set(pd.read_parquet(tmp_path / "scores.parquet")["user_id"]) == {"ada"}
-    assert "set aside" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "set aside" in said
+    assert "what is scored is kept" in said
+
+
+def test_once_a_bad_part_is_mended_it_alone_is_scored(run, folder, tmp_path, capsys):
+    good, out = (folder / "bo.parquet").read_bytes(), tmp_path / "scores.parquet"
+    (folder / "bo.parquet").write_bytes(b"cut off")
+    assert asked(run, folder, out, "--on-bad-part", "skip") == 1
+    (folder / "bo.parquet").write_bytes(good)
+    assert asked(run, folder, out, "--on-bad-part", "skip") == 0
+    assert "52 windows, 26 of them now" in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "home", "scores.parquet"]
 
 
 def test_another_stride_is_another_score(run, folder, tmp_path):
@@ -208,6 +220,7 @@ def test_a_life_shorter_than_a_window_has_no_row(run, folder, tmp_path):
         (["--dask-scheduler", "here"], "dask_scheduler='here'"),
         (["--run", "none"], "model.json"),
         (["--data", "nowhere"], "nowhere"),
+        (["--out", "s3://watches/scores.parquet"], "a file of this machine is wanted"),
     ],
 )
 def test_what_can_not_be_is_refused_by_name(run, folder, tmp_path, capsys, words, said):
