@@ -1,7 +1,9 @@
 """What does scoring the past take, raw Parquet in and scores out? Prints the README's table.
 
 Simulated days in files of 50 wearers (those of benchmarks/cleaning.py) are cleaned and scored at one window a minute by
-`python -m lib.score` with the model of a run: some of them by one and by two workers of one thread each, then all.
+`python -m lib.score` with the model of a run: some of them by one and by two workers of one thread each, then all. Last
+come the bytes that a wearer-day takes as Parquet, raw, clean (as 02_clean keeps it) and scored: what
+benchmarks/costs.py takes as --bytes.
 
     .venv/bin/python benchmarks/scoring.py [--run default] [--wearers 1100] [--some 200]
 """
@@ -15,9 +17,9 @@ import time
 from pathlib import Path
 
 import pyarrow.parquet as parquet
-from cleaning import IN_A_FILE, Memory, write_parts
+from cleaning import FORM, IN_A_FILE, Memory, write_parts
 
-from lib import cluster
+from lib import clean_parts, cluster, parts
 
 
 def scored(run, data, out, workers):
@@ -29,6 +31,19 @@ def scored(run, data, out, workers):
         subprocess.run([*command, "--workers", str(workers)], check=True, stdout=sys.stderr, env=environment)
     seconds = time.perf_counter() - began
     return parquet.read_metadata(out).num_rows, seconds, memory.peak
+
+
+def bytes_a_day(data, scores, days):
+    """Bytes of a wearer-day: of the raw files, of these cleaned, and of their scores."""
+    source = parts.survey(data, workers=2)
+    with tempfile.TemporaryDirectory() as folder:
+        clean_parts.clean_all(source.parts, Path(folder), timezone="UTC", **FORM, workers=2)
+        clean = _size(folder)
+    return {"raw": _size(data) / days, "clean": clean / days, "scored": scores.stat().st_size / days}
+
+
+def _size(folder):
+    return sum(path.stat().st_size for path in Path(folder).iterdir())
 
 
 def row(days, workers, windows, seconds, peak, one):
@@ -45,7 +60,7 @@ def main(given):
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         some, everything, out = (Path(folder) / name for name in ("some", "all", "scores.parquet"))
-        one = None
+        one = kept = None
         for data, wearers in ((some, given.some), (everything, given.wearers)):
             data.mkdir()
             write_parts(data, wearers=wearers)
@@ -53,7 +68,10 @@ def main(given):
             found = scored(given.run, some, out, workers)
             one = one or found[1]
             print(row(given.some, workers, *found, one), flush=True)
+            kept = kept or bytes_a_day(some, out, given.some)
         print(row(given.wearers, 2, *scored(given.run, everything, out, 2), None))
+    told = ", ".join(f"{name} {size:,.0f}" for name, size in kept.items())
+    print(f"\nbytes of a wearer-day: {told}, together {sum(kept.values()):,.0f}")
 
 
 def arguments():

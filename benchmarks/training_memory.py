@@ -1,16 +1,17 @@
 """Does training's memory grow with the data or with the batch? Prints the README's table.
 
 Trains a few batches on 1, 10 and 100 times 03_train's default data, and with larger batches, each in a process of its
-own. The samples are made up and lie in a file that is mapped into memory (np.memmap); windows are row numbers until
-they are a batch. Linux or macOS, about two minutes.
+own; then gathers many more, as training would, of windows drawn from all of the data. The samples are made up, and lie
+in a file that is mapped into memory (np.memmap); windows are row numbers until they are a batch. Measured is the
+process' own (anonymous) memory, at its most after any batch; the pages of the file that were touched are the system's
+cache, which it takes back when it wants, and stand beside it. Linux, some minutes.
 
-    .venv/bin/python benchmarks/training_memory.py [--times 1,10,100] [--batches 128,512] [--steps 8]
+    .venv/bin/python benchmarks/training_memory.py [--times 1,10,100] [--batches 128,512] [--steps 8] [--gathered 2000]
 """
 
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,17 +22,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 SAMPLES, LENGTH, STRIDE = 25_000, 60, 2  # 01's default for the wearers to learn from; 03's windows
-MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of ru_maxrss
-HEADS = ("data", "batch", "windows", "as arrays MB", "samples MB", "row numbers MB", "peak MB", "above the first")
+HEADS = (
+    *("data", "batch", "windows", "as arrays MB", "samples MB", "row numbers MB"),
+    *("own memory MB", "above the first", "pages of the file MB"),
+)
 
 
-def measured(times, batch_size, steps):
+def measured(times, batch_size, steps, gathered):
     """What one training takes, in this process: bytes and windows."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "samples.npy"
         _write(path, rows=times * SAMPLES)
         samples = np.load(path, mmap_mode="r")
-        return _trained(samples, batch_size, steps)
+        return _trained(samples, batch_size, steps, gathered)
 
 
 def _write(path, *, rows):
@@ -42,7 +45,7 @@ def _write(path, *, rows):
         mapped[low : low + SAMPLES] = rng.normal(size=(SAMPLES, 7))
 
 
-def _trained(samples, batch_size, steps):
+def _trained(samples, batch_size, steps, gathered):
     from lib import silence
 
     with silence.stderr():
@@ -53,20 +56,34 @@ def _trained(samples, batch_size, steps):
     batches = training.Batches(samples, first, length=LENGTH, batch_size=batch_size, seed=1)
     model = autoencoder.build()
     model.compile(optimizer=keras.optimizers.Adam(clipnorm=1.0), loss="mse")
+    own = []
+    after = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: own.append(_resident("RssAnon")))
     with silence.stderr():
-        model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
+        model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[after])
+    before = _resident("RssFile")
+    for index in range(steps, steps + gathered):
+        batches[index % len(batches)]
+        own.append(_resident("RssAnon"))
     return {
         "windows": len(first),
         "as_arrays": len(first) * LENGTH * samples.itemsize * samples.shape[1],
         "samples": samples.nbytes,
         "row_numbers": first.nbytes + batches.order.nbytes,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MEMORY_UNIT,
+        "own": max(own),
+        "pages": _resident("RssFile") - before,
     }
 
 
-def in_a_process(times, batch_size, steps):
+def _resident(kind):
+    """Bytes of this process that are in memory, of that kind in /proc/self/status."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition(f"{kind}:")[2].split()[0]) * 1024
+
+
+def in_a_process(times, batch_size, steps, gathered):
     """`measured`, in a new process."""
     command = [sys.executable, __file__, "--one", f"{times},{batch_size}", "--steps", str(steps)]
+    command += ["--gathered", str(gathered)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{times} times the data, batches of {batch_size}: {done.stderr.strip()[-300:]}")
@@ -77,18 +94,19 @@ def main():
     """Print the table."""
     given = _arguments()
     if given.one:
-        print(json.dumps(measured(*given.one, given.steps)))
+        print(json.dumps(measured(*given.one, given.steps, given.gathered)))
         return
     sizes = [(times, given.batches[0]) for times in given.times]
     sizes += [(given.times[0], batch_size) for batch_size in given.batches[1:]]
     print("\n".join(f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS))))
     least = None
     for times, batch_size in sizes:
-        found = in_a_process(times, batch_size, given.steps)
-        least = least or found["peak"]
-        megabytes = [f"{found[name] / 1e6:,.1f}" for name in ("as_arrays", "samples", "row_numbers", "peak")]
+        found = in_a_process(times, batch_size, given.steps, given.gathered)
+        least = least or found["own"]
+        megabytes = [f"{found[name] / 1e6:,.1f}" for name in ("as_arrays", "samples", "row_numbers", "own")]
         cells = [f"× {times}", str(batch_size), f"{found['windows']:,}", *megabytes]
-        print(f"| {' | '.join(cells)} | {(found['peak'] - least) / 1e6:+.0f} |", flush=True)
+        cells += [f"{(found['own'] - least) / 1e6:+.0f}", f"{found['pages'] / 1e6:,.1f}"]
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def _arguments():
@@ -99,6 +117,8 @@ def _arguments():
     parser.add_argument("--times", type=numbers, default=[1, 10, 100], help="the default data (default: 1,10,100)")
     parser.add_argument("--batches", type=numbers, default=[128, 512], help="windows a batch (default: 128,512)")
     parser.add_argument("--steps", type=int, default=8, help="batches trained (default: %(default)s)")
+    gathered = "batches gathered after them, of windows from all of the data (default: %(default)s)"
+    parser.add_argument("--gathered", type=int, default=2_000, help=gathered)
     parser.add_argument("--one", type=numbers, help=argparse.SUPPRESS)
     return parser.parse_args()
 

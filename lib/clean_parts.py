@@ -1,7 +1,8 @@
 """Every part cleaned into a file of its own: Parquet, which holds the clean table and, in its metadata, its account.
 
 The account lies in the file that it is of, and a file is moved to its place whole: what is there is counted once, and
-what is not there is not counted.
+what is not there is not counted. Nothing here reads the tables again: they are for whoever wants everything clean, and
+pandas and Dask read the folder as one table.
 """
 
 import functools
@@ -25,19 +26,23 @@ class Task(NamedTuple):
         return str(self.part)
 
 
-def clean_all(found, folder, *, timezone, interval_s, counters, **how):
+def clean_all(found, folder, *, timezone, interval_s, counters, labelled=False, **how):
     """Clean each Part of `found` into `folder`/<part>.parquet; `how` is for `cluster.each`.
 
-    A part that was cleaned before, from the same files in the same way, is not cleaned again. Returns the account of
-    all, as `clean.clean` gives it, and {part: problem} of those set aside. Raises OSError, saying how much is done,
-    where the disk is full, and ValueError where no part can be cleaned.
+    labelled: whether readings of any part have labels: all tables then have the column, or none has. A part that was
+    cleaned before, from the same files in the same way, is not cleaned again; one that was cleaned from others is gone,
+    whether or not it can be cleaned anew. Returns the account of all, as `clean.clean` gives it, and {part: problem} of
+    those set aside. Raises OSError, saying how much is done, where the disk is full, and ValueError where no part can
+    be cleaned.
     """
-    form = {"timezone": timezone, "interval_s": interval_s, "counters": counters}
+    form = {"timezone": timezone, "interval_s": interval_s, "counters": counters, "labelled": labelled}
     places = {part.name: folder / f"{part.name}.parquet" for part in found}
     tasks = [Task(part, parts.key(part, **form)) for part in found]
     _remove_others(folder, places.values())
     accounts = {str(task): _account(places[str(task)], task.key) for task in tasks}
     waiting = [task for task in tasks if not accounts[str(task)]]
+    for task in waiting:
+        places[str(task)].unlink(missing_ok=True)
     set_aside = {}
     for task, cleaned, problem in cluster.each(functools.partial(_cleaned, **form), waiting, **how):
         if problem:
@@ -51,14 +56,10 @@ def clean_all(found, folder, *, timezone, interval_s, counters, **how):
     return clean.summed(done), set_aside
 
 
-def load(path):
-    """The clean table of a part."""
-    return pq.read_table(path).to_pandas()
-
-
-def _cleaned(task, *, timezone, interval_s, counters):
+def _cleaned(task, *, timezone, interval_s, counters, labelled):
     """The bytes of a part's file."""
     raw = parts.read(task.part, timezone=timezone)
+    raw = raw.assign(label=raw.get("label", "")) if labelled else raw.drop(columns="label", errors="ignore")
     table, account = clean.clean(raw, interval_s=interval_s, counters=counters)
     table = pa.Table.from_pandas(table, preserve_index=False)
     facts = {"account": json.dumps(account), "made_from": task.key}

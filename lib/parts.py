@@ -45,6 +45,11 @@ class Survey:
     def readings(self):
         return int(self.days["readings"].sum())
 
+    @property
+    def labelled(self):
+        """Whether any reading has a label."""
+        return bool(self.days["labelled"].any())
+
     def __str__(self):
         wearers = self.days["user_id"].nunique()
         return f"{self.readings:,} readings of {wearers:,} wearers in {len(self.parts):,} parts"
@@ -72,8 +77,9 @@ def _counted(file, *, timezone):
     return dataset.wearer_days(_read_file(file, timezone))
 
 
-def _read_file(file, timezone):
-    return readings.read_file(*fsspec.core.url_to_fs(file), timezone=timezone)
+def _read_file(file, timezone, wearers=()):
+    table = readings.read_file(*fsspec.core.url_to_fs(file), timezone=timezone, wearers=wearers)
+    return table[table["user_id"].isin(wearers)] if wearers else table
 
 
 def _partitioned(counted):
@@ -82,13 +88,13 @@ def _partitioned(counted):
     files = np.array(list(counted), dtype=object)
     together = _sharing(table["user_id"], table["file"].to_numpy(), len(files))[table["file"]]
     size = table["readings"].groupby([together, table["user_id"]]).sum()
-    parts, part_of, joined = [], {}, table["file"].groupby(together).unique()
-    for group, wearers in size.groupby(level=0):
+    parts, part_of, held_by = [], {}, table["file"].groupby(table["user_id"]).unique()
+    for _, wearers in size.groupby(level=0):
         batch = (wearers.cumsum() - wearers).to_numpy() // MOST_READINGS  # each begins where the one before is full
         names = wearers.index.get_level_values(1)
-        holding = tuple(files[np.sort(joined[group])])
         for number in np.unique(batch):
             some = tuple(names[batch == number])
+            holding = tuple(files[np.unique(np.concatenate(held_by[list(some)].to_list()))])
             part_of |= dict.fromkeys(some, len(parts))
             parts.append(Part(f"part-{len(parts):05d}", holding, some if batch[-1] else ()))
     counts = {"readings": ("readings", "sum"), "labelled": ("labelled", "any")}
@@ -109,20 +115,25 @@ def _sharing(wearer, file, count):
 
 
 def read(part, *, timezone="UTC"):
-    """The raw table of a part: the rows that `readings.read` gives of its wearers, in the same order."""
-    tables = [_read_file(file, timezone) for file in part.files]
-    if part.wearers:
-        tables = [table[table["user_id"].isin(part.wearers)] for table in tables]
-    return readings.joined(tables)
+    """The raw table of a part: the rows that `readings.read` gives of its wearers, in the same order.
+
+    One file at a time is whole in memory; of a Parquet file that names its wearers as text, not even that.
+    """
+    return readings.joined([_read_file(file, timezone, part.wearers) for file in part.files])
 
 
 def key(part, **form):
     """A name for what is made of a part: another where its files as they are now, its wearers or the form differ."""
-    states = []
-    for file in part.files:
-        filesystem, name = fsspec.core.url_to_fs(file)
-        states.append(filesystem.ukey(name))
+    states = [_state(*fsspec.core.url_to_fs(file)) for file in part.files]
     return hashlib.sha256(json.dumps([part.files, part.wearers, states, form]).encode()).hexdigest()
+
+
+def _state(filesystem, name):
+    """What changes when a file does; None for one that is gone or closed to us, as whoever reads it will say."""
+    try:
+        return filesystem.ukey(name)
+    except OSError:
+        return None
 
 
 class Wanted(NamedTuple):
@@ -140,7 +151,8 @@ def recorded(source, *, most_readings, seed, **how):
 
     Up to `most_readings` they hold all that there is. Of more data each holds at most about a third as many: of the
     development wearers stretches of an hour, evenly over wearers and hours of the day; of the others whole days, evenly
-    over wearers. Returns (Dataset, {file or part: problem} of those that were set aside only now).
+    over wearers. Returns (Dataset, {file or part: problem} of those that were set aside only now). Raises ValueError
+    where that is all of them, and what `dataset.divided` does.
     """
     by, part_of = dataset.divided(source.days, seed=seed)
     if source.readings <= most_readings:
@@ -154,6 +166,8 @@ def recorded(source, *, most_readings, seed, **how):
     outcomes = list(cluster.each(function, tasks, **how))
     set_aside = {str(task): problem for task, _, problem in outcomes if problem}
     tables = [table for _, table, problem in outcomes if not problem]
+    if not tables:
+        raise ValueError(f"none of {len(tasks)} files or parts can be read any more; {next(iter(set_aside.values()))}")
     return dataset.gathered(readings.joined(tables), by=by, part_of=part_of), set_aside
 
 
@@ -164,13 +178,13 @@ def _draw(wanted, *, timezone):
     return table[at.isin(pd.MultiIndex.from_frame(wanted.hours[["user_id", "hour"]]))]
 
 
-def save(parts, path, *, timezone):
-    """Write parts, and the timezone that they are read in, as JSON for `load`."""
-    runs.write_json(path, {"timezone": timezone, "parts": [asdict(part) for part in parts]})
+def save(parts, path, **form):
+    """Write parts, and the form in which `clean_parts.clean_all` is to read them, as JSON for `load`."""
+    runs.write_json(path, {"form": form, "parts": [asdict(part) for part in parts]})
 
 
 def load(path):
-    """The parts that `save` wrote, and their timezone; no parts where it wrote nothing."""
-    saved = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"timezone": "UTC", "parts": []}
+    """The parts that `save` wrote, and their form; no parts where it wrote nothing."""
+    saved = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"form": {}, "parts": []}
     parts = [Part(part["name"], tuple(part["files"]), tuple(part["wearers"])) for part in saved["parts"]]
-    return parts, saved["timezone"]
+    return parts, saved["form"]

@@ -7,6 +7,8 @@ import zlib
 import fsspec
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
 from fsspec.implementations.local import LocalFileSystem
 
 from lib.features import COUNTERS
@@ -46,12 +48,16 @@ def addresses(path):
     return names if isinstance(filesystem, LocalFileSystem) else [filesystem.unstrip_protocol(name) for name in names]
 
 
-def load(filesystem, name):
-    """The frame that a file holds, its rows numbered from 0. Raises ReadingsError for a file that can not be read."""
+def load(filesystem, name, *, wearers=()):
+    """The frame that a file holds, its rows numbered from 0. Raises ReadingsError for a file that can not be read.
+
+    Where only some `wearers` are wanted, a Parquet file whose user_id is text gives their rows alone; others give all.
+    """
     try:
         if name.endswith(".parquet"):
             with filesystem.open(name, "rb") as stream:
-                table = pd.read_parquet(stream, use_threads=False)  # as many processes read as there are cores
+                wanted = [("user_id", "in", wearers)] if wearers and _names_wearers(stream) else None
+                table = pd.read_parquet(stream, use_threads=False, filters=wanted)  # as many processes read as cores
             return table.reset_index(drop=table.index.names == [None])  # a named index is a column
         with _opened(filesystem, name) as stream:
             return _load_csv(stream)
@@ -59,10 +65,16 @@ def load(filesystem, name):
         with _opened(filesystem, name) as stream:
             row, problem = _too_long_a_row(stream) or (None, f"can not be read ({str(error).strip()})")
         raise ReadingsError(problem, file=name, row=row) from error
-    except (FileNotFoundError, PermissionError):
-        raise
     except (ValueError, EOFError, zlib.error, OSError) as error:  # pandas' and Arrow's parsers raise ValueErrors
         raise ReadingsError(f"can not be read ({str(error).strip()})", file=name) from error
+
+
+def _names_wearers(stream):
+    """Whether a Parquet file has a column of text user_id."""
+    schema = parquet.read_schema(stream)
+    kind = schema.field("user_id").type if "user_id" in schema.names else None
+    kind = kind.value_type if isinstance(kind, pa.DictionaryType) else kind
+    return kind in (pa.string(), pa.large_string())
 
 
 def _opened(filesystem, name):

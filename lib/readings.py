@@ -46,9 +46,9 @@ def read(path, *, timezone="UTC"):
     return joined([read_file(filesystem, name, timezone=timezone) for name in names])
 
 
-def read_file(filesystem, name, *, timezone="UTC"):
-    """What `read` returns, of one file of an fsspec file system."""
-    return _parsed_table(load(filesystem, name), name, zone(timezone))
+def read_file(filesystem, name, *, timezone="UTC", wearers=()):
+    """What `read` returns, of one file of an fsspec file system; wearers: of `raw_files.load`."""
+    return _parsed_table(load(filesystem, name, wearers=wearers), name, zone(timezone))
 
 
 def joined(tables):

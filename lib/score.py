@@ -73,8 +73,9 @@ def levels(scores):
 def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", timezone="UTC", **form):
     """Write the scores of all readings of `data` to `out`, a Parquet file; timezone and form: of `scored`.
 
-    Returns (windows, those of them that were scored now, {file or part: problem} of those that were set aside). Raises
-    what `parts.survey` and `cluster.each` do.
+    Returns (windows, those of them that were scored now, {file or part: problem} of those that were set aside). Where
+    there are such, the parts' scores stay beside `out`: once what was wrong is mended, those alone are left to score.
+    Raises what `parts.survey` and `cluster.each` do.
     """
     if str(out) in raw_files.addresses(data):
         raise ValueError(f"--out {out} is one of the files to score")
@@ -94,7 +95,8 @@ def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", 
             parquet.write_table(table, path)
         new += len(table)
     total = _join([path for path in place.values() if path.exists()], out)
-    runs.remove(kept)
+    if not problems:
+        runs.remove(kept)
     return total, new, problems
 
 
@@ -116,7 +118,7 @@ def parsed(words):
     parser.add_argument(
         "--data", required=True, help="readings: a file, folder, glob or s3://, as data_path= takes them"
     )
-    parser.add_argument("--out", required=True, type=Path, help="the Parquet file to write")
+    parser.add_argument("--out", required=True, type=_of_this_machine, help="the Parquet file to write")
     parser.add_argument(
         "--stride", type=int, default=12, help="samples between windows (default: %(default)s, a minute)"
     )
@@ -130,6 +132,13 @@ def parsed(words):
         if (value := getattr(given, name)) is not None and value < 1:
             parser.error(f"--{name} {value}: 1 or more is wanted")
     return given
+
+
+def _of_this_machine(text):
+    """The Path of a file to write, which is none of S3 or the like: what is done is kept beside it, and moved."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError(f"{text}: a file of this machine is wanted, to be copied from there")
+    return Path(text)
 
 
 def main(words=None):
@@ -153,6 +162,8 @@ def main(words=None):
     print(f"{given.out}: {total:,} windows, {new:,} of them now, {new / seconds:,.0f} a second")
     for part, problem in problems.items():
         print(f"set aside: {part}: {problem}", file=sys.stderr)
+    if problems:
+        print(f"lib.score: {goes_on}", file=sys.stderr)
     return int(bool(problems))
 
 

@@ -9,10 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from distributed import LocalCluster
-from wearers_in_parts import eight_wearers
+from wearers_in_parts import eight_wearers, life, write
 
 from lib import clean, clean_parts, cluster, parts, readings
 from lib.runs import ROOT
@@ -41,13 +42,14 @@ def two_workers(moto):
 
 def cleaned(path, target, **how):
     source = parts.survey(path, **how)
-    account, set_aside = clean_parts.clean_all(source.parts, target, timezone="UTC", **FORM, **how)
+    form = {"timezone": "UTC", "labelled": source.labelled, **FORM}
+    account, set_aside = clean_parts.clean_all(source.parts, target, **form, **how)
     return whole(target), account, set_aside
 
 
 def whole(target):
     """All parts' clean tables as one, its wearers in order of name."""
-    table = pd.concat([plain(clean_parts.load(path)) for path in sorted(target.glob("*.parquet"))])
+    table = pd.concat([plain(pd.read_parquet(path)) for path in sorted(target.glob("*.parquet"))])
     return table.sort_values("user_id", kind="stable", ignore_index=True)
 
 
@@ -72,6 +74,17 @@ def test_parts_are_cleaned_as_one_frame_is_row_for_row(folder, tmp_path):
     *found, set_aside = cleaned(folder, tmp_path / "parts", **HERE)
     assert_same(found, at_once(folder))
     assert set_aside == {}
+
+
+@pytest.mark.parametrize("ill", ["fever", ""])
+def test_all_parts_have_the_column_of_labels_where_any_reading_has_one_and_none_has_it_elsewhere(tmp_path, ill):
+    one = life("w3").assign(label=np.where(np.arange(2880) > 2000, ill, ""))
+    path = write(tmp_path / "watch", {"a": ["w1", "w2"], "b": [one], "c": ["w4"]})
+    (table, account, _), expected = cleaned(path, tmp_path / "parts", **HERE), at_once(path)
+    assert_same((table, account), expected if ill else (expected[0].drop(columns="label"), expected[1]))
+    columns = {tuple(pd.read_parquet(file)) for file in (tmp_path / "parts").iterdir()}
+    assert len(columns) == 1
+    pd.testing.assert_frame_equal(plain(pd.read_parquet(tmp_path / "parts")), table)  # the folder is one table
 
 
 def test_two_workers_clean_parquet_from_s3_as_one_frame_is(folder, tmp_path, two_workers, s3_client):
@@ -109,6 +122,34 @@ def test_a_part_that_spoils_is_named_set_aside_and_not_counted(folder, tmp_path)
     assert list(set_aside) == ["part-00001"]
     (folder / "b.parquet").unlink()
     assert_same((whole(tmp_path / "parts"), account), at_once(folder))
+
+
+def test_the_clean_table_of_a_part_that_spoiled_since_is_gone(folder, tmp_path):
+    cleaned(folder, tmp_path / "parts", **HERE)
+    source = parts.survey(folder, **HERE)
+    (folder / "b.parquet").write_bytes(b"PAR1 no more")
+    where = {"timezone": "UTC", **FORM, **HERE}
+    account, _ = clean_parts.clean_all(source.parts, tmp_path / "parts", on_bad_part="skip", **where)
+    (folder / "b.parquet").unlink()
+    assert_same((whole(tmp_path / "parts"), account), at_once(folder))
+
+
+def test_a_part_whose_file_is_gone_is_set_aside(folder, tmp_path):
+    source = parts.survey(folder, **HERE)
+    (folder / "b.parquet").unlink()
+    where = {"timezone": "UTC", **FORM, **HERE}
+    account, set_aside = clean_parts.clean_all(source.parts, tmp_path / "parts", on_bad_part="skip", **where)
+    assert list(set_aside) == ["part-00001"]
+    assert "b.parquet: can not be read" in set_aside["part-00001"]
+    assert_same((whole(tmp_path / "parts"), account), at_once(folder))
+
+
+def test_where_no_part_can_be_cleaned_that_is_said(folder, tmp_path):
+    source = parts.survey(folder, **HERE)
+    for path in folder.iterdir():
+        path.write_bytes(b"PAR1 no more")
+    with pytest.raises(ValueError, match="none of 3 parts can be cleaned; .*a.parquet: can not be read"):
+        clean_parts.clean_all(source.parts, tmp_path / "parts", timezone="UTC", **FORM, on_bad_part="skip", **HERE)
 
 
 def test_what_is_done_is_not_done_again(folder, tmp_path, monkeypatch):

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import dask
 import pytest
 from distributed import LocalCluster
+from waiting import until
 
 from lib import cluster
 from lib.raw_files import ReadingsError
@@ -113,10 +113,7 @@ def test_processes_of_this_machine_do_the_work_and_are_gone_after_it():
     found = list(cluster.each(_process, [0, 1, 2, 3], workers=2))
     pids = {result for _, result, _ in found}
     assert os.getpid() not in pids
-    deadline = time.monotonic() + 30
-    while any(_alive(pid) for pid in pids) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(_alive(pid) for pid in pids)
+    until(lambda: not any(_alive(pid) for pid in pids))
 
 
 def _process(_):
@@ -148,7 +145,8 @@ def test_as_many_results_wait_to_be_taken_as_may(scheduler, tmp_path, how, fewes
     function = functools.partial(_marked, folder=tmp_path)
     outcomes = cluster.each(function, range(40), scheduler=scheduler, **how)
     next(outcomes)
-    threading.Event().wait(0.5)
+    until(lambda: len(list(tmp_path.iterdir())) >= fewest)
+    time.sleep(0.5)  # in which too many would come
     assert fewest <= len(list(tmp_path.iterdir())) <= most
     outcomes.close()
 
@@ -187,8 +185,7 @@ def killable(tmp_path):
     options = {"stderr": subprocess.DEVNULL, "env": {**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}}
     command = [sys.executable, "-m", f"{module}scheduler", "--host", "127.0.0.1", "--port", "0", *shared]
     with subprocess.Popen(command, **options) as scheduler:
-        while not file.exists() or not file.read_text():
-            time.sleep(0.05)
+        until(lambda: file.exists() and file.read_text())
         command = [sys.executable, "-m", f"{module}worker", "--nthreads", "1", "--death-timeout", "1", *shared]
         with subprocess.Popen(command, **options) as worker:
             yield json.loads(file.read_text())["address"], scheduler

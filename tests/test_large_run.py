@@ -4,13 +4,14 @@ import json
 import logging
 
 import nbformat
+import pandas as pd
 import papermill
 import pytest
 from conftest import runs_in
 from distributed import LocalCluster
 from wearers_in_parts import eight_wearers, life
 
-from lib import clean_parts, raw_files, readings
+from lib import raw_files, readings
 from lib.runs import ROOT
 
 FORM = {"interval_s": 30, "events_per_day": 3, "most_readings": 15_000}
@@ -69,7 +70,7 @@ def test_everything_is_cleaned_and_counted(large):
     account = json.loads((data / "quality.json").read_text())["everything"]
     assert account["readings"] == 8 * len(life("w1")) == account["used"] + sum(account["rejected"].values())
     files = raw_files.addresses(data / "processed/parts")
-    tables = [clean_parts.load(file) for file in files]
+    tables = [pd.read_parquet(file) for file in files]
     assert sum(map(len, tables)) == sum(account["samples"].values())
     assert sum(table["user_id"].nunique() for table in tables) == 8
 

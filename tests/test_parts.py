@@ -1,11 +1,16 @@
 """Large data part by part: what is counted, split and drawn is what one frame of all would give."""
 
+import weakref
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from wearers_in_parts import eight_wearers, life, write
 
-from lib import cluster, dataset, parts, readings
+from lib import cluster, dataset, parts, raw_files, readings
 
 HERE = {"workers": 1}
 
@@ -47,6 +52,64 @@ def test_of_large_files_that_share_wearers_each_part_takes_some_wearers(folder, 
     assert [part.wearers for part in found.parts] == [("w1", "w2"), ("w4",), (), ("w6", "w7"), ("w8",)]
     together = readings.joined([parts.read(part) for part in found.parts])
     pd.testing.assert_frame_equal(in_order(together), in_order(readings.read(folder)))
+
+
+def three_days(path, kind):
+    """Write six wearers' three days, a file a day, as Parquet or CSV, and return the folder."""
+    path.mkdir()
+    for day in range(3):
+        table = pd.concat([life(f"w{number}") for number in range(1, 7)])
+        table["timestamp"] += pd.Timedelta(days=day)
+        table.to_parquet(path / f"{day}.parquet") if kind == "parquet" else table.to_csv(path / f"{day}.csv")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_of_files_of_a_day_each_one_is_whole_in_memory_at_a_time(tmp_path, monkeypatch, kind):
+    path = three_days(tmp_path / "watch", kind)
+    monkeypatch.setattr(parts, "MOST_READINGS", 2 * 3 * 2880)
+    found = parts.survey(path, **HERE)
+    assert [part.wearers for part in found.parts] == [("w1", "w2"), ("w3", "w4"), ("w5", "w6")]
+    made, alive, real = [], [], readings.read_file
+
+    def watched(*args, **options):
+        alive.append(sum(frame() is not None for frame in made))
+        table = real(*args, **options)
+        made.append(weakref.ref(table))
+        held.append(len(table))
+        return table
+
+    held = []
+    monkeypatch.setattr(parts.readings, "read_file", watched)
+    together = readings.joined([parts.read(part) for part in found.parts])
+    assert alive == [0] * 9
+    assert set(held) == {2 * 2880 if kind == "parquet" else 6 * 2880}
+    monkeypatch.undo()
+    pd.testing.assert_frame_equal(in_order(together), in_order(readings.read(path)))
+
+
+@pytest.mark.parametrize("name", ["string", "large_string", "dictionary", "int64", "none"])
+def test_of_a_parquet_file_some_wearers_rows_are_read_where_they_are_named_as_text(tmp_path, name):
+    table = pa.table({"user_id": [1, 2, 1], "heartRate": [60, 61, 62]})
+    names = table["user_id"].cast("string")
+    columns = {"string": names, "large_string": names.cast("large_string"), "dictionary": names.dictionary_encode()}
+    table = table.set_column(0, "user_id", columns.get(name, table["user_id"]))
+    parquet.write_table(table if name != "none" else table.drop_columns("user_id"), tmp_path / "a.parquet")
+    found = raw_files.load(LocalFileSystem(), str(tmp_path / "a.parquet"), wearers=("1",))
+    assert found["heartRate"].tolist() == ([60, 62] if name in columns else [60, 61, 62])
+
+
+def test_a_part_names_the_files_that_hold_its_wearers_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "MOST_READINGS", 2880)
+    path = write(tmp_path / "watch", {"a": ["w1", "w2"], "b": ["w2", "w3"], "c": ["w3", "w4"]})
+    found = parts.survey(path, **HERE)
+    names = [[file.rpartition("/")[2][0] for file in part.files] for part in found.parts]
+    assert list(zip([part.wearers for part in found.parts], names, strict=True)) == [
+        (("w1",), ["a"]),
+        (("w2",), ["a", "b"]),
+        (("w3",), ["b", "c"]),
+        (("w4",), ["c"]),
+    ]
 
 
 def test_the_tables_are_those_of_one_frame(folder):
@@ -126,6 +189,43 @@ def test_a_file_that_spoils_later_is_set_aside_then(folder):
     assert everyone == {"w1", "w2", "w4", "w6", "w7", "w8"}
 
 
+def closed(path, monkeypatch):
+    """Let nobody open the file, not even who may open everything."""
+    real = LocalFileSystem.open
+
+    def opened(self, name, *args, **options):
+        if str(name) == str(path):
+            raise PermissionError(13, "Permission denied", name)
+        return real(self, name, *args, **options)
+
+    monkeypatch.setattr(LocalFileSystem, "open", opened)
+
+
+@pytest.mark.parametrize("spoil", [lambda path, _: path.unlink(), closed])
+def test_a_file_that_is_gone_or_closed_later_is_set_aside_too(folder, monkeypatch, spoil):
+    found = parts.survey(folder, **HERE)
+    spoil(folder / "b.parquet", monkeypatch)
+    _, set_aside = parts.recorded(found, most_readings=10**9, seed=3, on_bad_part="skip", **HERE)
+    ((file, problem),) = set_aside.items()
+    assert file.endswith("b.parquet")
+    assert "b.parquet: can not be read" in problem
+
+
+def test_a_part_whose_file_is_gone_has_another_key(folder):
+    found = parts.survey(folder, **HERE)
+    before = parts.key(found.parts[1])
+    (folder / "b.parquet").unlink()
+    assert parts.key(found.parts[1]) != before
+
+
+def test_where_every_file_spoils_later_that_is_said(folder):
+    found = parts.survey(folder, **HERE)
+    for path in folder.iterdir():
+        path.unlink()
+    with pytest.raises(ValueError, match="none of 3 files or parts can be read any more; .*a.parquet: can not be read"):
+        parts.recorded(found, most_readings=10**9, seed=3, on_bad_part="skip", **HERE)
+
+
 def test_where_no_file_can_be_read_that_is_said(tmp_path):
     path = tmp_path / "watch"
     path.mkdir()
@@ -137,6 +237,6 @@ def test_where_no_file_can_be_read_that_is_said(tmp_path):
 def test_parts_are_loaded_as_they_were_saved(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(parts, "MOST_READINGS", 2 * 2880)
     found = parts.survey(folder, **HERE)
-    parts.save(found.parts, tmp_path / "parts.json", timezone="Europe/Paris")
-    assert parts.load(tmp_path / "parts.json") == (found.parts, "Europe/Paris")
-    assert parts.load(tmp_path / "none.json") == ([], "UTC")
+    parts.save(found.parts, tmp_path / "parts.json", timezone="Europe/Paris", labelled=True)
+    assert parts.load(tmp_path / "parts.json") == (found.parts, {"timezone": "Europe/Paris", "labelled": True})
+    assert parts.load(tmp_path / "none.json") == ([], {})

@@ -71,9 +71,7 @@ def test_scores_are_the_functions_own_asked_minute_by_minute(run, tmp_path, expo
         assert found.loc[metrics[end - 1]["timestamp"]] == pytest.approx(body["anomalyScore"], abs=1e-5)
 
 
-def test_where_a_channel_is_no_longer_reported_windows_are_scored_without_it_as_the_function_does(
-    run, tmp_path, export
-):
+def test_windows_in_which_a_channel_is_no_longer_reported_are_scored_without_it(run, tmp_path, export):
     rows = raw(30, running=False)
     rows.loc[180:, "distance"] = np.nan
     rows.to_csv(tmp_path / "ada.csv", index=False)
@@ -83,9 +81,8 @@ def test_where_a_channel_is_no_longer_reported_windows_are_scored_without_it_as_
     assert found["score"].notna().all()
     detector, metrics = Detector.load(export), json.loads(rows.drop(columns="user_id").to_json(orient="records"))
     for end in (60, 180, 240, 360):  # of windows that hold it throughout, or not at all
-        body, _ = answer_body(
-            parse({"counters": "interval", "metrics": metrics[end - 60 : end]}, interval_s=5), detector
-        )
+        request = {"counters": "interval", "metrics": metrics[end - 60 : end]}
+        body, _ = answer_body(parse(request, interval_s=5), detector)
         row = found.loc[metrics[end - 1]["timestamp"]]
         assert row["score"] == pytest.approx(body["anomalyScore"], abs=1e-5)
         assert (row["channel_set"] in body["message"]) == (row["channel_set"] != "all channels")
@@ -173,7 +170,19 @@ def test_a_bad_part_can_be_set_aside_and_is_told(run, folder, tmp_path, capsys):
     (folder / "bo.parquet").write_bytes(b"cut off")
     assert asked(run, folder, tmp_path / "scores.parquet", "--on-bad-part", "skip") == 1
     assert set(pd.read_parquet(tmp_path / "scores.parquet")["user_id"]) == {"ada"}
-    assert "set aside" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "set aside" in said
+    assert "what is scored is kept" in said
+
+
+def test_once_a_bad_part_is_mended_it_alone_is_scored(run, folder, tmp_path, capsys):
+    good, out = (folder / "bo.parquet").read_bytes(), tmp_path / "scores.parquet"
+    (folder / "bo.parquet").write_bytes(b"cut off")
+    assert asked(run, folder, out, "--on-bad-part", "skip") == 1
+    (folder / "bo.parquet").write_bytes(good)
+    assert asked(run, folder, out, "--on-bad-part", "skip") == 0
+    assert "52 windows, 26 of them now" in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "home", "scores.parquet"]
 
 
 def test_another_stride_is_another_score(run, folder, tmp_path):
@@ -211,6 +220,7 @@ def test_a_life_shorter_than_a_window_has_no_row(run, folder, tmp_path):
         (["--dask-scheduler", "here"], "dask_scheduler='here'"),
         (["--run", "none"], "model.json"),
         (["--data", "nowhere"], "nowhere"),
+        (["--out", "s3://watches/scores.parquet"], "a file of this machine is wanted"),
     ],
 )
 def test_what_can_not_be_is_refused_by_name(run, folder, tmp_path, capsys, words, said):

@@ -63,6 +63,16 @@ def assert_same(one, other):
         np.testing.assert_array_equal(mine, theirs)
 
 
+def test_batches_hold_the_samples_themselves_and_a_batch_of_them_alone():
+    samples = np.arange(700_000, dtype=np.float32).reshape(100_000, 7)
+    batches = training.Batches(samples, np.arange(0, 99_000, 2), **SIZE | {"length": 60, "batch_size": 8})
+    assert np.shares_memory(batches.samples, samples)
+    held = [value for value in vars(batches).values() if isinstance(value, np.ndarray)]
+    assert sum(value.nbytes for value in held if value is not batches.samples) < samples.nbytes  # row numbers
+    assert batches[3][0].shape == (8, 60, 7)
+    assert np.shares_memory(*batches[3])
+
+
 def test_batches_hold_each_window_once_in_an_order_that_seed_and_epoch_decide(samples):
     batches = training.Batches(samples, np.arange(40), seed=5, **SIZE)
     given = np.concatenate([batches[i][0] for i in range(len(batches))])
