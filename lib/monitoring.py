@@ -17,7 +17,8 @@ def figures(lines, by, *, interval_s):
     or series.
 
     wearer_days: of readings that got a score; alerts a wearer-day; rejected and unknown as shares of the readings,
-    failed (5xx) and cold of the requests; milliseconds at the median and the 99th percentile.
+    failed (5xx) and cold of the requests; milliseconds at the median and the 99th percentile; of requests' windows'
+    errors over the threshold the median request's median, its 90th percentile, and the largest; the largest score.
     """
     groups = lines.assign(failed=lines["Status"] >= 500).groupby(by, sort=False)
     sums = groups[["Readings", "Rejected", "Unknown", "Windows", "Alerts"]].sum()
@@ -29,6 +30,8 @@ def figures(lines, by, *, interval_s):
     table["failed"], table["cold"] = groups["failed"].mean(), groups["ColdStart"].mean()
     for name, place in (("median_ms", 0.5), ("p99_ms", 0.99)):
         table[name] = groups["DurationMs"].quantile(place)
+    table["error_p50"], table["error_p90"] = groups["ErrorP50"].median(), groups["ErrorP90"].median()
+    table["error_max"], table["largest_score"] = groups["ErrorMax"].max(), groups["LargestScore"].max()
     return table
 
 

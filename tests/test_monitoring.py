@@ -14,7 +14,9 @@ SOUND = {"last_day": (0.0, 0.0, 0.01), "in_all": (0.0, 0.0, 0.001), "last": pd.N
 def log(*rows):
     """A log's table of (version, status, readings, rejected, unknown, alerts, ms, cold)."""
     columns = ["Version", "Status", "Readings", "Rejected", "Unknown", "Alerts", "DurationMs", "ColdStart"]
-    return pd.DataFrame(rows, columns=columns).assign(Windows=1.0)
+    errors = {"ErrorP50": [0.2, 0.4], "ErrorP90": [0.5, 0.9], "ErrorMax": [3.0, 1.5], "LargestScore": [0.4, 0.35]}
+    table = pd.DataFrame(rows, columns=columns).assign(Windows=1.0)
+    return table.assign(**{name: pd.Series(values).reindex(table.index) for name, values in errors.items()})
 
 
 def test_figures_are_told_by_version():
@@ -31,6 +33,9 @@ def test_figures_are_told_by_version():
         [100 / 17280, 300 / 17280, 0, 0.5, 5.0]
     )
     assert table.loc["b", ["requests", "rejected", "failed", "cold"]].tolist() == [2, 0.5, 0.5, 0.5]
+    errors = table[["error_p50", "error_p90", "error_max", "largest_score"]]
+    assert errors.loc["a"].tolist() == pytest.approx([0.3, 0.7, 3.0, 0.4])
+    assert errors.loc["b"].isna().all()
 
 
 def test_what_was_never_scored_has_no_rate():
