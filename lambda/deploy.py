@@ -30,7 +30,7 @@ def main(words=None):
     except FAULTS as error:
         problem = f"{of_aws(error)} ({of_aws(error).live})"
     except KeyboardInterrupt:
-        problem = "stopped: run it again, it goes on from there"
+        problem = "stopped: run it again, it goes on from there (live was not moved)"
     print(f"deploy.py: {problem}", file=sys.stderr)
     return 1
 

@@ -37,14 +37,14 @@ class Plan:
             del changed["Environment"]
         reserved = None if given.reserved in (None, held.reserved) else given.reserved
         provisioned = held.provisioned if given.provisioned is None else given.provisioned
-        if provisioned > (limit := reserved or held.reserved or provisioned):
-            raise Refused(f"--provisioned {provisioned} is more than the {limit} reserved: take fewer, or reserve more")
+        has_new_code = (now.get("CodeSha256"), now.get("Architectures")) != (package.code_sha256, ["x86_64"])
+        check_room(held, provisioned, reserved=reserved, moves=has_new_code or bool(changed))
         return cls(
             package=package,
             held=held,
             store=store,
             uploads=tuple(_uploads(given, package, store)),
-            has_new_code=(now.get("CodeSha256"), now.get("Architectures")) != (package.code_sha256, ["x86_64"]),
+            has_new_code=has_new_code,
             changed=changed,
             reserved=reserved,
             provisioned=provisioned,
@@ -72,6 +72,27 @@ class Plan:
         if self.provisioned or self.held.provisioned:
             yield f"provisioned concurrency: {self.held.provisioned} → {self.provisioned}"
         yield "publish a version, check it with the example request, and only then move live to it"
+
+
+def check_room(held, provisioned, *, moves, reserved=None):
+    """Raise Refused unless the reserved concurrency has room for what a deployment starts, and one request beside it.
+
+    provisioned: environments of the version that is to be live; moves: whether that is another, beside whose
+    environments those of the old one run until `live` has moved; reserved: concurrency from after the check on, None
+    where it stays. The new version is checked by a request for which nothing is started yet.
+    """
+    old = held.provisioned if moves else 0
+    beside = f" beside the {old} of the version that is live" if old else ""
+    if (limit := reserved or held.reserved) and provisioned + old + 1 > limit:
+        raise Refused(
+            f"--provisioned {provisioned}{beside}, and one request, are more than the {limit} reserved: take fewer, or "
+            f"--reserved {provisioned + old + 1}"
+        )
+    if held.reserved and old + 1 > held.reserved:
+        raise Refused(
+            f"the {old} environments of the version that is live leave nothing of the {held.reserved} reserved to "
+            f"check another with: deploy the run that is live, with --reserved {provisioned + old + 1}, first"
+        )
 
 
 def _wanted(given, package, *, store, held):

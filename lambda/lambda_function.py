@@ -5,6 +5,7 @@ check itself is imported. Where one is damaged, nothing else is imported, and ev
 """
 
 import json
+import time
 from pathlib import Path
 
 from lib import checksums
@@ -29,8 +30,9 @@ else:
 
     def handler(event, context):
         """Refuse any event with 503, in a form that direct callers and HTTP both read; the log names the file."""
-        request = getattr(context, "aws_request_id", None)
-        print(json.dumps({"Status": 503, "Code": "no_model", "Fault": DAMAGE, "RequestId": request}))
+        request, aws = getattr(context, "aws_request_id", None), {"Timestamp": int(time.time() * 1000)}
+        line = {"_aws": {**aws, "CloudWatchMetrics": []}, "Model": "none", "ModelSha256": "none", "RequestId": request}
+        print(json.dumps({**line, "Status": 503, "Code": "no_model", "Fault": DAMAGE}))
         problem = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "code": "no_model"}
         problem["detail"] = "the function's files are damaged; its log says which"
         if not (isinstance(event, dict) and event.keys() & {"requestContext", "httpMethod", "body"}):

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
-from refusals import FAULTS, Refused, code_of
+from refusals import FAULTS, MayBeLive, Refused, code_of
 
 ALIAS = "live"
 KEPT = 20  # versions that the alias remembers: its description holds 256 characters
@@ -107,7 +107,10 @@ class LiveFunction:
         self._client.delete_provisioned_concurrency_config(FunctionName=self.name, Qualifier=version)
 
     def move(self, version, *, held, before, note):
-        """Let `live` name `version` alone, unless somebody moved it since `held` was read."""
+        """Let `live` name `version` alone, unless somebody moved it since `held` was read.
+
+        Raises what boto3 does where it was not moved, MayBeLive where that is not known.
+        """
         description = f"{note[:150]}; before: {' '.join(before[:KEPT])}" if before else note[:150]
         alias = {"FunctionName": self.name, "Name": ALIAS, "FunctionVersion": version, "Description": description}
         try:
@@ -119,15 +122,20 @@ class LiveFunction:
         except FAULTS:
             if not self._names(version, description):  # else only the answer was lost
                 raise
+        except KeyboardInterrupt:
+            raise self._may_be_live("stopped as live was moved") from None
 
     def _names(self, version, description):
-        """Whether `live` names a version, after an attempt to make it do so. Raises Refused where that is not known."""
+        """Whether `live` names a version, after an attempt to make it do so. Raises MayBeLive where it is not known."""
         try:
             alias = self._found(self._client.get_alias, Name=ALIAS) or {}
-        except FAULTS:
-            show = f"aws lambda get-alias --function-name {self.name} --name {ALIAS}"
-            raise Refused("AWS stopped answering as live was moved", live=f"{show} says where it is") from None
+        except (*FAULTS, KeyboardInterrupt):
+            raise self._may_be_live("AWS stopped answering as live was moved") from None
         return (alias.get("FunctionVersion"), alias.get("Description")) == (version, description)
+
+    def _may_be_live(self, text):
+        show = f"aws lambda get-alias --function-name {self.name} --name {ALIAS}"
+        return MayBeLive(text, live=f"{show} says where it is")
 
     def _found(self, ask, **which):
         """What `ask` gives of the function, or None where there is no such thing."""

@@ -52,6 +52,10 @@ class Refused(Exception):
         super().__init__(text)
 
 
+class MayBeLive(Refused):
+    """A deployment stops as `live` is moved, and it is not known whether it was."""
+
+
 def of_aws(error):
     """The Refused for what boto3 raised, one of FAULTS."""
     if isinstance(error, exceptions.ClientError):

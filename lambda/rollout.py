@@ -4,10 +4,10 @@ import boto3
 import deployment_package
 import smoke_check
 from botocore.config import Config
-from deployment_plan import Plan
+from deployment_plan import Plan, check_room
 from live_function import LiveFunction
 from model_store import ModelStore
-from refusals import FAULTS, Refused
+from refusals import FAULTS, MayBeLive, Refused
 
 READ_S = 120  # to wait for an answer of AWS: the function may take 60
 RELEASE = "aws lambda delete-provisioned-concurrency-config --function-name {} --qualifier {}"
@@ -32,6 +32,7 @@ def deploy(given, *, agreed):
     if not agreed(f"Deploy run {given.run} to {given.function}?"):
         return
     version = publish(function, plan)
+    check_room(plan.held, plan.provisioned, reserved=plan.reserved, moves=version != plan.held.live)
     check(function, version, expected)
     if plan.reserved is not None:
         function.reserve(plan.reserved)
@@ -73,12 +74,13 @@ def roll_back(given, *, agreed):
         raise Refused(f"live is version {held.live}, and none before it is on record: name one by --rollback VERSION")
     if version == held.live:
         raise Refused(f"live is version {version} already: name another by --rollback VERSION")
+    provisioned = held.provisioned if given.provisioned is None else given.provisioned
+    check_room(held, provisioned, moves=True)
     say("plan", f"live: version {held.live} → {version}")
     if not agreed(f"Roll {given.function} back to version {version}?"):
         return
     check(function, version, None)
     before = held.before[held.before.index(version) + 1 :] if version in held.before else held.before
-    provisioned = held.provisioned if given.provisioned is None else given.provisioned
     note = f"rolled back from {held.live}"
     go_live(function, version, held=held, before=before, provisioned=provisioned, note=note)
 
@@ -99,6 +101,10 @@ def go_live(function, version, *, held, before, provisioned, note):
             function.provision(version, provisioned)
         if moves:
             function.move(version, held=held, before=before, note=note)
+    except MayBeLive:
+        if provisioned:
+            say("warning", f"version {version} may be live, and keeps its environments: {_release(function, version)}")
+        raise
     except BaseException:
         if provisioned and moves:
             release(function, version)
@@ -113,8 +119,12 @@ def release(function, version):
     try:
         function.release(version)
         say("release", f"version {version} keeps no environments")
-    except FAULTS:
-        say("warning", f"version {version} may keep environments, which cost: {RELEASE.format(function.name, version)}")
+    except (*FAULTS, KeyboardInterrupt):
+        say("warning", f"version {version} may keep environments, which cost: {_release(function, version)}")
+
+
+def _release(function, version):
+    return f"{RELEASE.format(function.name, version)} ends them"
 
 
 def opened(region):

@@ -87,8 +87,8 @@ class Usual:
 
     counts: dict  # {name: (bins,)} of all of them together
     mean: np.ndarray  # (S,) of the statistics, two a name
-    spread: np.ndarray
-    limit: float  # spreads from the mean
+    spread: np.ndarray  # their standard deviations
+    limit: float  # standard deviations from the mean
     least: dict  # {name: counts} below which a day is not judged
 
     @classmethod
@@ -112,9 +112,10 @@ class Usual:
         return cls(total, found.mean(axis=0), spread, limit, least)
 
     def judge(self, days, counts):
-        """Each day's statistics: a frame of day, name, counted, shift, psi, surprise (spreads), judged, called.
+        """Each day's statistics: a frame of day, name, counted, shift, psi, surprise, judged, called.
 
-        One row a day and name. A day with fewer than half the usual counts is not judged.
+        One row a day and name; surprise in standard deviations. A day with fewer than half the usual counts is not
+        judged.
         """
         named = {name: counts[name] for name in self.counts}
         surprise = self._surprise(_statistics(named, self.counts))
@@ -142,7 +143,7 @@ def _statistics(counts, usual):
 
 
 def _distances(statistics, mean, spread):
-    """How many spreads (…, S) from the mean: a shift either way, an index only upward."""
+    """How many standard deviations (…, S) from the mean: a shift either way, an index only upward."""
     found = (statistics - mean) / spread
     found[..., 0::2] = np.abs(found[..., 0::2])
     return found

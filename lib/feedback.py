@@ -14,6 +14,8 @@ from scipy import stats
 from lib.persistence import IN_A_ROW as PERSISTENCES
 
 _RESAMPLES = 2_000
+_LONGEST_NOTE = 200  # characters
+_MOST_LISTED = 40  # requests
 _ENDS = (0.025, 0.975)  # of an interval that holds 95 %
 _AS_IT_IS = 1 - 1e-9, 1 + 1e-9  # a factor that changes nothing, rounding aside
 _TRUE, _FALSE = {"true", "1", "1.0", "yes"}, {"false", "0", "0.0", "no"}
@@ -24,7 +26,7 @@ class BadFeedback(ValueError):
 
 
 def read(path, *, requests_path=""):
-    """Feedback as a frame of request_id, correct (boolean), the last word on each request counting.
+    """Feedback as a frame of request_id, correct (boolean), note, the last word on each request counting.
 
     path: a CSV file, or "" for no feedback; requests_path: the app's, of user_id, from, to, request_id, wanted where
     the feedback names wearers and times. Rows that meet no request are left out, and counted in the frame's
@@ -42,7 +44,9 @@ def read(path, *, requests_path=""):
             f"feedback_path={path}: row {bad.index[0] + 2}: correct is {bad.iloc[0]!r}, not true or false"
         )
     known = given["request_id"].notna()
+    note = given["note"] if "note" in given else pd.Series("", index=given.index)
     found = pd.DataFrame({"request_id": given["request_id"][known].astype(str), "correct": said[known].isin(_TRUE)})
+    found["note"] = note[known].fillna("").astype(str).str[:_LONGEST_NOTE]
     found = found.drop_duplicates("request_id", keep="last", ignore_index=True)
     found.attrs["unmatched"] = int((~known).sum())
     return found
@@ -97,10 +101,52 @@ def _spanning(spans, moment):
 
 
 def answered(lines, said):
-    """The scored requests of a log's table, with `correct` (1, 0, NaN where nobody said) of the feedback `said`."""
+    """The scored requests of a log's table, with `correct` (1, 0, NaN where nobody said) and note of the feedback."""
     scored = lines[lines["Held"].notna()].reset_index(drop=True)
-    of_request = said.set_index("request_id")["correct"].astype(float)
-    return scored.assign(correct=scored["RequestId"].map(of_request))
+    of_request = said.set_index("request_id")
+    correct = scored["RequestId"].map(of_request["correct"].astype(float))
+    return scored.assign(correct=correct, note=scored["RequestId"].map(of_request["note"]).fillna(""))
+
+
+def listed(requests, proposed, *, most=_MOST_LISTED):
+    """The alerts, and the events reported as missed, each with what the proposal would make of it: a frame for people.
+
+    requests: of `answered`; proposed: of `proposal`, or None. The newest first, at most `most`; of more, those that
+    wearers spoke of come before others.
+    """
+    alerted, spoken = requests["Alerts"] == 1, requests["correct"].notna()
+    shown = requests[alerted | (requests["correct"] == 0)].assign(spoken=spoken)
+    shown = shown.sort_values(["spoken", "Time"], ascending=False)[:most].sort_values("Time", ascending=False)
+    rows = [
+        {
+            "time": f"{of.Time:%Y-%m-%d %H:%M}",
+            "request": of.RequestId,
+            "held by 1, 3, 6, 12, 24": " ".join(f"{value:.2f}" for value in _five(of.Held)),
+            "feedback": _word(of.Alerts == 1, of.correct),
+            "note": of.note,
+            "at the proposal": _becomes(of, proposed),
+        }
+        for of in shown.itertuples()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _word(alerted, correct):
+    if np.isnan(correct):
+        return "–"
+    return ("right" if correct else "false alarm") if alerted else "missed event"
+
+
+def _becomes(request, proposed):
+    """Whether an alert would still fire at the proposal, and where it would not, whether it was right."""
+    if not proposed:
+        return "–"
+    held = _five(request.Held)[PERSISTENCES.index(proposed["persistence"])]
+    if request.Alerts != 1:
+        return "silent, still missed"  # no proposal is lower, and what stayed silent stays so
+    if held >= proposed["factor"]:
+        return "fires"
+    return "silent, would be missed" if request.correct == 1 else "silent"
 
 
 class Replay:
@@ -108,15 +154,13 @@ class Replay:
 
     requests: of `answered`, one version's; interval_s: of its model. A factor multiplies the alert level (and with it
     all limits); persistence: the windows in a row that must reach it, one of PERSISTENCES. Days are drawn anew for the
-    intervals: what happens on one is alike. What reached the level and did not alert, for the model itself asked for
-    more windows, stays silent at any other.
+    intervals: what happens on one is alike. Of no requests nothing is told. What reached the level and did not alert,
+    for the model itself asked for more windows, stays silent at any other.
     """
 
     def __init__(self, requests, *, interval_s, seed, resamples=_RESAMPLES):
         held = np.stack([_five(of) for of in requests["Held"]]) if len(requests) else np.empty((0, len(PERSISTENCES)))
         days, day = np.unique(requests["Time"].to_numpy("datetime64[D]"), return_inverse=True)
-        if not len(days):
-            raise ValueError("no scored request to replay")
         used = requests[["Readings", "Rejected", "Unknown"]].fillna(0).to_numpy()
         self.worn = (
             np.bincount(day, used[:, 0] - used[:, 1] - used[:, 2], len(days)) * interval_s / 86_400
@@ -131,7 +175,9 @@ class Replay:
         self.answered = int((self.false | self.true).sum())
         self._weight = self.alerts / self.answered if self.answered else 0.0  # each speaks for so many
         rng = np.random.default_rng(seed)
-        self._draws = rng.multinomial(len(days), np.full(len(days), 1 / len(days)), size=(2, resamples))
+        self._draws = np.zeros((2, resamples, len(days)))
+        if len(days):
+            self._draws += rng.multinomial(len(days), np.full(len(days), 1 / len(days)), size=(2, resamples))
 
     def at(self, factor, persistence=1):
         """What this would have come to, a dict.

@@ -1,9 +1,9 @@
 """The handler's log lines as a table: read from files, or from CloudWatch Logs.
 
 One row a request, columns as in the line (`lambda/request_log.py`): `Time` (UTC), `Version` (the run and the first
-digits of its weights' SHA-256), `RequestId`, `Status`, `Level`, the counts and times of NUMBERS (NaN where a line has
-none), and the LISTS as arrays (None where it has none). What is no such line is counted, never raised for: a log holds
-what the platform writes, too.
+digits of its weights' SHA-256; UNANSWERED where the model could not be had), `RequestId`, `Status`, `Level`, the counts
+and times of NUMBERS (NaN where a line has none), and the LISTS as arrays (None where it has none). What is no such line
+is counted, never raised for: a log holds what the platform writes, too.
 """
 
 import glob
@@ -31,6 +31,7 @@ NUMBERS = (
     "DurationMs",
     "ColdStart",
 )
+UNANSWERED = "none/none"
 LISTS = ("HeartRate", "HeartRateMoving", "Steps", "Errors", "Held")
 TEXTS = ("RequestId", "Level", "Code")
 _MOST_MS = 4_102_444_800_000  # the year 2100
@@ -56,6 +57,12 @@ def of_weights(lines, sha256):
         seen = ", ".join(lines["Version"].unique()[:5])
         raise NoLog(f"none of {len(lines)} lines is of the weights {sha256[:12]}; the log's versions: {seen}")
     return mine
+
+
+def since_first(lines, version):
+    """The lines since `version` first answered that are its own, or that no model answered: what wearers got of it."""
+    began = lines["Time"][lines["Version"] == version].min()
+    return lines[lines["Version"].isin([version, UNANSWERED]) & (lines["Time"] >= began)].reset_index(drop=True)
 
 
 def read(pattern):

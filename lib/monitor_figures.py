@@ -56,7 +56,7 @@ def drift(judged, limit):
         called = rows[rows["called"]]
         axis.plot(called["day"], called["surprise"], "o", color=canvas.RED, markersize=7, fillstyle="none")
     axis.axhline(limit, color="black", linestyle="--", linewidth=1, label="limit")
-    axis.set(ylabel="spreads from\nnormal days", title="Drift: each day against normal days")
+    axis.set(ylabel="standard deviations\nfrom normal days", title="Drift: each day against normal days")
     axis.set_ylim(bottom=0)
     axis.legend(ncols=5, loc="upper left")
     canvas.time_axis(axis)

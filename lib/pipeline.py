@@ -120,6 +120,7 @@ def _work(name, plan, paths, known, values):
     check_skipped(values, known, plan, journal.get("ran", {}))
     values = carried(journal.get("given", {}), known, finished=resumed == Run.at(name)) | values
     check_values(values | {"run": name}, known, plan)
+    _keep_unfinished(name, plan, origin)
     _say_what_runs(name, plan, origin, values)
     try:
         staged = staging.stage(name, origin, without=plan.selected)
@@ -172,6 +173,17 @@ def carried(given_before, known, *, finished):
     dropped = {"test_path", "force"} if finished else set()
     dropped |= {name for name in known if not any(notebook[0].isdigit() for notebook in known[name].notebooks)}
     return {name: value for name, value in given_before.items() if name in known and name not in dropped}
+
+
+def _keep_unfinished(name, plan, origin):
+    """Refuse to drop what is unfinished beside the finished run for a notebook that makes no run."""
+    unfinished = Run.at(name, staged=True)
+    if origin == Run.at(name) and not set(plan.selected) & set(plan.numbered) and (left := staging.done(unfinished)):
+        missing = next((step for step in plan.numbered if step not in left), plan.numbered[-1])
+        raise UsageError(
+            f"{plan.how} would drop what is unfinished of run {name!r}, {', '.join(sorted(left))}: go on by "
+            f"./run_all.sh run={name} --from {missing}, or remove {_shown(unfinished.models)}"
+        )
 
 
 def _say_what_runs(name, plan, origin, values):

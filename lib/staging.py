@@ -12,6 +12,7 @@ leaves the old run as it was.
 """
 
 import fcntl
+import json
 import os
 import shutil
 from contextlib import contextmanager
@@ -65,9 +66,21 @@ def source(name, needed):
     for run in (Run.at(name, staged=True), Run.at(name)):
         if run.models.exists() and set(needed) <= done(run):
             return run
+    if base := _adjusted_from(name):
+        raise NothingToResume(
+            f"run {name!r} is {base!r} at other limits, an export alone: --only monitor, with run={base}, reads its "
+            f"log, too; a run of that name would replace it"
+        )
     missing = [step for step in needed if step not in done(Run.at(name)) | done(Run.at(name, staged=True))]
     first = (missing or list(needed))[0]
     raise NothingToResume(f"run {name!r} has no {first} to go on from: ./run_all.sh run={name} --from {first}")
+
+
+def _adjusted_from(name):
+    """The run whose weights an adjusted run has; None of a run that is none."""
+    path = Run.at(name).models / "lambda_export" / "model.json"
+    model = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return model["adjusted"]["from"]["run"] if "adjusted" in model else None
 
 
 def stage(name, origin, *, without):

@@ -78,8 +78,9 @@ class Account:
         """Give the function other settings, as somebody else might."""
         self.functions.update_function_configuration(FunctionName=FUNCTION, **settings)
 
-    def fail(self, action, *, status=500, code="ServiceException", message="out of order"):
-        """Let AWS answer an action so from now on."""
+    def fail(self, action, *, status=500, code="ServiceException", message="out of order", after=0):
+        """Let AWS answer an action so from now on, or once so many more calls of it went well."""
+        self.stand_in.spared[action] = after
         self.stand_in.faults[action] = (status, code, message)
 
     def expected(self, run):

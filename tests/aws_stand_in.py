@@ -56,10 +56,11 @@ class StandIn(ThreadingHTTPServer):
     """The gate in front of moto, which listens at the port `moto`.
 
     asked: the actions so far; sent: the newest body (bytes) of each; faults: {action: (status, code, message)} to
-    answer instead of doing it; lost: actions that are done, but whose answer is a 500; then: {action: faults} from that
-    action on; answers: what the next invocations give instead of running code; slow: how many looks at a function a
-    change of it takes, during which it is in the `state` and takes no other; starting: what the next looks at
-    provisioned concurrency see.
+    answer instead of doing it; spared: {action: how many calls go well before its fault}; lost: actions that are done,
+    but whose answer is a 500; then: {action: faults} from that action on; answers: what the next invocations give
+    instead of running code; slow: how many looks at a function a change of it takes, during which it is in the `state`
+    and takes no other; starting: what the next looks at provisioned concurrency see. Where concurrency is reserved, no
+    more than that is started, and a request for which nothing is started needs some of it.
     """
 
     daemon_threads = True
@@ -77,6 +78,7 @@ class StandIn(ThreadingHTTPServer):
         """Be as new: nothing asked, nothing planned, and moto's state gone."""
         self.asked, self.sent, self.faults, self.lost, self.answers = [], {}, {}, set(), []
         self.provisioned, self.codes, self.starting, self.then = {}, {}, [], {}
+        self.spared, self.reserved = {}, None
         self.slow, self.busy, self.state = 0, 0, {"State": "Pending", "LastUpdateStatus": "InProgress"}
         urllib.request.urlopen(f"http://127.0.0.1:{self.moto}/moto-api/reset", data=b"").close()
 
@@ -105,6 +107,26 @@ class StandIn(ThreadingHTTPServer):
             environment = ExecutionEnvironment(folder, log=self._log, variables=own | variables)
             self._environments[key] = self._open.enter_context(environment)
         return self._environments[key].invoke(event).answer.result()
+
+    def spares(self, action):
+        """Whether a call that has a fault goes well yet."""
+        self.spared[action] = self.spared.get(action, 0) - 1
+        return self.spared[action] >= 0
+
+    def beyond_reserve(self, action, url, body):
+        """What Lambda says of a call that takes more than is reserved, or None; remembers what is."""
+        if action == "PutFunctionConcurrency":
+            self.reserved = json.loads(body)["ReservedConcurrentExecutions"]
+        version = parse_qs(url.query).get("Qualifier", [None])[0]
+        others = sum(count for name, count in self.provisioned.items() if name != version)
+        if self.reserved is None:
+            return None
+        if action == "Invoke" and version not in self.provisioned and others >= self.reserved:
+            return 429, "TooManyRequestsException", "Rate Exceeded."
+        wanted = json.loads(body)["ProvisionedConcurrentExecutions"] if action.startswith("PutProvisioned") else 0
+        if others + wanted > self.reserved and (wanted or action == "PutFunctionConcurrency"):
+            return 400, "InvalidParameterValueException", "Provisioned must not exceed ReservedConcurrentExecutions"
+        return None
 
     def at_work(self, action, answer):
         """The answer to an action, which tells of a function that is still being changed."""
@@ -143,12 +165,14 @@ class _Gate(BaseHTTPRequestHandler):
         action, stand_in = action_of(self.command, url.path), self.server
         stand_in.asked.append(action)
         stand_in.sent[action] = body
-        if action in stand_in.faults:
+        if action in stand_in.faults and not stand_in.spares(action):
             status, code, message = stand_in.faults[action]
             return self.fail(status, code, message)
         if stand_in.busy and action in _CHANGING | {"Invoke"}:
             return self.fail(409, "ResourceConflictException", "an update is in progress")
         stand_in.keep(action, url.path, body)
+        if problem := stand_in.beyond_reserve(action, url, body):
+            return self.fail(*problem)
         special = {"Invoke": self.invoke}.get(action, self.provision if "Provisioned" in action else None)
         answer = special(url, body) if special else stand_in.pass_on(self.command, self.path, self.headers, body)
         answer = stand_in.at_work(action, answer)

@@ -32,6 +32,88 @@ def test_a_failure_at_any_step_leaves_live_where_it_was_and_the_next_run_goes_on
     assert (aws.live, aws.versions) == ("2", ["1", "2"])
 
 
+CALLS = [  # how many calls of an action go well before one fails: the later ones of a redeployment
+    *(("GetFunction", after) for after in (1, 2, 3, 4)),  # while the code and then the settings are changed
+    *(("GetFunctionConfiguration", after) for after in (1, 2)),  # while the version becomes active
+    *((action, after) for action in ("HeadObject", "PutObject") for after in (1, 5)),
+    ("GetProvisionedConcurrencyConfig", 1),
+    ("GetProvisionedConcurrencyConfig", 2),
+]
+
+
+@pytest.mark.parametrize(("action", "after"), CALLS)
+def test_a_failure_of_a_later_call_of_an_action_leaves_live_where_it_was(aws, action, after, monkeypatch, capsys):
+    monkeypatch.setattr(live_function, "PAUSE_S", 0.01)
+    aws.deploy("march")
+    aws.stand_in.slow, aws.stand_in.starting = 2, [{"Status": "IN_PROGRESS"}] * 2
+    aws.stand_in.asked.clear()
+    aws.fail(action, after=after)
+    assert aws.run("--run", "april", *ALL) == 1
+    assert aws.stand_in.asked.count(action) > after
+    assert (aws.live, aws.stand_in.provisioned) == ("1", {})
+    assert capsys.readouterr().err.endswith("(live was not moved)\n")
+    aws.stand_in.faults.clear()
+    aws.stand_in.slow, aws.stand_in.starting, aws.stand_in.busy = 0, [], 0
+    assert aws.run("--run", "april", *ALL) == 0
+    assert aws.live == "2"
+
+
+@pytest.mark.parametrize("action", [name for name in ACTIONS if name.startswith(("Put", "Update", "Publish"))][:-1])
+def test_a_change_whose_answer_is_lost_leaves_live_where_it_was_and_the_next_run_goes_on(aws, action):
+    aws.deploy("march")
+    aws.stand_in.lost.add(action)
+    assert aws.run("--run", "april", *ALL) == 1
+    assert (aws.live, aws.stand_in.provisioned) == ("1", {})
+    aws.stand_in.lost.clear()
+    assert aws.run("--run", "april", *ALL) == 0
+    assert (aws.live, aws.versions, aws.stand_in.provisioned) == ("2", ["1", "2"], {"2": 2})
+
+
+def test_a_function_that_was_made_although_the_answer_was_lost_is_gone_on_with(aws):
+    aws.stand_in.lost.add("CreateFunction")
+    assert aws.run("--run", "march") == 1
+    assert aws.live is None
+    aws.stand_in.lost.clear()
+    assert aws.run("--run", "march") == 0
+    assert (aws.live, aws.versions) == ("1", ["1"])
+
+
+def interrupt(monkeypatch, method):
+    """Let Ctrl-C come as soon as a method of LiveFunction's client has been answered."""
+    made = live_function.LiveFunction.__init__
+
+    def interrupted(self, client, name):
+        made(self, client, name)
+        call = getattr(client, method)
+
+        def stopped(**given):
+            call(**given)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(client, method, stopped)
+
+    monkeypatch.setattr(live_function.LiveFunction, "__init__", interrupted)
+
+
+@pytest.mark.parametrize("method", ["publish_version", "put_provisioned_concurrency_config"])
+def test_ctrl_c_before_live_is_moved_leaves_it_where_it_was_and_says_so(aws, monkeypatch, capsys, method):
+    aws.deploy("march")
+    interrupt(monkeypatch, method)
+    assert aws.run("--run", "april", *ALL) == 1
+    assert (aws.live, aws.stand_in.provisioned) == ("1", {})
+    assert "stopped: run it again, it goes on from there (live was not moved)" in capsys.readouterr().err
+
+
+def test_ctrl_c_as_live_is_moved_keeps_what_may_be_live_and_says_how_to_see_where_it_is(aws, monkeypatch, capsys):
+    aws.deploy("march")
+    interrupt(monkeypatch, "update_alias")
+    assert aws.run("--run", "april", *ALL) == 1
+    assert (aws.live, aws.stand_in.provisioned) == ("2", {"2": 2})
+    said = capsys.readouterr()
+    assert "stopped as live was moved (aws lambda get-alias" in said.err
+    assert "version 2 may be live, and keeps its environments: aws lambda delete-provisioned" in said.out
+
+
 def test_every_change_is_waited_for_before_the_next_is_asked_for(aws, monkeypatch):
     monkeypatch.setattr(live_function, "PAUSE_S", 0.01)
     aws.stand_in.slow = 2
@@ -71,7 +153,8 @@ def test_where_it_is_not_known_whether_live_was_moved_the_command_that_tells_is_
     aws.deploy("march")
     aws.stand_in.lost.add("UpdateAlias")
     aws.stand_in.then["UpdateAlias"] = {"GetAlias": (500, "ServiceException", "out of order")}
-    assert aws.run("--run", "april") == 1
+    assert aws.run("--run", "april", "--provisioned", "2") == 1
+    assert aws.stand_in.provisioned == {"2": 2}  # of what may be live
     said = capsys.readouterr().err
     assert "AWS stopped answering as live was moved" in said
     assert "aws lambda get-alias --function-name health-anomaly-detector --name live says where it is" in said

@@ -1,4 +1,7 @@
+import deployment_plan
 import pytest
+import rollout
+from aws_stand_in import READING
 
 pytest_plugins = "aws_account"
 
@@ -92,8 +95,53 @@ def test_environments_that_can_not_be_ended_are_told_with_the_command_that_ends_
     assert command in capsys.readouterr().out
 
 
-def test_more_environments_than_are_reserved_are_refused_before_anything_changes(aws, capsys):
-    assert aws.run("--run", "march", "--reserved", "2") == 0
-    assert aws.run("--run", "april", "--provisioned", "3") == 1
-    assert "--provisioned 3 is more than the 2 reserved" in capsys.readouterr().err
-    assert aws.versions == ["1"]
+def refused(aws, capsys, *words):
+    """What deploy.py says, and that it changed nothing by it."""
+    before = (aws.live, aws.versions, dict(aws.stand_in.provisioned))
+    aws.stand_in.asked.clear()
+    assert aws.run(*words) == 1
+    assert set(aws.stand_in.asked) <= READING
+    assert (aws.live, aws.versions, aws.stand_in.provisioned) == before
+    return capsys.readouterr().err
+
+
+def test_environments_that_leave_no_request_of_what_is_reserved_are_refused_before_anything_changes(aws, capsys):
+    assert aws.run("--run", "march", "--reserved", "3") == 0
+    said = refused(aws, capsys, "--run", "april", "--provisioned", "3")
+    assert "--provisioned 3, and one request, are more than the 3 reserved: take fewer, or --reserved 4" in said
+    assert aws.run("--run", "april", "--provisioned", "2") == 0
+
+
+def test_the_old_versions_environments_count_until_live_has_moved(aws, capsys):
+    assert aws.run("--run", "march", "--provisioned", "2", "--reserved", "4") == 0
+    said = refused(aws, capsys, "--run", "april")
+    assert "--provisioned 2 beside the 2 of the version that is live, and one request, are more than the 4" in said
+    assert aws.run("--run", "march") == 0  # again, which moves nothing
+    assert aws.run("--run", "april", "--reserved", "5") == 0
+    assert aws.stand_in.provisioned == {"2": 2}
+    assert aws.run("--run", "april", "--reserved", "4") == 0
+    assert "beside the 2" in refused(aws, capsys, "--rollback")
+    assert aws.run("--rollback", "--provisioned", "1") == 0
+    assert aws.stand_in.provisioned == {"1": 1}
+
+
+def test_a_version_that_could_not_be_checked_for_want_of_reserved_concurrency_is_not_published(aws, capsys):
+    assert aws.run("--run", "march", "--provisioned", "2", "--reserved", "4") == 0
+    aws.functions.put_function_concurrency(FunctionName="health-anomaly-detector", ReservedConcurrentExecutions=2)
+    aws.stand_in.reserved = 2
+    said = refused(aws, capsys, "--run", "april", "--provisioned", "1", "--reserved", "9")
+    assert "leave nothing of the 2 reserved to check another with: deploy the run that is live, with --reserved" in said
+    assert aws.run("--run", "march", "--reserved", "9") == 0
+    assert aws.run("--run", "april", "--provisioned", "1") == 0
+
+
+def test_the_stand_in_refuses_what_lambda_would(aws, monkeypatch, capsys):
+    monkeypatch.setattr(rollout, "check_room", lambda *_, **__: None)
+    monkeypatch.setattr(deployment_plan, "check_room", lambda *_, **__: None)
+    assert aws.run("--run", "march", "--provisioned", "2", "--reserved", "3") == 0
+    assert aws.run("--run", "april") == 1
+    assert "Provisioned must not exceed ReservedConcurrentExecutions (live was not moved)" in capsys.readouterr().err
+    aws.stand_in.reserved = 2
+    assert aws.run("--run", "april", "--provisioned", "0") == 1
+    assert "AWS refuses Invoke (TooManyRequestsException)" in capsys.readouterr().err
+    assert (aws.live, aws.stand_in.provisioned) == ("1", {"1": 2})

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from lib import bundle, checksums
+from lib import bundle, checksums, log_lines
 
 EVENTS = [{"metrics": [bundle.EXAMPLE_READING] * 3}, {"body": "{}", "httpMethod": "POST"}, None, {"warmup": True}]
 CALLER = """
@@ -82,4 +82,6 @@ def test_a_file_that_is_missing_is_503_for_all_and_named_in_the_log(folder, lost
     assert answers[1]["headers"] == {"Content-Type": "application/problem+json"}
     assert (problem["status"], problem["code"]) == (503, "no_model")
     assert answers[0]["body"] == problem
-    assert [line["Fault"].partition(":")[0] for line in lines if "Fault" in line] == [lost] * 4
+    logged = [json.dumps(line) for line in lines if "Fault" in line]
+    assert [json.loads(line)["Fault"].partition(":")[0] for line in logged] == [lost] * 4
+    assert log_lines.table(logged)[0][["Version", "Status"]].values.tolist() == [[log_lines.UNANSWERED, 503]] * 4

@@ -94,6 +94,28 @@ def test_a_normal_month_is_healthy_and_the_contract_is_the_committed_one(run, da
     assert "Warning" not in "".join(output.text for output in said if output.get("name") == "stderr")
 
 
+def test_an_outage_at_the_end_of_a_normal_month_asks_for_a_repair(run, days, tmp_path):
+    log(tmp_path / "log.jsonl", days)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    end = max(line["_aws"]["Timestamp"] for line in lines)
+    unanswered = {"Model": "none", "ModelSha256": "none", "Status": 503}
+    lines += [{"_aws": {"Timestamp": end + 60_000 * n}, **unanswered} for n in range(1, 61)]
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    status, found = monitored(f"log_path={tmp_path}/log.jsonl")
+    assert (status, found["verdict"]) == (0, "repair")
+
+
+def test_where_nothing_was_scored_the_replay_is_skipped_and_it_is_said(run, days, tmp_path):
+    log(tmp_path / "log.jsonl", days)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    unscored = [{k: v for k, v in line.items() if k != "Held"} | {"Unknown": line["Readings"]} for line in lines]
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, unscored)))
+    status, found = monitored(f"log_path={tmp_path}/log.jsonl")
+    assert (status, found["verdict"], found["proposal"]) == (0, "repair", None)
+    said = [o for cell in nbformat.read(run.models / "monitor.ipynb", 4).cells for o in cell.get("outputs", [])]
+    assert any("there is nothing to replay" in output.get("text", "") for output in said)
+
+
 def test_a_sensor_that_drifts_on_the_last_day_asks_for_a_retraining(run, days, tmp_path):
     log(tmp_path / "log.jsonl", days, drifts=True)
     status, found = monitored(f"log_path={tmp_path}/log.jsonl")
@@ -115,6 +137,8 @@ def test_false_alarms_ask_for_an_adjustment_which_is_accepted_once(run, days, tm
     assert checksums.sha256(run.models / "lambda_export/model.json") == before
     assert monitored(*given)[0] == 1
     assert "run 'small-adjusted' exists" in capsys.readouterr().err
+    assert pipeline.main(["--only", "monitor", "run=small-adjusted", *given[:1]]) == 2
+    assert "run 'small-adjusted' is 'by hand' at other limits, an export alone" in capsys.readouterr().err
 
 
 def test_alarms_that_are_false_where_they_are_brief_are_met_by_windows_in_a_row(run, days, tmp_path):

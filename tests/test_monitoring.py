@@ -3,16 +3,20 @@
 import pandas as pd
 import pytest
 
-from lib import monitoring
-from lib.monitoring import ADJUST, HEALTHY, RETRAIN
+from lib import log_lines, monitoring
+from lib.log_lines import UNANSWERED
+from lib.monitoring import ADJUST, HEALTHY, REPAIR, RETRAIN
 
-QUIET = pd.Series({"failed": 0.0, "rejected": 0.01, "unknown": 0.05})
+QUIET = pd.Series({"wearer_days": 5.0, "rejected": 0.01, "unknown": 0.05})
+SOUND = {"last_day": (0.0, 0.0, 0.01), "in_all": (0.0, 0.0, 0.001), "last": pd.NaT}
 
 
 def log(*rows):
     """A log's table of (version, status, readings, rejected, unknown, alerts, ms, cold)."""
     columns = ["Version", "Status", "Readings", "Rejected", "Unknown", "Alerts", "DurationMs", "ColdStart"]
-    return pd.DataFrame(rows, columns=columns).assign(Windows=1.0)
+    errors = {"ErrorP50": [0.2, 0.4], "ErrorP90": [0.5, 0.9], "ErrorMax": [3.0, 1.5], "LargestScore": [0.4, 0.35]}
+    table = pd.DataFrame(rows, columns=columns).assign(Windows=1.0)
+    return table.assign(**{name: pd.Series(values).reindex(table.index) for name, values in errors.items()})
 
 
 def test_figures_are_told_by_version():
@@ -29,6 +33,9 @@ def test_figures_are_told_by_version():
         [100 / 17280, 300 / 17280, 0, 0.5, 5.0]
     )
     assert table.loc["b", ["requests", "rejected", "failed", "cold"]].tolist() == [2, 0.5, 0.5, 0.5]
+    errors = table[["error_p50", "error_p90", "error_max", "largest_score"]]
+    assert errors.loc["a"].tolist() == pytest.approx([0.3, 0.7, 3.0, 0.4])
+    assert errors.loc["b"].isna().all()
 
 
 def test_what_was_never_scored_has_no_rate():
@@ -59,11 +66,10 @@ def days(*rows):
     return table.assign(shift=0.25, psi=0.2, surprise=9.0)
 
 
-def told(judged=None, *, false_share=None, answered=0, figures=QUIET):
+def told(judged=None, *, false_share=None, answered=0, figures=QUIET, failures=SOUND):
     judged = days(("2026-03-02", "Steps", True, False)) if judged is None else judged
-    return monitoring.verdict(
-        judged=judged, false_share=false_share, answered=answered, most_false=0.5, figures=figures
-    )
+    given = {"false_share": false_share, "answered": answered, "most_false": 0.5}
+    return monitoring.verdict(judged=judged, figures=figures, failures=failures, **given)
 
 
 def test_nothing_out_of_the_ordinary_is_healthy():
@@ -77,7 +83,8 @@ def test_what_comes_in_has_changed_so_retrain(name):
     said = told(days(("2026-03-02", name, True, True), ("2026-03-02", "Errors", True, True)))
     assert said["verdict"] == RETRAIN
     assert said["why"] == [
-        f"{name} of 2026-03-02 is not that of normal days: 9.0 spreads off, shift +0.25 (higher), stability index 0.20"
+        f"{name} of 2026-03-02 is not that of normal days: 9.0 standard deviations off, "
+        "shift +0.25 (higher), stability index 0.20"
     ]
 
 
@@ -105,8 +112,17 @@ def test_a_day_that_is_not_judged_says_nothing_and_a_call_may_pass():
     assert "drift was called on 2026-03-02 and has passed" in said["also"]
 
 
+def test_days_of_little_traffic_after_the_last_judged_one_are_told():
+    rows = [("2026-03-02", "Steps", True, False), ("2026-03-03", "Steps", False, False)]
+    said = told(days(*rows, ("2026-03-04", "Steps", False, False)), false_share=(0, 0, 0.1), answered=60)
+    assert said["also"] == ["less than half the usual traffic since 2026-03-03: drift is told of 2026-03-02"]
+    said = told(days(("2026-03-02", "Steps", False, False)), false_share=(0, 0, 0.1), answered=60)
+    assert said["also"] == ["less than half the usual traffic since 2026-03-02: drift is not told"]
+
+
 def test_too_few_normal_days_are_told():
-    said = monitoring.verdict(judged=None, false_share=None, answered=3, most_false=0.5, figures=QUIET)
+    given = {"false_share": None, "answered": 3, "most_false": 0.5}
+    said = monitoring.verdict(judged=None, figures=QUIET, failures=SOUND, **given)
     assert said["verdict"] == HEALTHY
     assert said["also"] == [
         "drift can not be told yet: too few normal days",
@@ -114,11 +130,58 @@ def test_too_few_normal_days_are_told():
     ]
 
 
-def test_what_fails_or_is_lost_is_told_beside_the_verdict():
-    said = told(
-        figures=pd.Series({"failed": 0.05, "rejected": 0.3, "unknown": 0.1}), answered=60, false_share=(0, 0, 1)
+def statuses(*runs):
+    """Lines of (version, status, how many, the minute of the first), a minute apart."""
+    rows = [(version, status, minute + n) for version, status, count, minute in runs for n in range(count)]
+    lines = pd.DataFrame(rows, columns=["Version", "Status", "minute"])
+    return lines.assign(Time=pd.Timestamp("2026-03-02") + pd.to_timedelta(lines["minute"], unit="min"))
+
+
+def failed(*runs, version="a"):
+    return monitoring.failures(log_lines.since_first(statuses(*runs), version))
+
+
+def test_requests_that_no_model_answered_count_since_the_version_first_did():
+    found = failed((UNANSWERED, 503, 9, 0), ("a", 200, 6, 10), ("b", 500, 5, 12), (UNANSWERED, 503, 2, 20))
+    assert found["in_all"] == found["last_day"] == monitoring.share(2, 8)
+    assert found["last"] == pd.Timestamp("2026-03-02T00:21")
+
+
+def test_failures_of_the_day_before_the_last_count_in_all_alone():
+    found = failed(("a", 500, 5, 0), ("a", 200, 20, 24 * 60 + 10))
+    assert (found["in_all"][0], found["last_day"][0]) == (0.2, 0)
+
+
+def test_an_outage_is_mended_before_anything_else():
+    drifted = days(("2026-03-02", "Steps", True, True))
+    said = told(drifted, failures=failed(("a", 200, 5000, 0), (UNANSWERED, 503, 60, 5000)))
+    assert said["verdict"] == REPAIR
+    assert said["why"][0].startswith("4.2% of the last day's requests failed (5xx), the last at 2026-03-05 12:19: ")
+    assert "deploy.py --rollback" in said["why"][0]
+    assert said["why"][1].startswith("Steps of 2026-03-02")
+
+
+@pytest.mark.parametrize(("number", "verdict"), [(14, HEALTHY), (30, REPAIR)])
+def test_a_share_of_failures_that_may_be_one_in_a_hundred_is_no_outage(number, verdict):
+    assert told(failures=failed(("a", 200, 1400, 0), ("a", 500, number, 1400)))["verdict"] == verdict
+
+
+def test_an_outage_that_has_passed_is_told_beside_the_verdict():
+    said = told(failures=failed((UNANSWERED, 503, 60, 0), ("a", 200, 1, -1), ("a", 200, 1940, 1500)))
+    assert said["verdict"] == HEALTHY
+    assert said["also"][0] == (
+        "3.0% of all requests failed (5xx), the last at 2026-03-02 00:59: see Fault and Defect in the log"
     )
-    assert said["also"] == [
-        "5.0% of requests failed (5xx): see Defect and Fault in the log",
-        "30% of readings are rejected",
-    ]
+
+
+def test_that_nothing_at_all_is_scored_is_mended_first():
+    said = told(figures=pd.Series({"wearer_days": 0.0, "rejected": 0.0, "unknown": 1.0}))
+    assert said["verdict"] == REPAIR
+    assert said["why"][0].startswith("no reading got a score: what watches send is not what the model reads")
+    unused = pd.Series({"wearer_days": 0.0, "rejected": float("nan"), "unknown": float("nan")})
+    assert told(figures=unused)["verdict"] == HEALTHY
+
+
+def test_what_is_lost_is_told_beside_the_verdict():
+    figures = pd.Series({"wearer_days": 5.0, "rejected": 0.3, "unknown": 0.1})
+    assert told(figures=figures, answered=60, false_share=(0, 0, 1))["also"] == ["30% of readings are rejected"]

@@ -155,6 +155,22 @@ def test_one_notebook_alone_leaves_an_unfinished_run_with_its_notebook_and_repor
     assert ".y.partial" not in page + json.dumps(executed)
 
 
+def test_a_notebook_that_makes_no_run_does_not_drop_what_is_unfinished(run_toys, tmp_path):
+    """As of a retrain that was refused: its report stays, and so does what --from goes on from."""
+    for staged, ran in ((False, ["01_make", "02_use"]), (True, ["01_make"])):
+        run = Run.at("x", staged=staged)
+        run.data.mkdir(parents=True)
+        run.record("ran", **{step: {"parameters": {}} for step in ran})
+    (Run.at("x", staged=True).models / "report.html").write_text("refused")
+    status, said, complaints = run_toys("run=x", "--only", "watch")
+    assert (status, said) == (2, "")
+    assert complaints == (
+        "run_all.sh: --only watch would drop what is unfinished of run 'x', 01_make: go on by ./run_all.sh run=x "
+        "--from 02_use, or remove home/models/.x.partial\n"
+    )
+    assert (tmp_path / "home/models/.x.partial/report.html").read_text() == "refused"
+
+
 @pytest.mark.skipif(signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="these tests were started without Ctrl-C")
 def test_ctrl_c_stops_the_run_and_says_how_to_go_on(notebooks):
     script = f"import sys; from pathlib import *; from lib.pipeline import main; {notebooks=}; "

@@ -1,15 +1,17 @@
 """A run with a base, by run_all.sh and the real notebooks: what is worse is not exported, unless it is forced."""
 
+import gzip
 import json
 import shutil
+import subprocess
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import runs_in
 
-from lib import pipeline, runs_table
-from lib.runs import Run
+from lib import pipeline, readings, runs_table, watch
+from lib.runs import ROOT, Run
 
 BLOCK = 120  # samples whose labels stay together
 
@@ -54,3 +56,43 @@ def test_a_retrain_judged_by_labels_of_noise_is_not_exported_until_it_is_forced(
     exported = json.loads((home / "models/noise/lambda_export/model.json").read_text())
     assert (exported["parameters"]["base"], exported["parameters"]["force"]) == ("smoke", True)
     assert runs_table.table().loc["noise", "state"] == "exported"
+
+
+def cut(content):
+    return content[: len(content) // 2]
+
+
+def without_heart_rate(content):
+    return gzip.compress(gzip.decompress(content).replace(b"heartRate", b"pulse"))
+
+
+@pytest.mark.parametrize("broken", [cut, without_heart_rate, lambda content: b"", lambda content: b"\x00" * 1000])
+def test_of_a_broken_file_no_run_is_exported(broken, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RUNS_HOME", str(tmp_path / "home"))
+    path = tmp_path / "month.csv.gz"
+    readings.write(readings.parse(watch.record_days(wearers=6, days=1, interval_s=30, seed=1, first_id=0)), path)
+    path.write_bytes(broken(path.read_bytes()))
+    assert pipeline.main(["run=month", f"data_path={path}", "interval_s=30"]) == 1
+    assert capsys.readouterr().err.startswith("run_all.sh: 01_generate at ")
+    assert not Run.at("month").models.exists()
+    assert not list((tmp_path / "home").rglob("lambda_export"))
+
+
+@pytest.mark.parametrize(
+    ("exported", "base"),
+    [([], []), (["2026-09", "2026-10"], ["base=2026-10"]), (["2026-10", "2026-11"], ["base=2026-10"])],
+)
+def test_the_monthly_script_names_the_last_month_that_was_exported_before(tmp_path, exported, base):
+    """The README's, in November 2026: without one there is no base, and a month is not its own."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    script = next(part for part in text.split("```bash\n") if "# /srv/detector/retrain.sh" in part).partition("```")[0]
+    for month in exported:
+        (tmp_path / "models" / month / "lambda_export").mkdir(parents=True)
+    (tmp_path / "models/2026-10-adjusted/lambda_export").mkdir(parents=True)
+    (tmp_path / "run_all.sh").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "run_all.sh").chmod(0o755)
+    today = 'date() { command date "$@" $([[ "$*" == *-d* ]] || echo --date=2026-11-01); }\n'
+    script = today + script.replace("cd /srv/detector\n", f"cd '{tmp_path}'\n")
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["run=2026-11", "data_path=s3://watches/2026-10/", *base]

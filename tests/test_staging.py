@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from lib import staging
-from lib.runs import Run
+from lib.runs import Run, write_json
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +100,15 @@ def test_with_no_results_to_go_on_from_the_first_missing_step_is_named():
     with pytest.raises(staging.NothingToResume) as caught:
         staging.source("x", ["01_a", "02_b"])
     assert str(caught.value) == "run 'x' has no 02_b to go on from: ./run_all.sh run=x --from 02_b"
+
+
+def test_an_adjusted_run_is_not_made_anew_but_its_base_is_named():
+    write_json(Run.at("x-adjusted").models / "lambda_export/model.json", {"adjusted": {"from": {"run": "x"}}})
+    with pytest.raises(
+        staging.NothingToResume, match="'x-adjusted' is 'x' at other limits.* with run=x, reads"
+    ) as told:
+        staging.source("x-adjusted", ["01_a"])
+    assert "run_all.sh" not in str(told.value)
 
 
 def test_steps_run_by_hand_count_in_a_finished_run_only():

@@ -92,6 +92,13 @@ def test_nobody_calls_the_api_without_an_authorizer_and_it_calls_the_alias(resou
     assert resources["ApiMayInvoke"]["FunctionName"] == {"Ref": "Detector.Alias"}
 
 
+def test_with_tokens_both_their_issuer_and_their_audience_are_wanted(template):
+    rule = template["Rules"]["JwtIsComplete"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Authorizer"}, "JWT"]}
+    wanted = [{"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in ("JwtIssuer", "JwtAudience")]
+    assert [of["Assert"] for of in rule["Assertions"]] == wanted
+
+
 def test_the_bucket_is_encrypted_closed_to_the_public_and_outlives_the_stack(resources):
     bucket = resources["ModelBucket"]
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
