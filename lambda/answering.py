@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import model_source
@@ -18,20 +19,31 @@ _cold = True
 def handler(event, context):
     """Answer one event; see the README for requests, answers and errors."""
     global _cold
-    began, cold, _cold = time.perf_counter(), _cold, False
-    detector, fault = MODEL.get()
-    status, body, facts = _answered(event, detector)
-    line = request_log.line(
-        request_id=getattr(context, "aws_request_id", None),
+    asked = {"request_id": getattr(context, "aws_request_id", None), "cold": _cold, "began": time.perf_counter()}
+    _cold, detector = False, None
+    try:
+        detector, fault = MODEL.get()
+        status, body, facts = _answered(event, detector)
+        said = answer(event, status, body)
+        print(_line(asked, detector, status, body, {"fault": fault} if fault else facts))
+        return said
+    except Exception as error:  # a defect: the app gets a well-formed answer, the log the place but no value
+        body = Problem(500, "defect", "the request could not be answered").body
+        with suppress(Exception):  # it may be the log's own
+            print(_line(asked, detector, 500, body, {"defect": _place(error)}))
+        return answer(event, 500, body)
+
+
+def _line(asked, detector, status, body, facts):
+    return request_log.line(
+        request_id=asked["request_id"],
         status=status,
         body=body,
-        facts={"fault": fault} if fault else facts,
-        duration_ms=1000 * (time.perf_counter() - began),
-        cold=cold,
+        facts=facts,
+        duration_ms=1000 * (time.perf_counter() - asked["began"]),
+        cold=asked["cold"],
         model=detector and (detector.run, detector.sha256),
     )
-    print(line)
-    return answer(event, status, body)
 
 
 def _answered(event, detector):
@@ -44,7 +56,9 @@ def _answered(event, detector):
         return 200, *answer_body(parse(payload(event), interval_s=detector.interval_s), detector)
     except Problem as problem:
         return problem.status, problem.body, {}
-    except Exception as error:  # a defect: the app gets a well-formed answer, the log the place but no value
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        defect = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
-        return 500, Problem(500, "defect", "the request could not be answered").body, {"defect": defect}
+
+
+def _place(error):
+    """An exception's type, and where it was raised."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"

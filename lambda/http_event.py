@@ -58,8 +58,7 @@ def payload(event):
     body = event.get("body")
     if not isinstance(body, str) or not body:
         raise Problem(400, "not_json", "the request has no body")
-    size = len(body) * 3 // 4 - body[-2:].count("=") if event.get("isBase64Encoded") else len(body)
-    if size > LARGEST_BODY:
+    if _size(body, event.get("isBase64Encoded")) > LARGEST_BODY:
         raise Problem(413, "too_large", f"the body is above {LARGEST_BODY:,} bytes")
     charset = _charset(event)
     try:
@@ -68,6 +67,13 @@ def payload(event):
         return json.loads(body)
     except (ValueError, RecursionError):  # of which bad base64, bad UTF-8 and bad JSON are kinds
         raise Problem(400, "not_json", "the body is not JSON") from None
+
+
+def _size(body, is_encoded):
+    """How many bytes a body is, as far as that matters: one of too many characters is not encoded to count them."""
+    if is_encoded:
+        return len(body) * 3 // 4 - body[-2:].count("=")
+    return len(body) if body.isascii() or len(body) > LARGEST_BODY else len(body.encode("utf-8", "surrogatepass"))
 
 
 def _check_route(event):

@@ -23,16 +23,27 @@ def _damage():
         return str(error)
 
 
+def _line(request_id, *, began, cold):
+    """The log's line, as `request_log` would write it if it could be relied on."""
+    metrics = [{"Name": "DurationMs", "Unit": "Milliseconds"}, {"Name": "ColdStart", "Unit": "Count"}]
+    directive = {"Namespace": "HealthAnomalyDetector", "Dimensions": [["Model"]], "Metrics": metrics}
+    said = {"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}}
+    said |= {"Model": "none", "ModelSha256": "none", "Status": 503, "Code": "no_model", "Fault": DAMAGE}
+    said |= {"RequestId": request_id} if request_id is not None else {}
+    return json.dumps(said | {"DurationMs": round(1000 * (time.perf_counter() - began), 2), "ColdStart": int(cold)})
+
+
 DAMAGE = _damage()
 if DAMAGE is None:
     from answering import handler
 else:
+    _cold = True
 
     def handler(event, context):
         """Refuse any event with 503, in a form that direct callers and HTTP both read; the log names the file."""
-        request, aws = getattr(context, "aws_request_id", None), {"Timestamp": int(time.time() * 1000)}
-        line = {"_aws": {**aws, "CloudWatchMetrics": []}, "Model": "none", "ModelSha256": "none", "RequestId": request}
-        print(json.dumps({**line, "Status": 503, "Code": "no_model", "Fault": DAMAGE}))
+        global _cold
+        print(_line(getattr(context, "aws_request_id", None), began=time.perf_counter(), cold=_cold))
+        _cold = False
         problem = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "code": "no_model"}
         problem["detail"] = "the function's files are damaged; its log says which"
         if not (isinstance(event, dict) and event.keys() & {"requestContext", "httpMethod", "body"}):

@@ -58,11 +58,19 @@ def _message(verdicts, top, usable, detector):
         return f"No score: {reason}" if usable else "No reading is usable"
     said = ["Anomaly detection completed"]
     scored = [verdict for verdict in verdicts if len(verdict.excess)]
-    longest = max(verdict.rests_on for verdict in scored)
-    if longest < detector.sequence_length:
-        said.append(f"on {longest} of the {detector.sequence_length} readings of a window")
+    longest = max(scored, key=lambda verdict: verdict.rests_on)
+    if longest.rests_on < detector.sequence_length:
+        said.append(_rests_on(longest, detector.sequence_length))
     said += sorted({verdict.channel_set for verdict in scored} - {_ALL_CHANNELS})
     if top >= scoring.ALERT and not any(verdict.alert for verdict in verdicts):
         asked = detector.persistence
         said.append(f"no alert: it takes {asked.k} of the last {asked.n} windows, {asked.step_s:g} s apart")
     return ", ".join(said)
+
+
+def _rests_on(verdict, length):
+    """What the longest window rests on, where it is no whole one."""
+    if verdict.readings == verdict.rests_on:
+        return f"on {verdict.readings} of the {length} readings of a window"
+    readings = f"{verdict.readings} reading{'s' if verdict.readings > 1 else ''}"
+    return f"on {readings}, that make {verdict.rests_on} of the {length} samples of a window"

@@ -1,15 +1,16 @@
 """A request's readings, checked one by one and turned into arrays. A bad reading does not sink the others."""
 
+import json
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from http_event import Problem
+from time_zones import Zones
 
 from lib.baseline import Baseline
-from lib.features import CALENDAR, COUNTERS, FEATURES, calendar
+from lib.features import CALENDAR, COUNTERS, FEATURES
 from lib.grid import HEART_RATE_RANGE
 
 MOST_READINGS = 1440
@@ -17,7 +18,6 @@ MOST_ENVELOPES = 100
 _CALENDAR = set(CALENDAR)
 COUNTER_FORMS = ("cumulative", "interval")
 LARGEST_COUNT = 1e9  # steps, kcal or m: no watch has ever counted so far
-_LONGEST_ZONE = 64  # characters, of 32 in the longest name there is: Python looks a name up part by part, by recursion
 _DAY_S = 86_400
 _LOW = np.array([HEART_RATE_RANGE[0], 0, 0, 0, -1, -1, -1])  # of the seven numbers
 _HIGH = np.array([HEART_RATE_RANGE[1], *[LARGEST_COUNT] * 3, 1, 1, 1])
@@ -26,15 +26,19 @@ _UNIX_MS = (946_684_800_000, 4_102_444_800_000)  # the years 2000 to 2100
 
 @dataclass(frozen=True)
 class Readings:
-    """One wearer's N readings in the order sent; a row that `errors` names is not to be used."""
+    """One wearer's N readings in the order sent; one that `errors` names gets no score.
+
+    Where nothing but its heart rate is bad, `counts` has it still: what the counters grew by up to it is known.
+    """
 
     index: np.ndarray  # (N,) each reading's place in the request
     seconds: np.ndarray  # (N,) when, in an order that holds across time zones
-    day: np.ndarray  # (N,) the wearer's date, as a number; 0 where no timestamp tells it
-    heart_rate: np.ndarray  # (N,) bpm
-    counters: np.ndarray  # (N, 3) steps, kcal, m as sent; NaN for a channel absent throughout
-    calendar: np.ndarray  # (N, 3) hour_sin, hour_cos, is_weekend
+    ahead: np.ndarray  # (N,) s by which the wearer's wall clock is ahead of that; NaN where no timestamp tells it
+    heart_rate: np.ndarray  # (N,) bpm; NaN where it is bad
+    counters: np.ndarray  # (N, 3) steps, kcal, m as sent; NaN for a channel that most readings lack
+    calendar: np.ndarray  # (N, 3) hour_sin, hour_cos, is_weekend as sent; NaN where the wall clock is to tell them
     errors: list  # (N,) None, or what is wrong with the reading
+    counts: np.ndarray  # (N,) booleans: whether time and counters are sound
     cumulative: bool
     own: Baseline = None  # the wearer's baseline; None for an envelope, which has no place to hand it back
 
@@ -51,15 +55,16 @@ def parse(request, *, interval_s):
     counters = options.get("counters", "cumulative")
     if counters not in COUNTER_FORMS:
         raise Problem(400, "bad_counters", "counters: cumulative or interval is wanted", field="counters")
-    try:
-        zone = _zone(options.get("timezone", "UTC"))
-    except _Bad:
-        raise Problem(400, "bad_timezone", "timezone: an IANA name is wanted", field="timezone") from None
+    zones = Zones()
+    zone = zones.get(options.get("timezone", "UTC"))
+    if zone is None:
+        raise Problem(400, "bad_timezone", "timezone: an IANA name is wanted", field="timezone")
     of_wearer = {}
     for index, wearer in enumerate(wearers):
         of_wearer.setdefault(wearer, []).append(index)
     form = {"interval_s": interval_s, "cumulative": counters == "cumulative", "own": _baseline(request)}
-    return [_readings([metrics[i] for i in places], places, zone, **form) for places in of_wearer.values()]
+    clock = _Clock(zones, zone)
+    return [_readings([metrics[i] for i in places], places, clock, **form) for places in of_wearer.values()]
 
 
 def _baseline(request):
@@ -83,7 +88,7 @@ def _sent(request):
     most = MOST_ENVELOPES if enveloped else MOST_READINGS
     if len(metrics) > most:
         detail = f"{len(metrics):,} readings are more than {most:,}"
-        raise Problem(413, "too_many_readings", detail, field="metrics")
+        raise Problem(413, "too_many_readings", detail, index=most, field="metrics")  # the first that is too many
     if not enveloped:
         return metrics, [None] * len(metrics)
     return [_opened(item) for item in metrics], [_wearer(item) for item in metrics]
@@ -98,24 +103,16 @@ def _opened(item):
 
 
 def _wearer(item):
-    """What tells one watch's counters from another's."""
-    names = (item.get("userId"), item.get("deviceId")) if isinstance(item, dict) else ()
-    return tuple(name if isinstance(name, (str, int)) else None for name in names)
+    """What tells one watch's counters from another's: JSON, so that 7 is not "7"."""
+    names = [item.get("userId"), item.get("deviceId")] if isinstance(item, dict) else []
+    try:
+        return json.dumps(names, sort_keys=True)
+    except RecursionError:
+        return None
 
 
 class _Bad(Exception):
     """What is wrong with one reading."""
-
-
-def _zone(name):
-    if name == "UTC":  # the default is to need no time zone data
-        return UTC
-    try:
-        if len(name) <= _LONGEST_ZONE:
-            return ZoneInfo(name)
-    except (LookupError, ValueError, TypeError, OSError):
-        pass
-    raise _Bad(f"timezone {_short(name)} is not an IANA name")
 
 
 def _told(metric):
@@ -125,68 +122,104 @@ def _told(metric):
     return metric
 
 
-def _readings(metrics, places, zone, *, interval_s, cumulative, own):
+def _readings(metrics, places, clock, *, interval_s, cumulative, own):
     metrics = [_told(metric) for metric in metrics]
-    given = {name for metric in metrics if isinstance(metric, dict) for name in metric}
-    seconds, wall, numbers, errors = _all_good(metrics, given, zone) or _one_by_one(metrics, given, zone)
-    told = np.isnan(numbers[:, 4])  # by the timestamp; reckoned at once, for NumPy takes as long for one as for all
-    numbers[told, 4:] = calendar(wall[told])
+    clocks, numbers, errors, counts = _all_good(metrics, clock) or _one_by_one(metrics, clock)
+    seconds, wall = clocks
+    timed = not np.isnan(seconds).all()
     return Readings(
         index=np.array(places),
-        seconds=seconds if "timestamp" in given else np.arange(len(metrics)) * float(interval_s),
-        day=np.nan_to_num(wall // _DAY_S),
+        seconds=seconds if timed else np.arange(len(metrics)) * float(interval_s),
+        ahead=wall - seconds,
         heart_rate=numbers[:, 0],
         counters=numbers[:, 1:4],
         calendar=numbers[:, 4:],
         errors=errors,
+        counts=counts,
         cumulative=cumulative,
         own=own,
     )
 
 
-def _all_good(metrics, given, zone):
+def _all_good(metrics, clock):
     """What `_one_by_one` returns, in half the time, where no reading is bad and all give the same; None elsewhere."""
-    timed, places = "timestamp" in given, [place for place, name in enumerate(FEATURES) if name in given]
-    if not (given >= _CALENDAR or (timed and not _CALENDAR & given)):
-        return None
     try:
+        given = set().union(*map(dict.keys, metrics))
+        timed, places = "timestamp" in given, [place for place, name in enumerate(FEATURES) if name in given]
+        if not (given >= _CALENDAR or (timed and not _CALENDAR & given)):
+            return None
         values = [[metric[FEATURES[place]] for place in places] for metric in metrics]
         if "heartRate" not in given or {type(value) for row in values for value in row} - {float, int}:
             return None
         values = np.array(values, dtype=np.float64)
-        clocks = [_clock(metric, zone) if timed else (math.nan, math.nan) for metric in metrics]
+        clocks = np.array([clock.read(metric) for metric in metrics]) if timed else np.full((len(metrics), 2), np.nan)
     except (KeyError, TypeError, OverflowError, _Bad):
         return None
     if not ((values >= _LOW[places]) & (values <= _HIGH[places])).all():
         return None
     numbers = np.full((len(metrics), len(FEATURES)), np.nan)
     numbers[:, places] = values
-    seconds, wall = np.array(clocks).T
-    return seconds, wall, numbers, [None] * len(metrics)
+    return clocks.T, numbers, [None] * len(metrics), np.ones(len(metrics), dtype=bool)
 
 
-def _one_by_one(metrics, given, zone):
-    """Seconds (N,) and wall clock (N,), the seven numbers (N, 7), and each reading's error or None.
+def _one_by_one(metrics, clock):
+    """Seconds and wall clock (2, N), the seven numbers (N, 7), each reading's error or None, and which count (N,).
 
-    NaN for what is bad, for a channel absent throughout, and for a calendar that the wall clock is to tell.
+    NaN for what is bad, for what most readings lack, and for a calendar that the wall clock is to tell.
     """
-    rows = [_reading(metric, given, zone) for metric in metrics]
-    clocks, numbers, errors = map(list, zip(*rows, strict=True))
-    seconds, wall = np.array(clocks).T
-    return seconds, wall, np.array(numbers), errors
+    given = _given(metrics, clock)
+    rows = [_reading(metric, given, clock) for metric in metrics]
+    clocks, numbers, errors, counts = map(list, zip(*rows, strict=True))
+    return np.array(clocks).T, np.array(numbers), errors, np.array(counts)
 
 
-def _reading(metric, given, zone):
-    """((instant, wall clock), the seven numbers, None) of one reading, or NaN for each and the error."""
+def _given(metrics, clock):
+    """Which of timestamp and counters these readings have: what as many give soundly as lack.
+
+    One reading that goes on about what no other has is not to make all others bad.
+    """
+    told = [metric for metric in metrics if isinstance(metric, dict)]
+    sound = {name: sum(_is_count(metric.get(name)) for metric in told) for name in COUNTERS}
+    sound["timestamp"] = sum("timestamp" in metric and clock.is_sound(metric) for metric in told)
+    return {name for name, number in sound.items() if number and number >= sum(name not in one for one in told)}
+
+
+def _is_count(value):
+    return type(value) in (int, float) and 0 <= value <= LARGEST_COUNT
+
+
+def _reading(metric, given, clock):
+    """((instant, wall clock), the seven numbers, None, True) of one reading; or with NaN, the error, whether it counts.
+
+    A reading of which only the heart rate is bad counts; of any other bad one nothing is kept.
+    """
+    nothing = (math.nan, math.nan), [math.nan] * len(FEATURES)
     try:
         if not isinstance(metric, dict):
             raise _Bad("a reading is an object")
-        heart_rate = _number(metric, "heartRate", *HEART_RATE_RANGE)
-        counters = [_number(metric, name, 0.0, LARGEST_COUNT) if name in given else math.nan for name in COUNTERS]
-        instant, wall = _clock(metric, zone) if "timestamp" in given else (math.nan, math.nan)
-        return (instant, wall), [heart_rate, *counters, *_calendar(metric, wall)], None
+        heart_rate, error = _heart_rate(metric)
+        counters = [_counter(metric, name, given) for name in COUNTERS]
+        when = clock.read(metric) if "timestamp" in given or "timestamp" in metric else nothing[0]
+        when = when if "timestamp" in given else nothing[0]
+        return when, [heart_rate, *counters, *_calendar(metric, is_timed="timestamp" in given)], error, True
+    except _Bad as bad:
+        return *nothing, str(bad), False
+
+
+def _heart_rate(metric):
+    """(bpm, None), or (NaN, what is wrong with it)."""
+    try:
+        return _number(metric, "heartRate", *HEART_RATE_RANGE), None
     except _Bad as error:
-        return (math.nan, math.nan), [math.nan] * len(FEATURES), str(error)
+        return math.nan, str(error)
+
+
+def _counter(metric, name, given):
+    """A counter's number; NaN for a channel that most readings lack. What is bad is bad all the same."""
+    if name not in given and name not in metric:
+        return math.nan
+    number = _number(metric, name, 0.0, LARGEST_COUNT)
+    return number if name in given else math.nan
 
 
 def _number(metric, name, low, high):
@@ -218,34 +251,60 @@ def _short(value):
             return "(a list)" if isinstance(value, list) else "(an object)"
 
 
-def _clock(metric, zone):
-    """Seconds since 1970 by which readings are put in order, and of the wearer's wall clock."""
-    if "timestamp" not in metric:
-        raise _Bad("timestamp is missing")
-    value, zone = metric["timestamp"], _zone(metric["timezone"]) if "timezone" in metric else zone
-    try:
-        if isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            if not _UNIX_MS[0] <= value <= _UNIX_MS[1]:
+class _Clock:
+    """When readings were taken; `zone` is where the wearer of one is that names no time zone."""
+
+    def __init__(self, zones, zone):
+        self._zones, self._zone = zones, zone
+
+    def read(self, metric):
+        """Seconds since 1970 by which readings are put in order, and of the wearer's wall clock. Raises _Bad."""
+        if "timestamp" not in metric:
+            raise _Bad("timestamp is missing")
+        value, zone = metric["timestamp"], self._own_zone(metric) if "timezone" in metric else self._zone
+        try:
+            if isinstance(value, str):
+                moment = datetime.fromisoformat(value)
+            elif isinstance(value, (int, float)) and not isinstance(value, bool):
+                if not _UNIX_MS[0] <= value <= _UNIX_MS[1]:
+                    raise ValueError
+                moment = datetime.fromtimestamp(value / 1000, UTC)
+            else:
                 raise ValueError
-            moment = datetime.fromtimestamp(value / 1000, UTC)
-        else:
-            raise ValueError
-        offset = moment.utcoffset()
-        if offset is None:
-            wall = moment.replace(tzinfo=UTC).timestamp()
-            return wall, wall
-        instant = moment.timestamp()
-        return instant, instant + (offset or moment.astimezone(zone).utcoffset()).total_seconds()
-    except (ValueError, OverflowError):
-        raise _Bad(f"timestamp {_short(value)} is neither ISO 8601 nor Unix milliseconds") from None
+            offset = moment.utcoffset()
+            if offset is None:
+                wall = moment.replace(tzinfo=UTC).timestamp()
+                return wall, wall
+            instant = moment.timestamp()
+            return instant, instant + (offset or moment.astimezone(zone).utcoffset()).total_seconds()
+        except (ValueError, OverflowError):
+            raise _Bad(f"timestamp {_short(value)} is neither ISO 8601 nor Unix milliseconds") from None
+
+    def is_sound(self, metric):
+        """Whether `read` reads a reading's timestamp."""
+        try:
+            self.read(metric)
+            return True
+        except _Bad:
+            return False
+
+    def _own_zone(self, metric):
+        zone = self._zones.get(metric["timezone"])
+        if zone is None:
+            raise _Bad(f"timezone {_short(metric['timezone'])} is not an IANA name")
+        return zone
 
 
-def _calendar(metric, wall):
+def _calendar(metric, *, is_timed):
     if metric.keys() >= _CALENDAR:
+        metric = {**metric, "is_weekend": _as_number(metric["is_weekend"])}
         return [_number(metric, name, -1.0, 1.0) for name in CALENDAR]
-    if math.isnan(wall):
+    if not is_timed:
         missing = next(name for name in CALENDAR if name not in metric)
         raise _Bad(f"{missing} is missing, and there is no timestamp to tell it by")
     return [math.nan] * 3
+
+
+def _as_number(is_weekend):
+    """1 and 0 for true and false, as some apps write it."""
+    return int(is_weekend) if isinstance(is_weekend, bool) else is_weekend

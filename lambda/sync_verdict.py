@@ -6,9 +6,12 @@ import numpy as np
 
 from lib import grid, population, scoring
 from lib.baseline import Baseline
+from lib.features import calendar
 from lib.persistence import IN_A_ROW
 
 MOST_SPACING = 3  # times the model's interval: readings further apart are not what it learned from
+_DAY_S = 86_400
+_OFF_WRIST = "off the wrist, as a later reading of the same instant says"
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class Verdict:
     why: list  # (N,) why there is none, or None
     excess: np.ndarray = field(default_factory=lambda: np.empty(0))  # (windows,) each window's error over its threshold
     rests_on: int = 0  # samples in the longest window
+    readings: int = 0  # of which that window was made
     channel_set: str = ""
     reasons: list = field(default_factory=list)
     own: Baseline = None  # the wearer's baseline after these readings
@@ -55,7 +59,9 @@ def _laid(readings, detector):
     usable = np.flatnonzero([error is None for error in readings.errors])
     if not len(usable):
         return Laid(Verdict(nothing, [None] * len(nothing), own=readings.own))
-    order = usable[np.argsort(readings.seconds[usable], kind="stable")]
+    why = [_OFF_WRIST] * len(nothing)
+    order = np.flatnonzero(readings.counts)
+    order = order[np.argsort(readings.seconds[order], kind="stable")]
     moments = readings.seconds[order]
     order = order[np.append(moments[1:] > moments[:-1], True)]  # of readings of one instant, the last
     moments = readings.seconds[order]
@@ -63,16 +69,22 @@ def _laid(readings, detector):
     if spacing > MOST_SPACING * detector.interval_s:
         return Laid(Verdict(nothing, [_too_sparse(spacing, detector)] * len(nothing), own=readings.own))
     samples, on_grid = _samples(readings, order, detector.interval_s)
+    worn = ~np.isnan(on_grid.heart_rate)
+    seconds = on_grid.seconds[worn]
     cell = np.ceil(readings.seconds[usable] / detector.interval_s) * detector.interval_s
+    rows = np.searchsorted(seconds, cell)
+    there = np.append(seconds, np.nan)[rows] == cell  # all, unless a later reading of one's instant has no heart rate
+    if not there.any():
+        return Laid(Verdict(nothing, why, own=readings.own))
     return Laid(
-        without=Verdict(nothing, [None] * len(nothing)),
+        without=Verdict(nothing, why),
         own=readings.own,
-        samples=samples,
-        segment=on_grid.segment,
-        seconds=on_grid.seconds,
-        index=readings.index[order][on_grid.row],
-        usable=usable,
-        rows=np.searchsorted(on_grid.seconds, cell),
+        samples=samples[worn],
+        segment=on_grid.segment[worn],
+        seconds=seconds,
+        index=readings.index[order][on_grid.row[worn]],
+        usable=usable[there],
+        rows=rows[there],
     )
 
 
@@ -88,8 +100,11 @@ def _verdict(laid, scored, detector):
     own = laid.own and laid.own.after(scored.first, scored.rest, interval_s=detector.interval_s)
     of_minutes = population.count(detector.population, laid.samples, laid.segment, kept, interval_s=detector.interval_s)
     held = _held(np.where(np.isnan(scored.scores), 0.0, scored.over_alert))
-    alert = bool(alerting.any())
-    return Verdict(scores, why, kept, int(scored.size.max()), scored.channel_set, found, own, held, of_minutes, alert)
+    longest = int(np.argmax(scored.size))
+    first, size = scored.first[longest], int(scored.size[longest])
+    of_longest = int(((laid.rows >= first) & (laid.rows < first + size)).sum())
+    form = {"reasons": found, "own": own, "held": held, "counts": of_minutes, "alert": bool(alerting.any())}
+    return Verdict(scores, why, kept, size, of_longest, scored.channel_set, **form)
 
 
 def _alerting(scored, laid, detector):
@@ -120,15 +135,17 @@ def _samples(readings, rows, interval_s):
     if not readings.cumulative:
         running, before = np.cumsum(counters, axis=0), np.zeros(counters.shape[1])
     elif len(rows) > 1:
-        day = readings.day[rows]
+        day = np.nan_to_num((readings.seconds + readings.ahead)[rows] // _DAY_S)
         running, before = np.column_stack([grid.totals(column, day) for column in counters.T]), None
     else:
         running, before = np.full(counters.shape, np.nan), None
     laid = grid.resample(
         readings.seconds[rows], readings.heart_rate[rows], running, interval_s=interval_s, before=before
     )
-    calendar = readings.calendar[rows][laid.row]
-    return np.column_stack([laid.heart_rate, laid.amounts, calendar]), laid
+    given = readings.calendar[rows[laid.row]]
+    told = np.isnan(given[:, 0])  # by the wall clock at the sample's moment, not at the reading's
+    given[told] = calendar(laid.seconds[told] + readings.ahead[rows[laid.row[told]]])
+    return np.column_stack([laid.heart_rate, laid.amounts, given]), laid
 
 
 def _reasons(scored, alerting, laid, detector):

@@ -125,7 +125,10 @@ def _deployed(own, model, made, *, target):
 
 
 def write_zip(path, files):
-    """Write {name: path} as a zip whose bytes depend on nothing but the files' names and bytes."""
+    """Write {name: path} as a zip whose bytes depend on nothing but the files' names and bytes, and this Python's zlib.
+
+    Another version of zlib may pack the same bytes in other ones; what they unpack to is the same.
+    """
     unpacked = sum(source.stat().st_size for source in files.values())
     if unpacked > LARGEST_UNPACKED:
         raise ValueError(f"{unpacked / 1e6:.0f} MB unpacked are more than Lambda's {LARGEST_UNPACKED / 1e6:.0f}")

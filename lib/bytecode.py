@@ -44,7 +44,8 @@ def _candidates(python):
     yield from map(str, sorted(pyenv.glob(f"versions/{python}.*/bin/python{python}")))
     if uv := shutil.which("uv"):
         done = subprocess.run([uv, "python", "find", "--no-project", python], capture_output=True, text=True)
-        yield done.stdout.strip() or uv
+        if found := done.stdout.strip():  # empty where uv has none
+            yield found
 
 
 def compiled(files, folder, *, by):

@@ -105,6 +105,8 @@ class Detector:
             )
         except (KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
             raise DamagedModel(MODEL, f"is incomplete ({error})") from error
+        except OSError as error:
+            raise _unreadable(error.filename or WEIGHTS, error) from error
 
     def score(self, samples, segment, rows=None, own=None):
         """What samples (T, 7), in raw units and NaN for a channel that is absent throughout, are worth: a Scored.
@@ -239,8 +241,16 @@ def _checked_model(folder):
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedModel(MODEL, f"can not be read ({type(error).__name__})") from error
     for name in {THRESHOLD, WEIGHTS, *files}:
-        if not (folder / name).is_file():
+        try:
+            found = sha256(folder / name) if (folder / name).is_file() else None
+        except OSError as error:
+            raise _unreadable(name, error) from error
+        if found is None:
             raise DamagedModel(name, "is missing")
-        if sha256(folder / name) != files.get(name):
+        if found != files.get(name):
             raise DamagedModel(name, "is not the file that was exported")
     return model
+
+
+def _unreadable(name, error):
+    return DamagedModel(Path(name).name, f"can not be read ({type(error).__name__})")

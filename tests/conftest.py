@@ -9,9 +9,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 
-from lib import bundle, calibration, evidence, features, inference, pipeline, scoring, silence, windows
+from lib import bundle, calibration, clean, evidence, features, inference, pipeline, scoring, silence, windows
 from lib.description import Describer
+from lib.readings import parse
 from lib.runs import ROOT
+from lib.watch import record_days
 
 pytest_plugins = ["s3"]
 
@@ -41,6 +43,20 @@ def life(count, *, seed=0):
     return np.column_stack([heart.round().clip(40, 180), steps, 0.1 + 0.02 * steps, 0.7 * steps, when])
 
 
+def normal_life():
+    """Samples (T, 7) of whole days of simulated wearers and an hour of `life`, and their windows' first rows (N,).
+
+    Of all hours, for else the heart rate that is usual at the others would be anything; in random order.
+    """
+    table, _ = clean.clean(parse(record_days(wearers=3, days=1, interval_s=5, seed=9, first_id=0)), interval_s=5)
+    here = life(720, seed=9)
+    group = np.append(clean.groups(table), np.full(len(here), -1))
+    known = np.append(clean.trusted(table), np.full(len(here), True))
+    first = windows.starts(group, length=60, stride=80, trusted=known)
+    samples = np.concatenate([clean.samples(table), here])
+    return samples, np.random.default_rng(9).permutation(first)
+
+
 @pytest.fixture(scope="session")
 def model():
     """The untrained autoencoder at its full size."""
@@ -56,7 +72,7 @@ def calibrated(weights, samples, first, *, length, interval_s, scaler):
     """What 03 makes of windows of normal life, all at once: what to compare with, and model.json's calibration."""
     curve = evidence.fit_curve(windows.gather(samples, first, length=length), interval_s=interval_s)
     describer = Describer(inference.load_weights(weights), scaler, curve, length, interval_s)
-    compared, limiting = np.split(first, 2)
+    compared, limiting = np.array_split(first, 2)
     columns, _ = describer.columns(samples, compared)
     at_home = np.zeros(len(columns))
     form = {"curve": curve, "at_most": len(compared), "rng": np.random.default_rng(0)}
@@ -78,7 +94,7 @@ def trained(tmp_path_factory, model):
     folder = tmp_path_factory.mktemp("trained")
     inference.export_weights(model, folder / "lstm_weights.npz")
     form = {"length": 60, "interval_s": 5, "scaler": SCALER}
-    normal, limits = calibrated(folder / "lstm_weights.npz", life(600, seed=9), np.arange(540), **form)
+    normal, limits = calibrated(folder / "lstm_weights.npz", *normal_life(), **form)
     normal.save(folder / "normal.npz")
     np.save(folder / "threshold.npy", np.float64(limits["threshold"]))
     described = {"run": "test", "features": list(features.FEATURES), "sequence_length": 60, "interval_s": 5}

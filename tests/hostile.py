@@ -60,6 +60,8 @@ LARGE = [  # what may be asked for at most, and more
     {"metrics": _untimed(1440)},
     {"metrics": small_model.moving(1440, spacing=15)},
     {"metrics": [metric | {"timestamp": "x" * 4000} for metric in small_model.moving(1440)]},
+    {"metrics": [{**one, "timezone": f"{n}" + "/a" * 28} for n, one in enumerate(small_model.moving(1440))]},
+    {"metrics": [{**one, "timezone": f"Mars/{n}"} for n, one in enumerate(small_model.moving(1440))]},
     {"metrics": [{}] * 1441},
     {"metrics": [NESTED] * 100},
     [item for place in range(100) for item in small_model.envelope(small_model.moving(1), user=str(place))],

@@ -34,6 +34,10 @@ class _Wire(BaseHTTPRequestHandler):
         elif fault == "stall":
             self.answer(200, b"{", length=1000)
             self.server.over.wait(10)
+        elif fault == "drip":  # never silent for long enough to be given up
+            self.answer(200, b"{", length=1000)
+            while not self.server.over.wait(0.05):
+                self.wfile.write(b" ")
         elif fault in CODES:
             self.answer(fault, f"<Error><Code>{CODES[fault]}</Code><Message>{SECRETS}</Message></Error>".encode())
         else:

@@ -167,6 +167,25 @@ def test_of_a_defect_the_app_gets_a_problem_and_the_log_its_place(ask, answering
     assert line["Defect"].startswith("KeyError at test_answering.py:")
 
 
+@pytest.mark.parametrize("name", ["rest", "direct"])
+def test_what_can_not_be_logged_is_a_defect_and_answered_all_the_same(ask, answering, monkeypatch, capsys, name):
+    def broken(**_):
+        raise KeyError
+
+    monkeypatch.setattr(answering.request_log, "line", broken)
+    answer = ask(EVENTS[name])
+    assert (answer["statusCode"], text_of(answer)["code"]) == (500, "defect")
+    assert lines(capsys) == []
+
+
+def test_what_can_not_be_written_as_json_is_a_defect(ask, answering, monkeypatch, capsys):
+    monkeypatch.setattr(answering, "answer_body", lambda *_: ({"anomalyScore": float("nan")}, {}))
+    answer = ask(EVENTS["rest"])
+    assert (answer["statusCode"], text_of(answer)["code"]) == (500, "defect")
+    (line,) = lines(capsys)
+    assert line["Defect"].startswith("ValueError at ")
+
+
 def test_with_a_damaged_model_every_request_gets_503(tmp_path, capsys):
     folder = small_model.write(tmp_path)
     weights = bytearray((folder / "lstm_weights.npz").read_bytes())

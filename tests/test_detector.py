@@ -1,6 +1,8 @@
+import builtins
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -146,6 +148,21 @@ def test_a_missing_file_is_named(export, tmp_path, name):
     (folder / name).unlink()
     with pytest.raises(DamagedModel, match=name):
         Detector.load(folder)
+
+
+@pytest.mark.parametrize("name", ["lstm_weights.npz", "normal.npz", "threshold.npy"])
+@pytest.mark.parametrize(("owner", "function"), [(builtins, "open"), (Path, "read_bytes")])  # to load it, to check it
+def test_a_file_that_can_not_be_read_is_named(export, monkeypatch, name, owner, function):
+    real = getattr(owner, function)
+
+    def broken(path, *args, **kwargs):
+        if Path(path).name == name:
+            raise OSError(5, "Input/output error", str(path))
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(owner, function, broken)
+    with pytest.raises(DamagedModel, match=f"{name}: can not be read"):
+        Detector.load(export)
 
 
 def test_a_model_of_other_features_is_refused(export, tmp_path):

@@ -5,11 +5,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import hostile
 import pytest
 import small_model
-from http_event import is_http, is_ping
+import sync_request
+from http_event import Problem, is_http, is_ping
 from hypothesis import HealthCheck, given, settings
 
 from lib.runs import ROOT
@@ -67,6 +69,14 @@ def test_any_event_of_http_is_answered(handler, event):
 @pytest.mark.parametrize("place", range(len(hostile.LARGE)))
 def test_the_largest_requests_are_answered(handler, place):
     hostile.check(*answered(handler, hostile.LARGE[place]))
+
+
+@pytest.mark.parametrize("place", range(len(hostile.LARGE)))
+def test_the_largest_requests_are_read_in_a_fraction_of_a_second(place):
+    began = time.process_time()
+    with contextlib.suppress(Problem):
+        sync_request.parse(hostile.LARGE[place], interval_s=5)
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize("place", range(len(hostile.LARGE_BODIES)))

@@ -128,6 +128,14 @@ def test_the_largest_body_is_taken_and_one_byte_more_is_413():
     assert refused(post(**encoded(text + "   "))) == (413, "too_large")
 
 
+def test_a_body_is_measured_in_bytes():
+    text = json.dumps("🫀" * (LARGEST_BODY // 4 - 1), ensure_ascii=False).ljust(LARGEST_BODY // 4 + 3)
+    assert len(text.encode()) == LARGEST_BODY
+    assert payload(post(text))[0] == "🫀"
+    assert refused(post(text + " ")) == (413, "too_large")
+    assert refused(post('"\ud800"'.ljust(LARGEST_BODY))) == (413, "too_large")
+
+
 def test_a_direct_answer_is_an_object():
     assert answer({"metrics": []}, 200, {"a": 1}) == {"statusCode": 200, "body": {"a": 1}}
     assert answer(None, 400, {"a": 1}) == {"statusCode": 400, "body": {"a": 1}}

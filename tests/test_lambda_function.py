@@ -6,6 +6,7 @@ import sys
 import zipfile
 
 import pytest
+import request_log
 
 from lib import bundle, checksums, log_lines
 
@@ -82,6 +83,14 @@ def test_a_file_that_is_missing_is_503_for_all_and_named_in_the_log(folder, lost
     assert answers[1]["headers"] == {"Content-Type": "application/problem+json"}
     assert (problem["status"], problem["code"]) == (503, "no_model")
     assert answers[0]["body"] == problem
-    logged = [json.dumps(line) for line in lines if "Fault" in line]
-    assert [json.loads(line)["Fault"].partition(":")[0] for line in logged] == [lost] * 4
-    assert log_lines.table(logged)[0][["Version", "Status"]].values.tolist() == [[log_lines.UNANSWERED, 503]] * 4
+    said = [line for line in lines if "Fault" in line]
+    assert [line["Fault"].partition(":")[0] for line in said] == [lost] * 4
+    assert [line["ColdStart"] for line in said] == [1, 0, 0, 0]
+    form = {"body": problem, "facts": {"fault": "x"}, "duration_ms": 0.0, "cold": True, "model": None}
+    for line in said:
+        usual = json.loads(request_log.line(request_id=None, status=503, **form))
+        assert line.keys() == usual.keys()
+        assert line["_aws"]["CloudWatchMetrics"] == usual["_aws"]["CloudWatchMetrics"]
+    table, skipped = log_lines.table(json.dumps(line) for line in said)
+    assert table[["Version", "Status"]].values.tolist() == [[log_lines.UNANSWERED, 503]] * 4
+    assert not skipped

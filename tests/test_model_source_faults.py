@@ -3,6 +3,7 @@
 import hashlib
 import sys
 import tempfile
+import time
 from itertools import chain, repeat
 from types import SimpleNamespace
 
@@ -121,6 +122,26 @@ def test_a_model_that_takes_too_long_in_all_is_given_up(bucket, wire, monkeypatc
     assert error.reason == "the model took more than 60 s"
     assert error.transient
     assert wire.asked == asked
+
+
+def test_a_body_that_comes_byte_by_byte_is_not_waited_for_past_the_total(bucket, wire, monkeypatch):
+    monkeypatch.setattr(model_source, "TOTAL_S", 0.7)
+    wire.faults += ["drip"]
+    began = time.monotonic()
+    error = refused()
+    assert error.reason == "the model took more than 0.7 s"
+    assert error.transient
+    assert time.monotonic() - began < 2
+
+
+def test_a_start_that_fetches_in_vain_is_within_what_lambda_gives_it(monkeypatch):
+    waited = []
+    monkeypatch.setenv("MODEL_PATH", URL)
+    monkeypatch.setattr(model_source.threading, "Thread", lambda **_: SimpleNamespace(start=lambda: None))
+    monkeypatch.setattr(model_source.Future, "result", lambda _, seconds: waited.append(seconds) or model_source.Path())
+    model_source.folder()
+    assert waited == [model_source.TOTAL_S]
+    assert model_source.TOTAL_S + 1 < 10
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"files": {}}', '{"files": []}', "[" * 100_000, "\x00\xff"])

@@ -7,7 +7,7 @@ from http_event import Problem
 from sync_answer import answer_body
 from sync_request import parse
 
-from lib import baseline
+from lib import baseline, features
 from lib.baseline import Baseline
 from lib.detector import Detector
 
@@ -62,7 +62,8 @@ def test_a_slow_heart_is_less_strange_in_a_wearer_who_is_known_to_have_one(detec
 
 def _samples(metrics):
     (readings,) = parse({"metrics": metrics, "counters": "interval"}, interval_s=5)
-    return np.column_stack([readings.heart_rate, readings.counters, readings.calendar]), np.zeros(len(metrics))
+    when = features.calendar(readings.seconds + readings.ahead)
+    return np.column_stack([readings.heart_rate, readings.counters, when]), np.zeros(len(metrics))
 
 
 def test_the_apps_envelope_has_no_place_for_it(detector):

@@ -1,8 +1,11 @@
 """Wearers on whom nothing was fitted, streamed through the notebooks' code and through the bundle's own process."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import sync_verdict
 from conftest import keras_scores, life
+from sync_request import parse
 
 from lib import bundle, clean, readings, scoring, watch, windows
 from lib.baseline import KNOWN, Baseline
@@ -10,19 +13,32 @@ from lib.detector import Detector
 from lib.following import follow
 
 LENGTHS = (2, 5, 59, 60, 61, 7, 100, 30, 240, 17, 500)  # readings in a request, over and over
+STRETCH = sum(LENGTHS)
 LENGTH, INTERVAL_S = 60, 5
 
 
 @pytest.fixture(scope="module")
 def requests():
-    """(rows, request) of consecutive readings of two wearers, a morning each, with all that watches do."""
+    """(counters, rows, request) of consecutive readings of two wearers, with all that watches do.
+
+    Around a spell off the wrist, around a hole, and while a heart beats faster and faster.
+    """
     raw = readings.parse(watch.record_days(wearers=2, days=1, interval_s=INTERVAL_S, seed=7, first_id=900))
-    worn = raw[raw["heartRate"] > 0].reset_index(drop=True)  # the function rejects what is off the wrist
     made = []
-    for counters, table in (("cumulative", worn), ("interval", watch.since_the_last(worn))):
+    for counters, table in (("cumulative", raw), ("interval", watch.since_the_last(raw))):
         for _, rows in table.groupby("user_id"):
-            made += [(counters, part, _request(part, counters)) for part in _parts(rows.head(2500))]
+            off = int(np.argmax(rows["heartRate"].to_numpy() == 0))  # 0 where a watch reports nothing off the wrist
+            hole = int(rows["instant"].diff().argmax())
+            begins = [max(0, place - STRETCH // 2) for place in (off, hole, len(rows) * 2 // 3)]
+            stretches = [rows[begin : begin + STRETCH] for begin in begins]
+            stretches[-1] = _faster_and_faster(stretches[-1])
+            made += [(counters, part, _request(part, counters)) for whole in stretches for part in _parts(whole)]
     return made
+
+
+def _faster_and_faster(rows):
+    raised = np.linspace(0, 60, len(rows)).round()
+    return rows.assign(heartRate=np.where(rows["heartRate"] > 0, rows["heartRate"] + raised, 0))
 
 
 def _parts(rows):
@@ -38,8 +54,11 @@ def _request(rows, counters):
 
 
 def notebook_scores(rows, counters, model, detector):
-    """The score of each reading, (N,), as 02_clean, 03_train and 04_evaluate reckon."""
+    """The score of each reading, (N,), as 02_clean, 03_train and 04_evaluate reckon; NaN where it is off the wrist."""
     table, _ = clean.clean(rows, interval_s=INTERVAL_S, counters=counters)
+    table = table[~table["heartRate"].isna()]
+    if table.empty:
+        return np.full(len(rows), np.nan)
     samples = clean.samples(table)
     first, size = windows.closing(clean.groups(table), length=LENGTH)
     scores = keras_scores(model, detector, samples, first, size)
@@ -47,23 +66,65 @@ def notebook_scores(rows, counters, model, detector):
     scores[scoring.stuck(raw, interval_s=INTERVAL_S, size=size)] = np.nan
     of_sample = scores[np.searchsorted(first + size - 1, np.arange(len(table)))]
     cell = np.ceil(rows["instant"].to_numpy() / INTERVAL_S) * INTERVAL_S
-    return of_sample[np.searchsorted(table["timestamp"].to_numpy().astype("datetime64[s]").astype(int), cell)]
+    place = np.searchsorted(table["timestamp"].to_numpy().astype("datetime64[s]").astype(int), cell)
+    return np.where(rows["heartRate"] > 0, np.append(of_sample, np.nan)[place], np.nan)
 
 
-def test_the_bundle_gives_every_reading_the_notebooks_score_whatever_it_was_asked_before(requests, export, model):
+@pytest.fixture(scope="module")
+def expected(requests, export, model):
+    """The notebooks' scores of each request."""
+    detector = Detector.load(export)
+    return [notebook_scores(rows, counters, model, detector) for counters, rows, _ in requests]
+
+
+def test_the_bundle_gives_every_reading_the_notebooks_score_whatever_it_was_asked_before(requests, export, expected):
     order = np.random.default_rng(0).permutation(np.repeat(np.arange(len(requests)), 2))  # each twice
     _, calls = bundle.call(export / bundle.ZIP, [requests[place][2] for place in order])
-    detector = Detector.load(export)
-    expected = [notebook_scores(rows, counters, model, detector) for counters, rows, _ in requests]
     compared = 0
     for place, call in zip(order, calls, strict=True):
         served = [np.nan if r["anomalyScore"] is None else r["anomalyScore"] for r in call["answer"]["body"]["results"]]
-        np.testing.assert_allclose(served, expected[place], rtol=1e-5)
+        np.testing.assert_allclose(served, expected[place], rtol=0, atol=1e-5)
         compared += np.isfinite(served).sum()
     assert compared > 8_000
     assert {len(rows) for _, rows, _ in requests} >= set(LENGTHS)
     assert any(rows["instant"].diff().max() > 60 for _, rows, _ in requests)  # holes
     assert any((rows["instant"].diff() <= 0).any() for _, rows, _ in requests)  # doubled or out of order
+    mixed = [rows for _, rows, _ in requests if 0 < (rows["heartRate"] == 0).sum() < len(rows)]
+    assert {(rows["heartRate"].iloc[0] == 0) for rows in mixed} == {True, False}  # put on, and taken off
+
+
+def test_the_scores_that_are_compared_are_of_all_levels(expected):
+    scores = np.concatenate(expected)
+    scores = scores[np.isfinite(scores)]
+    assert np.percentile(scores, 10) < scoring.BORDERLINE
+    assert ((scores > scoring.BORDERLINE) & (scores < scoring.ALERT)).mean() > 0.02
+    assert scores.max() > scoring.ALERT
+    assert len(np.unique(scores.round(4))) > 1_000
+
+
+@pytest.mark.parametrize(("column", "change"), [("heartRate", 1), ("steps", 3), ("calories", 0.3), ("distance", 3)])
+def test_a_small_change_of_one_reading_would_be_seen(requests, expected, export, model, column, change):
+    worn = [(rows["heartRate"] > 0).all() and len(rows) == 100 for _, rows, _ in requests]
+    place = worn.index(True)
+    counters, rows, _ = requests[place]
+    rows = rows.copy()
+    rows.iloc[50, rows.columns.get_loc(column)] += change
+    changed = notebook_scores(rows, counters, model, Detector.load(export))
+    assert np.nanmax(np.abs(changed - expected[place])) > 1e-4
+
+
+def test_a_reading_off_the_wrist_has_its_counters_counted(export):
+    stamps = [1_772_434_800_000 + 5000 * place for place in range(4)]
+    metrics = [
+        {"timestamp": at, "heartRate": heart, "steps": steps, "calories": 0.1, "distance": 0.7 * steps}
+        for at, heart, steps in zip(stamps, (70, 0, 72, 73), (2, 9, 2, 2), strict=True)
+    ]
+    (one,) = parse({"metrics": metrics, "counters": "interval"}, interval_s=INTERVAL_S)
+    samples, _ = sync_verdict._samples(one, np.arange(4), INTERVAL_S)
+    raw = readings.parse(pd.DataFrame(metrics).assign(user_id="a"))
+    table, _ = clean.clean(raw, interval_s=INTERVAL_S, counters="interval")
+    np.testing.assert_allclose(samples, clean.samples(table), atol=1e-5)
+    assert samples[:, 1].tolist() == [2, 9, 2, 2]
 
 
 def test_a_wearer_followed_from_request_to_request_is_scored_as_the_notebooks_follow_them(export):

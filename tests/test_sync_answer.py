@@ -61,6 +61,15 @@ def test_a_short_batch_is_read_against_the_limits_of_its_size(ask, tmp_path, cou
     assert body["message"] == (told if count < LENGTH else "Anomaly detection completed")
 
 
+def test_readings_that_are_fewer_than_their_samples_are_counted_as_what_they_are(ask):
+    said = "Anomaly detection completed, on {} of the 20 samples of a window"
+    assert ask(metrics(6, spacing=15))["message"] == said.format("6 readings, that make 16")
+    assert ask(metrics(18, spacing=1))["message"] == said.format("18 readings, that make 5")
+    off = metrics(6)
+    off[2]["heartRate"] = 0
+    assert ask(off)["message"] == said.format("5 readings, that make 6")
+
+
 def test_padding_is_no_part_of_the_error(ask):
     given = metrics(4)
     given[1]["heartRate"] = 110.0
@@ -226,3 +235,27 @@ def test_a_batch_without_a_usable_reading_is_answered(ask):
     body = ask([{"metrics": 7}, 5])
     assert (body["accepted"], body["rejected"], body["level"], body["success"]) == (0, 2, "unknown", True)
     assert body["message"] == "No reading is usable"
+
+
+def test_off_the_wrist_is_no_score_and_two_windows(ask):
+    given = running(moving(50))
+    for metric in given[20:30]:
+        metric["heartRate"] = 0
+    body = ask(given, counters="cumulative")
+    assert [item.get("error") for item in body["results"][20:30]] == ["heartRate 0 is outside 20..250"] * 10
+    alone = ask([*given[:20], *given[30:]], counters="cumulative")
+    assert scores(body)[:20] + scores(body)[30:] == pytest.approx(scores(alone))
+    assert body["rejected"] == 10
+
+
+def test_a_later_reading_of_the_same_instant_may_say_that_the_watch_is_off(ask):
+    given = moving(3)
+    body = ask([*given[:2], {**given[1], "heartRate": 0}])
+    assert body["results"][1] == {
+        "index": 1,
+        "anomalyScore": None,
+        "level": "unknown",
+        "reason": "off the wrist, as a later reading of the same instant says",
+    }
+    assert body["results"][0]["anomalyScore"] is not None
+    assert ask([given[1], {**given[1], "heartRate": 0}])["message"].startswith("No score: off the wrist")

@@ -1,4 +1,6 @@
 import math
+import sys
+import zoneinfo
 from datetime import UTC
 
 import numpy as np
@@ -8,6 +10,9 @@ from http_event import Problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sync_request import parse
+from time_zones import MOST, Zones
+
+from lib import features
 
 START = 1_772_434_800  # Monday 2026-03-02T07:00:00Z
 READING = {"heartRate": 75.0, "steps": 120, "calories": 45.5, "distance": 96.0}
@@ -25,9 +30,15 @@ def at(timestamp, **changes):
     return {**READING, "timestamp": timestamp, **changes}
 
 
+def told(readings, place=0):
+    """hour_sin, hour_cos, is_weekend as sent, or as the wall clock tells them."""
+    sent = readings.calendar[place]
+    return features.calendar([readings.seconds[place] + readings.ahead[place]])[0] if np.isnan(sent).all() else sent
+
+
 def hour(readings, place=0):
     """The hour of the wearer's day, of its sine and cosine."""
-    sine, cosine, _ = readings.calendar[place]
+    sine, cosine, _ = told(readings, place)
     return math.atan2(sine, cosine) / (2 * math.pi) * 24 % 24
 
 
@@ -87,7 +98,7 @@ def test_the_hour_that_a_clock_shows_twice_is_two_hours():
 def test_the_weekend_is_the_wearers():
     sunday_20h = START - 11 * 3600
     zones = {"UTC": 1, "Asia/Tokyo": 0, "America/Los_Angeles": 1}
-    assert {zone: read(at(sunday_20h * 1000), timezone=zone).calendar[0, 2] for zone in zones} == zones
+    assert {zone: told(read(at(sunday_20h * 1000), timezone=zone))[2] for zone in zones} == zones
 
 
 def test_each_envelope_may_name_its_wearers_time_zone():
@@ -142,6 +153,42 @@ def test_a_timestamp_that_is_null_throughout_is_absent():
 def test_what_one_reading_lacks_and_others_have_is_missing(name):
     lacking = {key: value for key, value in at(START * 1000).items() if key != name}
     assert read(at(START * 1000), lacking, at(START * 1000)).errors == [None, f"{name} is missing", None]
+
+
+@pytest.mark.parametrize("value", [5.0, "n/a", None])
+def test_a_channel_that_one_reading_has_and_all_others_lack_is_absent(value):
+    usual = {name: at(START * 1000)[name] for name in ("timestamp", "heartRate", "steps", "calories")}
+    readings = read(*[usual] * 30, {**usual, "distance": value}, {"heartRate": "x", "distance": value}, *[usual] * 29)
+    bad = [place for place, error in enumerate(readings.errors) if error]
+    assert bad == ([30, 31] if value == "n/a" else [31])
+    assert np.isnan(readings.counters[:, 2]).all()
+    assert not np.isnan(np.delete(readings.counters[:, :2], bad, axis=0)).any()
+
+
+@pytest.mark.parametrize("stray", [{"timestamp": "junk"}, at(START * 1000, **CALENDAR)])
+def test_a_timestamp_that_one_reading_has_and_all_others_lack_is_absent(stray):
+    readings = read(*[READING | CALENDAR] * 30, stray, *[READING | CALENDAR] * 29)
+    assert [place for place, error in enumerate(readings.errors) if error] == ([] if "heartRate" in stray else [30])
+    assert readings.seconds.tolist() == [5.0 * place for place in range(60)]
+
+
+def test_a_channel_that_half_of_the_readings_lack_is_missing_in_those():
+    lacking = {key: value for key, value in at(START * 1000).items() if key != "distance"}
+    assert read(at(START * 1000), lacking).errors == [None, "distance is missing"]
+
+
+def test_of_a_reading_whose_heart_rate_alone_is_bad_time_and_counters_count():
+    zero, twice = at(START * 1000, heartRate=0), at(START * 1000, heartRate="x", steps=-1)
+    readings = read(at(START * 1000), zero, twice)
+    assert readings.errors == [None, "heartRate 0 is outside 20..250", "steps -1 is outside 0..1e+09"]
+    assert readings.counts.tolist() == [True, True, False]
+    assert (readings.seconds[1], readings.counters[1].tolist()) == (START, [120, 45.5, 96])
+
+
+@pytest.mark.parametrize("weekend", [True, False])
+def test_a_weekend_may_be_told_by_a_boolean(weekend):
+    assert read(READING | CALENDAR | {"is_weekend": weekend}).calendar.tolist() == [[0.5, 0.866, weekend]]
+    assert read(READING | CALENDAR | {"hour_sin": weekend}).errors == [f"hour_sin {weekend} is not a number"]
 
 
 def test_a_reading_that_is_no_object_is_told_so():
@@ -221,6 +268,12 @@ def test_an_envelope_is_told_apart_by_wearer_and_watch():
     assert readings[0].seconds.tolist() == [START, START]
 
 
+def test_ids_of_any_form_are_told_apart():
+    names = [{"id": 1}, {"id": 2}, ["b"], [], 1, True, "1", None, 1.5]
+    assert len(parse([item(name) for name in names], interval_s=5)) == len(names)
+    assert len(parse([item({"a": 1, "b": 2}), item({"b": 2, "a": 1})], interval_s=5)) == 1
+
+
 def test_an_absent_channel_is_each_wearers_own():
     with_distance = item("bea", metrics={**item()["metrics"], "distance": 5.0})
     first, second = parse([item(), with_distance], interval_s=5)
@@ -253,6 +306,7 @@ def test_too_many_readings_are_a_problem(sent, most):
     with pytest.raises(Problem, match=f"more than {most}") as caught:
         parse(sent, interval_s=5)
     assert caught.value.status == 413
+    assert caught.value.body["index"] == len(sent["metrics"] if isinstance(sent, dict) else sent) - 1
 
 
 @pytest.mark.parametrize("sent", [{"metrics": [at(START * 1000)] * 1440}, [item()] * 100])
@@ -289,6 +343,34 @@ def test_an_unknown_time_zone_is_a_problem_that_names_the_field(zone):
     assert (caught.value.body["code"], caught.value.body["field"]) == ("bad_timezone", "timezone")
 
 
+def test_no_more_time_zones_are_looked_up_than_a_request_may_name(monkeypatch):
+    asked = []
+    monkeypatch.setattr("time_zones.ZoneInfo", lambda name: asked.append(name) or UTC)
+    readings = read(*[at(START * 1000, timezone=f"Mars/{place % 1000}") for place in range(1440)])
+    assert asked == [f"Mars/{place}" for place in range(MOST)]
+    assert sum(error is None for error in readings.errors) == MOST + 100  # the first hundred came twice
+
+
+def test_a_name_of_many_parts_is_not_looked_up(monkeypatch):
+    monkeypatch.setattr("time_zones.ZoneInfo", None)
+    assert [Zones().get(name) for name in ("a/b/c/d", "/a", "a/", "a//b", "a" * 33, "é", "a\n", 7)] == [None] * 8
+
+
+def test_without_time_zone_data_names_are_refused_and_utc_and_offsets_go_on(monkeypatch):
+    for name in {"tzdata", *(name for name in sys.modules if name.startswith("tzdata."))}:
+        monkeypatch.setitem(sys.modules, name, None)
+    zoneinfo.ZoneInfo.clear_cache()
+    zoneinfo.reset_tzpath(to=[])
+    try:
+        with pytest.raises(Problem, match="timezone"):
+            read(READING, timezone="Europe/Rome")
+        readings = read(at("2026-03-02T09:30:00+02:30"), at(START * 1000), at(START * 1000, timezone="Asia/Tokyo"))
+    finally:
+        zoneinfo.reset_tzpath()
+    assert readings.errors == [None, None, "timezone 'Asia/Tokyo' is not an IANA name"]
+    assert [hour(readings, place) for place in (0, 1)] == pytest.approx([9.5, 7])
+
+
 def test_interval_counters_are_told():
     assert not read(READING, counters="interval").cumulative
 
@@ -311,9 +393,8 @@ def test_readings_are_the_same_checked_at_once_or_one_by_one(changes, absent):
     metrics = [{name: value for name, value in usual.items() if name not in absent} for _ in range(6)]
     for place, name, value in changes:
         metrics[place][name] = value
-    given_names = {name for metric in metrics for name in metric}
-    at_once = sync_request._all_good(metrics, given_names, UTC)
-    one_by_one = sync_request._one_by_one(metrics, given_names, UTC)
+    clock = sync_request._Clock(Zones(), UTC)
+    at_once, one_by_one = sync_request._all_good(metrics, clock), sync_request._one_by_one(metrics, clock)
     assert at_once is not None or changes or absent & set(CALENDAR)
     for fast, slow in zip(at_once or one_by_one, one_by_one, strict=True):
         np.testing.assert_array_equal(fast, slow)
