@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 
 import numpy as np
 from http_event import Problem
@@ -123,8 +124,7 @@ def _told(metric):
 
 
 def _readings(metrics, places, clock, *, interval_s, cumulative, own):
-    metrics = [_told(metric) for metric in metrics]
-    clocks, numbers, errors, counts = _all_good(metrics, clock) or _one_by_one(metrics, clock)
+    clocks, numbers, errors, counts = _all_good(metrics, clock) or _one_by_one([*map(_told, metrics)], clock)
     seconds, wall = clocks
     timed = not np.isnan(seconds).all()
     return Readings(
@@ -148,10 +148,12 @@ def _all_good(metrics, clock):
         timed, places = "timestamp" in given, [place for place, name in enumerate(FEATURES) if name in given]
         if not (given >= _CALENDAR or (timed and not _CALENDAR & given)):
             return None
-        values = [[metric[FEATURES[place]] for place in places] for metric in metrics]
-        if "heartRate" not in given or {type(value) for row in values for value in row} - {float, int}:
+        if "heartRate" not in given:
             return None
-        values = np.array(values, dtype=np.float64)
+        values = [[metric[FEATURES[place]] for metric in metrics] for place in places]
+        if set(map(type, chain.from_iterable(values))) - {float, int}:
+            return None
+        values = np.array(values, dtype=np.float64).T
         clocks = np.array([clock.read(metric) for metric in metrics]) if timed else np.full((len(metrics), 2), np.nan)
     except (KeyError, TypeError, OverflowError, _Bad):
         return None

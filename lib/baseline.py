@@ -51,6 +51,8 @@ class Baseline:
         """
         later = Baseline(self.minutes.copy())
         known = np.flatnonzero(~np.isnan(rest))
+        if not len(known):
+            return later
         minute = first[known] // max(1, round(60 / interval_s))
         later.add(rest[known[np.unique(minute, return_index=True)[1]]])
         return later

@@ -134,9 +134,13 @@ class Detector:
             np.repeat([counted for _, counted in held], numbers, axis=0),
             *(np.repeat(of, numbers) for of in zip(*personal, strict=True)),
         )
-        cuts = np.cumsum(numbers)[:-1]
-        each = zip(held, laid, personal, np.split(found, cuts, axis=1), np.split(columns, cuts), strict=True)
-        return [self._scored(name, known, *laid, *part, own) for (name, _), laid, (_, known), part, own in each]
+        ends = np.cumsum(numbers)
+        spans = [slice(end - number, end) for end, number in zip(ends, numbers, strict=True)]
+        each = zip(held, laid, personal, spans, strict=True)
+        return [
+            self._scored(name, known, *laid, *found[:, span], columns[span])
+            for (name, _), laid, (_, known), span in each
+        ]
 
     def personal(self, own, counted):
         """bpm that a wearer's heart rate at rest lies above what is usual, and whether that is known well.

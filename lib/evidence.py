@@ -42,22 +42,20 @@ def describe(raw, given, rebuilt, *, size, interval_s, curve):
     """
     size = np.asarray(size)
     columns = np.empty((len(raw), len(NAMES)))
-    for count in np.unique(size):
+    for count in set(size.tolist()):
         same = size == count
         last = raw[same, -count:]
         error = (given[same, -count:] - rebuilt[same, -count:])[:, :, : len(CHANNELS)].astype(np.float64)
-        columns[same] = np.column_stack(
-            [
-                plain.window_statistics(last, interval_s=interval_s, level=usual(last[:, -1], curve)),
-                log_errors(error),
-            ]
-        )
+        level = usual(last[:, -1], curve)
+        statistics = plain.window_statistics(last, interval_s=interval_s, level=level)
+        columns[same] = np.concatenate([statistics, log_errors(error)], axis=1)
     return columns
 
 
 def log_errors(error):
     """Logarithms of the mean square, over a window, of errors (N, length, 4), and of that of their changes: (N, 8)."""
-    return np.column_stack([_log_squares(error), _log_squares(np.diff(error, axis=1) if error.shape[1] > 1 else error)])
+    changes = error[:, 1:] - error[:, :-1] if error.shape[1] > 1 else error
+    return np.concatenate([_log_squares(error), _log_squares(changes)], axis=1)
 
 
 def _log_squares(error):
@@ -78,7 +76,7 @@ def usual(samples, curve):
 
 def _harmonics(samples):
     hour = np.arctan2(samples[:, _SIN], samples[:, _COS])[:, None] * np.arange(1, _HARMONICS + 1)
-    return np.column_stack([np.ones(len(samples)), np.sin(hour), np.cos(hour)])
+    return np.concatenate([np.ones((len(samples), 1)), np.sin(hour), np.cos(hour)], axis=1)
 
 
 def fit_curve(windows, *, interval_s):
@@ -92,9 +90,9 @@ def fit_curve(windows, *, interval_s):
     return np.linalg.lstsq(by, windows[:, :, 0].mean(axis=1), rcond=None)[0]
 
 
-def _above(columns, curve):
-    """bpm (N,) by which the heart rate lies above what hour and steps explain."""
-    return columns[:, HEART_RATE] - curve[-1] * np.nan_to_num(columns[:, STEPS])
+def _above(columns, curve, offset=0.0):
+    """bpm (N,) by which the heart rate lies above what hour, steps and the wearer's own level explain."""
+    return columns[:, HEART_RATE] - offset - curve[-1] * np.nan_to_num(columns[:, STEPS])
 
 
 def _known(counted):
@@ -163,7 +161,7 @@ class Normal:
         """
         distances = self.distances(columns, counted, offset)
         spread = self.spreads[np.asarray(known, dtype=int)]
-        raised = np.nan_to_num(_above(levelled(columns, offset), self.curve) / spread).clip(0, _MOST_RAISED)
+        raised = np.nan_to_num(_above(columns, self.curve, offset) / spread).clip(0, _MOST_RAISED)
         ceiling = np.where(np.asarray(counted)[..., _STEPS], self.ceilings[np.sum(counted, axis=-1) - 1], 0.0)
         room = np.log(np.maximum(ceiling / np.maximum(distances, _LEAST_ERROR), 1 + 1e-9))
         return distances * np.exp(-room * np.expm1(-_LIFT * raised / room))

@@ -7,6 +7,7 @@ counter is first reported, and after it is last, its amounts are unknown.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,14 +25,20 @@ QUALITIES = ("ok", "filled", "stuck", "implausible", "not_worn")
 
 @dataclass(frozen=True)
 class Grid:
-    """T samples of one wearer: arrays of shape (T,), and amounts (T, 3)."""
+    """T samples of one wearer, `interval_s` seconds apart: arrays of shape (T,), and amounts (T, 3)."""
 
     seconds: np.ndarray  # multiples of interval_s
     segment: np.ndarray  # 0, 1, … ; changes at a hole, and where the watch is taken off or put on
     heart_rate: np.ndarray  # bpm; NaN where not worn
     amounts: np.ndarray  # (T, 3) steps, kcal, m in the step; NaN where a channel is not reported
-    quality: np.ndarray  # an index into QUALITIES
     row: np.ndarray  # the reading whose heart rate (or state) the sample holds
+    carried: np.ndarray  # samples since that reading's own
+    interval_s: float
+
+    @cached_property
+    def quality(self):
+        """An index into QUALITIES, (T,): the function never asks."""
+        return _quality(self.heart_rate, self.amounts, self.segment, self.carried, self.interval_s)
 
 
 def resets(counter, day):
@@ -85,8 +92,7 @@ def resample(seconds, heart_rate, running, *, interval_s, before=None):
     segment = np.repeat(np.cumsum(np.append(0, ~joined)), repeats)
     heart = heart_rate[row]
     amounts = _amounts(grid_cell * float(interval_s), seconds, running, interval_s, before)
-    quality = _quality(heart, amounts, segment, carried, interval_s)
-    return Grid(grid_cell * float(interval_s), segment, heart, amounts, quality, row)
+    return Grid(grid_cell * float(interval_s), segment, heart, amounts, row, carried, interval_s)
 
 
 def _one_per_cell(cell, worn):

@@ -40,8 +40,10 @@ def limits(calibration, *, channel_set, size, own=False):
     calibration: of `lib.calibration.calibrate`, whose limits are interpolated between its sizes, all in logarithms;
     own: whether the wearer's baseline is known. Returns {"threshold": (N,), "alert": (N,)}.
     """
-    sizes, known = np.log(calibration["sizes"]), calibration["own" if own else "sets"][channel_set]
-    at = np.log(size)
+    known = calibration["own" if own else "sets"][channel_set]
+    if np.all(size == calibration["sizes"][-1]):  # whole windows, as most are
+        return {name: np.full(len(size), known[name][-1]) for name in ("threshold", "alert")}
+    sizes, at = np.log(calibration["sizes"]), np.log(size)
     return {name: np.exp(np.interp(at, sizes, np.log(known[name]))) for name in ("threshold", "alert")}
 
 
@@ -74,10 +76,13 @@ def stuck(windows, *, interval_s, size=None):
     """
     heart_rate = windows[:, :, 0]
     number, length = heart_rate.shape
+    moves = heart_rate[:, 1:] != heart_rate[:, :-1]
+    if (moves.sum(axis=1) > max(length - STUCK_S / interval_s, 2 * (1 - MOSTLY_STUCK) * length) + 1).all():
+        return np.zeros(number, dtype=bool)  # too lively to be looked at closely, as most are
     size = np.full(number, length) if size is None else np.asarray(size)
     place = np.arange(length)
     changed = place <= length - size[:, None]  # (N, length): no run reaches back into the padding
-    changed[:, 1:] |= heart_rate[:, 1:] != heart_rate[:, :-1]
+    changed[:, 1:] |= moves
     since = place - np.maximum.accumulate(np.where(changed, place, 0), axis=1)
     held = (since.max(axis=1) + 1) * interval_s >= STUCK_S
     if length * interval_s < STUCK_S:

@@ -47,28 +47,28 @@ def window_statistics(windows, *, interval_s, level=0.0):
     level: bpm, a number or (N,), from which mean, lowest and highest heart rate are taken. NaN where a window lacks one
     of the statistic's CHANNELS.
     """
-    heart, steps, calories, distance = np.moveaxis(windows[:, :, : _DISTANCE + 1], 2, 0)  # (N, length) each
-    change = np.abs(np.diff(heart, axis=1)) if heart.shape[1] > 1 else np.zeros_like(heart)
-    mean = heart.mean(axis=1)
-    per_minute = 60 / interval_s
-    steps, calories, distance = steps * per_minute, calories * per_minute, distance * per_minute
-    walked, burnt, covered = steps.mean(axis=1), calories.mean(axis=1), distance.mean(axis=1)
+    amounts = np.array([1.0, *[60 / interval_s] * 3])[:, None, None]  # a minute; of the heart rate as it is
+    channels = windows[:, :, : _DISTANCE + 1].transpose(2, 0, 1) * amounts  # (4, N, length)
+    heart = channels[_HEART]
+    change = np.abs(heart[:, 1:] - heart[:, :-1]) if heart.shape[1] > 1 else np.zeros_like(heart)
+    (mean, walked, burnt, covered), most = channels.mean(axis=2), channels.max(axis=2)
+    heart_spread, steps_spread = channels[[_HEART, _STEPS]].std(axis=2)
     in_logarithms = [
-        heart.std(axis=1) + 1,
+        heart_spread + 1,
         change.mean(axis=1) + 1,
         change.max(axis=1) + 1,
         walked + 1,
-        steps.max(axis=1) + 1,
-        steps.std(axis=1) + 1,
+        most[_STEPS] + 1,
+        steps_spread + 1,
         burnt + _LEAST_KCAL,
-        calories.max(axis=1) + _LEAST_KCAL,
+        most[_CALORIES] + _LEAST_KCAL,
         covered + _LEAST_M,
         (covered + _LEAST_M) / (_STEP_M * walked + _LEAST_M),
         (burnt + 0.2) / (_STEP_KCAL * walked + 1),
         np.abs(mean - walked) + 1,
     ]
     spread, *others = np.log(in_logarithms)
-    return np.column_stack([mean - level, spread, heart.min(axis=1) - level, heart.max(axis=1) - level, *others])
+    return np.array([mean - level, spread, heart.min(axis=1) - level, most[_HEART] - level, *others]).T
 
 
 def means(statistics):

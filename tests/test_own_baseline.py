@@ -52,7 +52,7 @@ def test_the_same_request_gets_the_same_answer(detector):
 
 
 def test_a_slow_heart_is_less_strange_in_a_wearer_who_is_known_to_have_one(detector):
-    slow = still(60, heart_rate=48)
+    slow = still(60, heart_rate=36)
     usual = answer(detector, slow)["anomalyScore"]
     own = Baseline()
     residual = detector.score(*_samples(slow)).rest
