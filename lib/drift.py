@@ -98,7 +98,8 @@ class Usual:
         Each day is compared with the others. The limit is drawn by a smoothed bootstrap (Silverman and Young 1987, "The
         bootstrap: to smooth or not to smooth?", Biometrika 74): normal days, drawn anew, give mean and spread, a month
         of others is held against them, and its furthest statistic is noted; 98 % of these are within the limit. So
-        whole months are quiet, whatever the number of statistics, and few normal days make for a wide limit.
+        months of such days are quiet, whatever the number of statistics, and few normal days make for a wide limit.
+        How quiet the months of wearers who live on are is measured by benchmarks/drift.py.
         """
         known = {name: of for name, of in counts.items() if len(of) and (of.sum(axis=1) > 0).all()}
         number = len(next(iter(known.values()), ()))

@@ -77,6 +77,15 @@ def test_the_document_is_openapi():
     validate(SPECIFICATION)
 
 
+def test_who_may_call_is_what_the_template_asks_for():
+    """IAM signatures or a JWT, one of the two: the names of the template's parameter Authorizer."""
+    schemes = SPECIFICATION["components"]["securitySchemes"]
+    assert SPECIFICATION["paths"][PATH]["post"]["security"] == [{name: []} for name in schemes]
+    assert schemes["signature"]["x-amazon-apigateway-authtype"] == "awsSigv4"
+    assert (schemes["token"]["scheme"], schemes["token"]["bearerFormat"]) == ("bearer", "JWT")
+    assert set(SPECIFICATION["paths"][PATH]["post"]["responses"]) >= {"401", "403"}
+
+
 def fits(schema, value):
     """Whether a value is as one of the document's schemas says."""
     return Draft202012Validator({"$ref": f"#/components/schemas/{schema}", **SPECIFICATION}).is_valid(value)
