@@ -170,7 +170,7 @@ def lines_of(detector, requests, *, spoken, rng):
         lines.append(line)
         if body["anomalyDetected"] and rng.random() < spoken:
             said.append((str(place), wrong))
-    return log_lines.table(lines)[0], pd.DataFrame(said, columns=["request_id", "correct"])
+    return log_lines.table(lines)[0], pd.DataFrame(said, columns=["request_id", "correct"]).assign(note="")
 
 
 def replayed(table, said):
