@@ -1,4 +1,4 @@
-"""Is drift called within a day, and how often falsely? Prints a table of benchmarks/README.md.
+"""Is drift called within a day, and how often falsely? Prints a table.
 
 Simulated wearers live without a pause: 28 normal days, ten normal months, and days on which something has changed. A
 day's counts are those that the function's log holds; no model is needed for them. About two minutes.

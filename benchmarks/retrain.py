@@ -1,7 +1,7 @@
 """What becomes of retrained models, good and bad: `.venv/bin/python benchmarks/retrain.py [--home FOLDER]`.
 
 A month of simulated wearers makes a base; then runs with `base=` are made of the next month, and of what may be wrong
-with it. Each is a small training through run_all.sh: minutes a run. Prints a table of benchmarks/README.md.
+with it. Each is a small training through run_all.sh: minutes a run. Prints a table.
 """
 
 import argparse
