@@ -3,8 +3,7 @@
 The rates are those that benchmarks/cleaning.py (of one worker), scoring.py (of one worker, and the bytes of a
 wearer-day together) and handler.py (100 readings, handler) print, on the cores they ran on. The prices are AWS' list
 prices for us-east-1, x86_64, as of November 2026, without any free tier or discount: look them up again before relying
-on them.
-That 1,769 MB are one core is said in "Configure Lambda function memory", AWS Lambda developer guide.
+on them. That 1,769 MB are one core is said in "Configure Lambda function memory", AWS Lambda developer guide.
 
     .venv/bin/python benchmarks/costs.py --clean 820000 --score 2500 --bytes 322000 --request-ms 18
 """

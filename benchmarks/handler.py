@@ -50,7 +50,7 @@ mark(*sys.argv[2:])
 mark("lambda_function")
 print(json.dumps([marks[0] - float(sys.argv[1]), *(b - a for a, b in zip(marks, marks[1:]))]))
 """
-LIMITS = {  # what each figure may be at most; the README's requirements
+LIMITS = {  # what each figure may be at most, in its own unit
     "cold": "250",
     60: "3, p99 8",
     100: "35, stretch 18",

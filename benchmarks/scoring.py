@@ -1,4 +1,4 @@
-"""What does scoring the past take, raw Parquet in and scores out? Prints the README's table.
+"""What does scoring the past take, raw Parquet in and scores out? Prints a table.
 
 Simulated days in files of 50 wearers (those of benchmarks/cleaning.py) are cleaned and scored at one window a minute by
 `python -m lib.score` with the model of a run: some of them by one and by two workers of one thread each, then all. Last

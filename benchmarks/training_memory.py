@@ -1,4 +1,4 @@
-"""Does training's memory grow with the data or with the batch? Prints the README's table.
+"""Does training's memory grow with the data or with the batch? Prints a table.
 
 Trains a few batches on 1, 10 and 100 times 03_train's default data, and with larger batches, each in a process of its
 own; then gathers many more, as training would, of windows drawn from all of the data. The samples are made up, and lie

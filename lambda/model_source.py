@@ -242,7 +242,7 @@ def _sha256(content):
 def _write(path, content):
     """Write a file beside its place and move it there, so that what is in place is always whole."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    beside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")  # one given up may go on
     try:
         beside.write_bytes(content)
         beside.replace(path)

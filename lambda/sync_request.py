@@ -19,7 +19,6 @@ MOST_ENVELOPES = 100
 _CALENDAR = set(CALENDAR)
 COUNTER_FORMS = ("cumulative", "interval")
 LARGEST_COUNT = 1e9  # steps, kcal or m: no watch has ever counted so far
-_DAY_S = 86_400
 _LOW = np.array([HEART_RATE_RANGE[0], 0, 0, 0, -1, -1, -1])  # of the seven numbers
 _HIGH = np.array([HEART_RATE_RANGE[1], *[LARGEST_COUNT] * 3, 1, 1, 1])
 _UNIX_MS = (946_684_800_000, 4_102_444_800_000)  # the years 2000 to 2100
