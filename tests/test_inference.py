@@ -94,7 +94,7 @@ def test_one_step_of_one_unit_is_the_one_worked_out_by_hand(tmp_path):
     weights = inference.load_weights(tmp_path / "weights.npz")
     window = np.full((1, 1, 1), 2.0, dtype=np.float32)
     cell = 0.7502601 * 0.8617232  # sigmoid(1.1) tanh(1.3), with nothing kept
-    assert inference._run(weights.encoder, window, 1)[0, 0, 0] / 2 == pytest.approx(0.8021839 * np.tanh(cell), abs=1e-6)
+    assert inference._run(weights.encoder, window, 1)[0, 0, 0] == pytest.approx(0.8021839 * np.tanh(cell), abs=1e-6)
     assert inference.reconstruct(window, weights)[0, 0, 0] == pytest.approx(1 + 0.5 * np.tanh(0.5), abs=1e-6)
 
 
