@@ -24,6 +24,7 @@ from lib import (
     clean,
     evaluation,
     features,
+    grid,
     operating_point,
     readings,
     resampling,
@@ -61,7 +62,7 @@ class Described:
     first: np.ndarray  # (N,) the rows they start at
     columns: dict  # {whose errors: (N, 23)}, otherwise those of `evidence.describe`
     plain: np.ndarray  # (N,) the autoencoder's mean squared error
-    stuck: np.ndarray  # (N,) booleans
+    faulty: np.ndarray  # (N,) booleans
     offset: np.ndarray  # (N,) bpm, of the wearer's own baseline as far as it is known
     known: np.ndarray  # (N,) booleans: whether it is known well
 
@@ -74,16 +75,17 @@ class Described:
         form = {"length": describer.length, "stride": round(60 / describer.interval_s), "trusted": usable}
         first = windows.starts(clean.groups(table), **form)
         ours, errors = np.empty((len(first), len(NAMES))), np.empty((len(first), IS_ERROR.sum()))
-        plain, stuck = np.empty(len(first)), np.empty(len(first), dtype=bool)
+        plain, faulty = np.empty(len(first)), np.empty(len(first), dtype=bool)
         batches = describer.batches(clean.samples(table), first, counted=channels, progress=tqdm)
         for batch, seen, given, rebuilt, size in batches:
             ours[batch] = describer.described(seen, given, rebuilt, size)
             errors[batch] = rivals.ErrorsByChannel.columns(given, rebuild)
             plain[batch] = scoring.window_errors(scoring.feature_errors(given, rebuilt), channels)
-            stuck[batch] = scoring.stuck(seen, interval_s=describer.interval_s)
+            faults = scoring.faults(seen, interval_s=describer.interval_s, counted=channels)
+            faulty[batch] = faults != grid.OK
         columns = {LSTM: ours, PCA: np.column_stack([ours[:, ~IS_ERROR], errors])}
-        offset, minutes = baseline.follow(pd.factorize(table["user_id"])[0][first], ours, ~stuck)
-        return cls(table, first, columns, plain, stuck, offset, minutes >= baseline.KNOWN)
+        offset, minutes = baseline.follow(pd.factorize(table["user_id"])[0][first], ours, ~faulty)
+        return cls(table, first, columns, plain, faulty, offset, minutes >= baseline.KNOWN)
 
 
 def compared_by(kept):
@@ -114,7 +116,7 @@ def excess(compare, limit, test, detector, *, kept=True, errors=LSTM, rare=True,
     thresholds = np.array([np.percentile(found, detector.calibration["threshold_percentile"]) for found in usual])
     known = test.known & own
     found = normal.evidence(test.columns[errors], counted, own * test.offset, known)
-    return np.where(test.stuck, np.nan, found / thresholds[known.astype(int)])
+    return np.where(test.faulty, np.nan, found / thresholds[known.astype(int)])
 
 
 def rows(measured, test, detector):
@@ -163,10 +165,19 @@ def main(given):
     raw = simulated(given.seed, **people, interval_s=int(detector.interval_s))
     tables = [Described.of(table, detector, pca.rebuild) for table in raw]
     measured = {name: excess(*tables, detector, **without) for name, without in tqdm(PARTS.items())}
-    measured[PLAIN] = np.where(tables[-1].stuck, np.nan, tables[-1].plain)
+    measured[PLAIN] = np.where(tables[-1].faulty, np.nan, tables[-1].plain)
     heads = [*HEADS, *(kind.replace("_", " ") for kind in KINDS)]
     for cells in (heads, ["---"] * len(heads), *rows(measured, tables[-1], detector)):
         print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def refuse_known_seed(parser, given):
+    """End the script where there is no run `given.run`, or it has the wearers of `given.seed` in its tables."""
+    ran = Run.at(given.run).journal.get("ran", {}).get("01_generate")
+    if not ran:
+        sys.exit(f"there is no run {given.run!r}: ./run_all.sh run={given.run} makes it")
+    if ran["parameters"]["seed"] == given.seed:
+        parser.error(f"--seed {given.seed}: run {given.run!r} has the wearers of this seed in its tables")
 
 
 def arguments():
@@ -178,11 +189,7 @@ def arguments():
     parser.add_argument("--labelled", type=int, default=24, help="wearers with anomalies (default: %(default)s)")
     parser.add_argument("--days", type=int, default=2, help="of each of those (default: %(default)s)")
     given = parser.parse_args()
-    ran = Run.at(given.run).journal.get("ran", {}).get("01_generate")
-    if not ran:
-        sys.exit(f"there is no run {given.run!r}: ./run_all.sh run={given.run} makes it")
-    if ran["parameters"]["seed"] == given.seed:
-        parser.error(f"--seed {given.seed}: run {given.run!r} has the wearers of this seed in its tables")
+    refuse_known_seed(parser, given)
     return given
 
 

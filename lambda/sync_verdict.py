@@ -12,6 +12,10 @@ from lib.persistence import IN_A_ROW
 MOST_SPACING = 3  # times the model's interval: readings further apart are not what it learned from
 _DAY_S = 86_400
 _OFF_WRIST = "off the wrist, as a later reading of the same instant says"
+_FAULTS = {  # of the sensors: why a window has no score
+    grid.STUCK: f"stuck sensor: the heart rate has hardly moved for {grid.STUCK_S / 60:g} minutes",
+    grid.IMPLAUSIBLE: "implausible counters: more steps, calories or metres at once than a body can do",
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def _laid(readings, detector):
     usable = np.flatnonzero([error is None for error in readings.errors])
     if not len(usable):
         return Laid(Verdict(nothing, [None] * len(nothing), own=readings.own))
-    why = [_OFF_WRIST] * len(nothing)
+    why = [None] * len(nothing)
     order = np.flatnonzero(readings.counts)
     order = order[np.argsort(readings.seconds[order], kind="stable")]
     moments = readings.seconds[order]
@@ -74,6 +78,8 @@ def _laid(readings, detector):
     cell = np.ceil(readings.seconds[usable] / detector.interval_s) * detector.interval_s
     rows = np.searchsorted(seconds, cell)
     there = np.append(seconds, np.nan)[rows] == cell  # all, unless a later reading of one's instant has no heart rate
+    for index in usable[~there]:
+        why[index] = _OFF_WRIST
     if not there.any():
         return Laid(Verdict(nothing, why, own=readings.own))
     return Laid(
@@ -92,8 +98,8 @@ def _verdict(laid, scored, detector):
     """What a wearer's readings got, of the Scored of the samples they were laid to."""
     scores, why = laid.without.scores.copy(), laid.without.why.copy()
     scores[laid.usable] = scored.by_sample
-    for index in laid.usable[np.isnan(scores[laid.usable])]:
-        why[index] = f"stuck sensor: the heart rate has hardly moved for {grid.STUCK_S / 60:g} minutes"
+    for index, fault in zip(laid.usable, scored.faults[scored.window], strict=True):
+        why[index] = _FAULTS.get(fault)
     kept = scored.excess[~np.isnan(scored.scores)]
     alerting = _alerting(scored, laid, detector)
     found = _reasons(scored, alerting, laid, detector)

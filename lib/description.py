@@ -32,28 +32,29 @@ class Describer:
         return (rebuilt(batch) for batch in progress(_parts(len(first))))
 
     def columns(self, samples, first, *, size=None, counted=None, each=map, progress=iter):
-        """The columns (N, 23) of windows, and which are stuck (N,); the arguments are those of `batches`.
+        """The columns (N, 23) of windows, and their `scoring.faults` (N,); the arguments are those of `batches`.
 
         `each` does a function for every batch, in order: `map`, or that of an executor of threads, for NumPy lets them
         work side by side.
         """
         rebuilt = self._rebuilder(samples, first, size, counted)
+        counted = _of_each(counted, first, samples)
 
         def described(batch):
             _, raw, given, made, rests_on = rebuilt(batch)
-            still = scoring.stuck(raw, interval_s=self.interval_s, size=rests_on)
-            return self.described(raw, given, made, rests_on), still
+            faults = scoring.faults(raw, interval_s=self.interval_s, counted=counted[batch], size=rests_on)
+            return self.described(raw, given, made, rests_on), faults
 
-        columns, stuck = np.empty((len(first), len(evidence.NAMES))), np.empty(len(first), dtype=bool)
+        columns, faults = np.empty((len(first), len(evidence.NAMES))), np.empty(len(first), dtype=int)
         parts = _parts(len(first))
-        for batch, (made, still) in zip(progress(parts), each(described, parts), strict=True):
-            columns[batch], stuck[batch] = made, still
-        return columns, stuck
+        for batch, (made, faulty) in zip(progress(parts), each(described, parts), strict=True):
+            columns[batch], faults[batch] = made, faulty
+        return columns, faults
 
     def _rebuilder(self, samples, first, size, counted):
         """What makes one of `batches` of a slice of the windows."""
         size = np.full(len(first), self.length) if size is None else size
-        counted = np.broadcast_to(True if counted is None else counted, (len(first), samples.shape[1]))
+        counted = _of_each(counted, first, samples)
 
         def rebuilt(batch):
             raw = windows.gather(samples, first[batch], length=self.length, size=size[batch])
@@ -65,6 +66,11 @@ class Describer:
     def described(self, raw, given, rebuilt, size):
         """The columns (n, 23) of one of `batches`."""
         return evidence.describe(raw, given, rebuilt, size=size, interval_s=self.interval_s, curve=self.curve)
+
+
+def _of_each(counted, first, samples):
+    """The features that count in each window, (N, 7); all, unless given."""
+    return np.broadcast_to(True if counted is None else counted, (len(first), samples.shape[1]))
 
 
 def _parts(number):

@@ -4,7 +4,6 @@ The folder holds model.json, threshold.npy, lstm_weights.npz and normal.npz; eac
 model.json lists before it is used. A model of old, without normal.npz, is scored by its plain reconstruction error.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +12,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from lib import baseline, evidence, features, scoring, windows
+from lib import baseline, evidence, features, grid, scoring, windows
+from lib.checksums import sha256
 from lib.description import Describer
 from lib.inference import load_weights
 from lib.persistence import Persistence
@@ -35,7 +35,7 @@ class DamagedModel(Exception):
 class Scored:
     """The scores of T samples and of the N windows they are read from."""
 
-    scores: np.ndarray  # (N,) in 0..1; NaN where the sensor is stuck
+    scores: np.ndarray  # (N,) in 0..1; NaN where a sensor is at fault
     excess: np.ndarray  # (N,) the evidence over the threshold: 1 scores 0.3
     first: np.ndarray  # (N,) each window's first row
     size: np.ndarray  # (N,) how many samples it rests on
@@ -44,6 +44,7 @@ class Scored:
     rest: np.ndarray  # (N,) bpm above what is usual, of whole windows at rest; NaN for others
     over_alert: np.ndarray  # (N,) the evidence over the alert level: 1 scores 0.7
     columns: np.ndarray  # (N, 23) of `evidence.describe`; (N, 0) of a model that has no windows of normal life
+    faults: np.ndarray  # (N,) of `scoring.faults`
 
     @property
     def by_sample(self):
@@ -88,11 +89,13 @@ class Detector:
             normal = evidence.Normal.load(folder / NORMAL) if NORMAL in model["files"] else None
             describer = Describer(
                 weights=load_weights(folder / WEIGHTS),
-                scaler=model["scaler"],
+                scaler=_checked_scaler(model["scaler"]),
                 curve=normal and normal.curve,
                 length=int(model["sequence_length"]),
                 interval_s=float(model["interval_s"]),
             )
+            if not (describer.length >= 1 and describer.interval_s > 0):
+                raise DamagedModel(MODEL, "its sequence_length or interval_s is not positive")
             return cls(
                 describer=describer,
                 calibration=calibration,
@@ -127,7 +130,7 @@ class Detector:
         begin = np.cumsum([0, *(len(samples) for samples, *_ in wearers)])
         personal = [self.personal(own, counted) for (_, counted), (*_, own) in zip(held, wearers, strict=True)]
         numbers = [len(first) for first, _, _ in laid]
-        found, columns = self._evidence(
+        found = self._evidence(
             np.concatenate([samples for samples, *_ in wearers]),
             np.concatenate([first + low for (first, _, _), low in zip(laid, begin, strict=False)]),
             np.concatenate([size for _, size, _ in laid]),
@@ -138,8 +141,7 @@ class Detector:
         spans = [slice(end - number, end) for end, number in zip(ends, numbers, strict=True)]
         each = zip(held, laid, personal, spans, strict=True)
         return [
-            self._scored(name, known, *laid, *found[:, span], columns[span])
-            for (name, _), laid, (_, known), span in each
+            self._scored(name, known, *laid, *(of[span] for of in found)) for (name, _), laid, (_, known), span in each
         ]
 
     def personal(self, own, counted):
@@ -152,27 +154,28 @@ class Detector:
         return own.offset, own.total >= baseline.KNOWN
 
     def _evidence(self, samples, first, size, counted, offset, known):
-        """Of the windows at rows `first`: (3, N), their evidence, 1 where they are stuck, `rest`; and their columns."""
+        """Of the windows at rows `first`: their evidence, faults, `rest`, (N,) each, and columns."""
         if self.normal is None:
-            return self._plain_errors(samples, first, size, counted), np.empty((len(first), 0))
-        columns, stuck = self.describer.columns(samples, first, size=size, counted=counted)
+            return self._plain_errors(samples, first, size, counted)
+        columns, faults = self.describer.columns(samples, first, size=size, counted=counted)
         found = self.normal.evidence(columns, counted[:, : len(features.CHANNELS)], offset, known)
-        lives = baseline.still(columns) & ~stuck & (size == self.sequence_length)
-        return np.stack([found, stuck, np.where(lives, columns[:, evidence.HEART_RATE], np.nan)]), columns
+        lives = baseline.still(columns) & (faults == grid.OK) & (size == self.sequence_length)
+        return found, faults, np.where(lives, columns[:, evidence.HEART_RATE], np.nan), columns
 
     def _plain_errors(self, samples, first, size, counted):
-        found = np.full((3, len(first)), np.nan)
+        found, faults = np.empty(len(first)), np.empty(len(first), dtype=int)
         for batch, raw, given, rebuilt, rests_on in self.describer.batches(samples, first, size=size, counted=counted):
             by_feature = scoring.feature_errors(given, rebuilt, rests_on)
-            found[0, batch] = scoring.window_errors(by_feature, counted[batch])
-            found[1, batch] = scoring.stuck(raw, interval_s=self.interval_s, size=rests_on)
-        return found
+            found[batch] = scoring.window_errors(by_feature, counted[batch])
+            form = {"interval_s": self.interval_s, "counted": counted[batch], "size": rests_on}
+            faults[batch] = scoring.faults(raw, **form)
+        return found, faults, np.full(len(first), np.nan), np.empty((len(first), 0))
 
-    def _scored(self, channel_set, known, first, size, window, found, stuck, rest, columns):
+    def _scored(self, channel_set, known, first, size, window, found, faults, rest, columns):
         limits = scoring.limits(self.calibration, channel_set=channel_set, size=size, own=known)
-        scores = np.where(stuck, np.nan, scoring.anomaly_scores(found, limits))
+        scores = np.where(faults == grid.OK, scoring.anomaly_scores(found, limits), np.nan)
         excess, over_alert = (found / limits[level] for level in ("threshold", "alert"))
-        return Scored(scores, excess, first, size, window, channel_set, rest, over_alert, columns)
+        return Scored(scores, excess, first, size, window, channel_set, rest, over_alert, columns, faults)
 
     def explain(self, samples, first, size, own=None, columns=None):
         """Why the window of samples (T, 7) that starts at row `first` and rests on `size` samples is unusual.
@@ -233,11 +236,6 @@ def _windows_of(rows, segment, *, length):
     return first[used], size[used], window
 
 
-def sha256(path):
-    """The SHA-256 (hex) of a file's bytes."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
 def _checked_model(folder):
     try:
         model = json.loads((folder / MODEL).read_text(encoding="utf-8"))
@@ -254,6 +252,14 @@ def _checked_model(folder):
         if found != files.get(name):
             raise DamagedModel(name, "is not the file that was exported")
     return model
+
+
+def _checked_scaler(scaler):
+    """The scaler of model.json. Raises ValueError unless it has a mean and a positive scale of each channel."""
+    mean, scale = (np.asarray(scaler[name], dtype=np.float64) for name in ("mean", "scale"))
+    if not (mean.shape == scale.shape == (len(features.CHANNELS),) and np.isfinite(mean).all() and (scale > 0).all()):
+        raise ValueError("scaler: a mean and a positive scale of each channel are wanted")
+    return scaler
 
 
 def _unreadable(name, error):

@@ -100,7 +100,7 @@ class Test:
         """The wearer's Baseline before the window."""
         before = np.arange(len(self.first)) < row
         before &= (self.windows["user_id"] == self.windows["user_id"].iloc[row]).to_numpy()
-        columns = self.followed.columns[before & ~self.followed.stuck]
+        columns = self.followed.columns[before & ~self.followed.faulty]
         own = Baseline()
         own.add(columns[still(columns), evidence.HEART_RATE])
         return own

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib import baseline, scoring, windows
+from lib import baseline, grid, scoring, windows
 from lib.features import CHANNELS, FEATURES, channel_sets
 
 _STEPS = FEATURES.index("steps")
@@ -17,26 +17,31 @@ class Followed:
 
     evidence: np.ndarray  # (N,)
     excess: np.ndarray  # (N,) the evidence over the threshold: 1 scores 0.3
-    scores: np.ndarray  # (N,) in 0..1; NaN where the sensor is stuck
-    stuck: np.ndarray  # (N,) booleans
+    scores: np.ndarray  # (N,) in 0..1; NaN where a sensor is at fault
+    faults: np.ndarray  # (N,) of `scoring.faults`
     minutes: np.ndarray  # (N,) still minutes that the wearer's baseline rests on
     channel_set: np.ndarray  # (N,) names of features.CHANNEL_SETS
     columns: np.ndarray  # (N, 23) of `evidence.describe`
+
+    @property
+    def faulty(self):
+        """Which windows (N,) get no score: a sensor is at fault."""
+        return self.faults != grid.OK
 
 
 def follow(detector, samples, first, wearer, *, baselines=True, described=None, progress=iter):
     """The Followed of whole windows of samples (T, 7), in raw units, that start at rows first (N,), in time order.
 
     wearer (T,): whose each sample is; baselines: whether each one's own baseline is learnt on the way, from the windows
-    up to the one before: best a minute apart; described: the windows' columns (N, 23) and which are stuck (N,), where
-    they are known already. `progress` wraps the loop over batches.
+    up to the one before: best a minute apart; described: the windows' columns (N, 23) and faults (N,), where they are
+    known already. `progress` wraps the loop over batches.
     """
     owner, _ = pd.factorize(np.asarray(wearer)[first])
     channel_set, counted = _channel_sets(detector, samples, first)
     if described is None:
         described = detector.describer.columns(samples, first, counted=counted, progress=progress)
-    columns, stuck = described
-    learns = ~stuck & counted[:, _STEPS] & baselines & ("own" in detector.calibration)
+    columns, faults = described
+    learns = (faults == grid.OK) & counted[:, _STEPS] & baselines & ("own" in detector.calibration)
     offset, minutes = baseline.follow(owner, columns, learns)
     known = minutes >= baseline.KNOWN
     found = detector.normal.evidence(columns, counted[:, : len(CHANNELS)], offset, known)
@@ -49,8 +54,8 @@ def follow(detector, samples, first, wearer, *, baselines=True, described=None, 
                 limits = scoring.limits(detector.calibration, channel_set=name, size=size, own=own)
                 excess[mine] = found[mine] / limits["threshold"]
                 scores[mine] = scoring.anomaly_scores(found[mine], limits)
-    scores[stuck] = np.nan
-    return Followed(found, excess, scores, stuck, minutes, channel_set, columns)
+    scores[faults != grid.OK] = np.nan
+    return Followed(found, excess, scores, faults, minutes, channel_set, columns)
 
 
 def _channel_sets(detector, samples, first):

@@ -54,7 +54,7 @@ class Persistence:
     def lasting(self, evidence, ended, group):
         """The evidence (N,) that lasts: an alert is on at the windows where it reaches the alert level.
 
-        evidence (N,): the windows', or their scores, 0 or more, NaN for a stuck sensor, which counts as reaching
+        evidence (N,): the windows', or their scores, 0 or more, NaN for a sensor at fault, which counts as reaching
         nothing and stays NaN; ended (N,): when each ends, s, rising within a group; group (N,): a number or name that
         changes where no window may look back (wearer and segment). At a segment's start there are fewer than n windows,
         of which k are still wanted. What lasts is never more than the evidence.

@@ -5,7 +5,7 @@
 All files of a folder (or glob, or S3 prefix) are read once to see who is in which: those that share wearers make a
 part. Parts are scored by worker processes, or on a Dask cluster, and kept beside `--out` as they are done: what was
 interrupted goes on from there, and `--out` is there only once it is whole. It has a row a window: user_id, timestamp
-(of its last sample, the wearer's wall clock), score (NaN for a stuck sensor), level, channel_set and still_minutes
+(of its last sample, the wearer's wall clock), score (NaN for a sensor at fault), level, channel_set and still_minutes
 (that the wearer's baseline rests on).
 """
 
@@ -21,7 +21,8 @@ import pyarrow.parquet as parquet
 from tqdm import tqdm
 
 from lib import clean, cluster, parts, raw_files, runs, scoring, windows
-from lib.detector import MODEL, DamagedModel, Detector, sha256
+from lib.checksums import sha256
+from lib.detector import MODEL, DamagedModel, Detector
 from lib.following import follow
 
 COLUMNS = pa.schema(

@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 
-from lib.grid import STUCK_S
+from lib.features import AMOUNTS
+from lib.grid import IMPLAUSIBLE, OK, PLAUSIBLE_PER_S, STUCK, STUCK_S
 
 BORDERLINE, ALERT = 0.3, 0.7  # the scores at which the levels begin
 MOSTLY_STUCK = 0.9  # real watches' readings are so much alike in 1 or 2 of 1,000 windows, simulated ones in none
+_LUMP_S = 60.0  # within which a watch may count all at once what was done before
 LEVELS = ("normal", "borderline", "anomaly")
 UNKNOWN = "unknown"
 
@@ -65,6 +67,22 @@ def level(score):
     if math.isnan(score):
         return UNKNOWN
     return LEVELS[int(score >= BORDERLINE) + int(score >= ALERT)]
+
+
+def faults(windows, *, interval_s, counted, size=None):
+    """What is wrong with the sensors in windows (N, length, 7), in raw units: (N,) of `grid`'s OK, STUCK, IMPLAUSIBLE.
+
+    A window with a fault gets no score. Implausible is one in which a counter grew by more than a body can do in that
+    time, or in a minute where it is shorter: some watches count in lumps. counted, (7,) or (N, 7) booleans: the
+    features that count; size (N,): how many samples each window rests on; all, unless given.
+    """
+    size = np.full(len(windows), windows.shape[1]) if size is None else np.asarray(size)
+    padding = (windows.shape[1] - size)[:, None] * windows[:, 0, AMOUNTS]  # it repeats the first sample
+    possible = np.maximum(size * interval_s, _LUMP_S)[:, None] * PLAUSIBLE_PER_S
+    with np.errstate(invalid="ignore"):  # NaN where a channel is absent
+        beyond = windows[:, :, AMOUNTS].sum(axis=1) - padding > possible
+    implausible = (beyond & np.asarray(counted)[..., AMOUNTS]).any(axis=1)
+    return np.where(stuck(windows, interval_s=interval_s, size=size), STUCK, np.where(implausible, IMPLAUSIBLE, OK))
 
 
 def stuck(windows, *, interval_s, size=None):

@@ -135,7 +135,7 @@ def test_a_window_is_drawn_with_what_the_function_would_say_of_it(life_test):
 def test_the_reasons_rest_on_what_was_known_of_the_wearer_before(life_test):
     row = len(life_test.first) - 1
     before, columns = np.arange(row), life_test.followed.columns
-    still = before[(columns[:row, evidence.STEPS] == 0) & ~life_test.followed.stuck[:row]]
+    still = before[(columns[:row, evidence.STEPS] == 0) & ~life_test.followed.faulty[:row]]
     assert life_test.baseline(row).total == len(still)
     assert life_test.baseline(0).total == 0
 

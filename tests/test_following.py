@@ -18,6 +18,6 @@ def test_windows_whose_columns_are_known_are_not_described_again_and_score_the_s
     anew = follow(detector, samples, first, wearer, baselines=False)
     described = follow(detector, samples, first, wearer)
     monkeypatch.setattr(type(detector.describer), "columns", None)
-    again = follow(detector, samples, first, wearer, baselines=False, described=(described.columns, described.stuck))
+    again = follow(detector, samples, first, wearer, baselines=False, described=(described.columns, described.faults))
     np.testing.assert_array_equal(again.scores, anew.scores)
     assert not again.minutes.any()

@@ -7,12 +7,12 @@ import sync_verdict
 from conftest import keras_scores, life
 from sync_request import parse
 
-from lib import bundle, clean, readings, scoring, watch, windows
+from lib import bundle, clean, grid, readings, scoring, watch, windows
 from lib.baseline import KNOWN, Baseline
 from lib.detector import Detector
 from lib.following import follow
 
-LENGTHS = (2, 5, 59, 60, 61, 7, 100, 30, 240, 17, 500)  # readings in a request, over and over
+LENGTHS = (2, 5, 59, 60, 61, 7, 100, 1, 30, 240, 17, 500)  # readings in a request, over and over
 STRETCH = sum(LENGTHS)
 LENGTH, INTERVAL_S = 60, 5
 
@@ -44,7 +44,7 @@ def _faster_and_faster(rows):
 def _parts(rows):
     ends = np.cumsum(np.resize(LENGTHS, len(rows)))
     bounds = [0, *ends[ends < len(rows)], len(rows)]
-    return [rows.iloc[low:high] for low, high in zip(bounds, bounds[1:], strict=False) if high - low > 1]
+    return [rows.iloc[low:high] for low, high in zip(bounds, bounds[1:], strict=False)]
 
 
 def _request(rows, counters):
@@ -63,7 +63,8 @@ def notebook_scores(rows, counters, model, detector):
     first, size = windows.closing(clean.groups(table), length=LENGTH)
     scores = keras_scores(model, detector, samples, first, size)
     raw = windows.gather(samples, first, length=LENGTH, size=size)
-    scores[scoring.stuck(raw, interval_s=INTERVAL_S, size=size)] = np.nan
+    faults = scoring.faults(raw, interval_s=INTERVAL_S, counted=np.full(7, True), size=size)
+    scores[faults != grid.OK] = np.nan
     of_sample = scores[np.searchsorted(first + size - 1, np.arange(len(table)))]
     cell = np.ceil(rows["instant"].to_numpy() / INTERVAL_S) * INTERVAL_S
     place = np.searchsorted(table["timestamp"].to_numpy().astype("datetime64[s]").astype(int), cell)

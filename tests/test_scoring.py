@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import scoring
+from lib import grid, scoring
 
 CALIBRATION = {"threshold": 1.0, "alert": 4.0}
 errors = st.floats(0, 1e12)
@@ -53,6 +53,30 @@ def test_limits_are_interpolated_in_logarithms_between_the_sizes():
 def test_each_window_is_read_against_its_own_limits():
     limits = {"threshold": np.array([1.0, 10.0]), "alert": np.array([4.0, 40.0])}
     np.testing.assert_allclose(scoring.anomaly_scores([1, 40], limits), [0.3, 0.7])
+
+
+def faults(windows, counted=(True,) * 7, **form):
+    return scoring.faults(windows, interval_s=5, counted=counted, **form).tolist()
+
+
+def test_more_than_a_body_can_do_in_a_window_is_a_fault_and_a_stuck_sensor_another():
+    windows = np.zeros((5, 60, 7))
+    windows[:, :, 0] = np.arange(60)
+    windows[0, :, 1:4] = [25.0, 2.5, 62.5]  # all that is possible in 5 s
+    windows[1, 7, 1] = 1500  # what was done in five minutes, counted at once
+    windows[2, 7, 3] = 3751
+    windows[3, :, 2] = np.nan
+    windows[4, :, 0], windows[4, 7, 1] = 80, 1501
+    assert faults(windows) == [grid.OK, grid.OK, grid.IMPLAUSIBLE, grid.OK, grid.STUCK]
+    without_distance = [True] * 3 + [False] + [True] * 3
+    assert faults(windows, without_distance) == [grid.OK] * 4 + [grid.STUCK]
+
+
+def test_of_a_short_window_a_minutes_counts_are_possible_and_padding_does_not_count():
+    windows = np.zeros((3, 60, 7))
+    windows[:, :, 0] = np.arange(60)
+    windows[0, 59, 1], windows[1, 59, 1], windows[2, :58, 1] = 300, 301, 20
+    assert faults(windows, size=np.array([1, 1, 3])) == [grid.OK, grid.IMPLAUSIBLE, grid.OK]
 
 
 def test_a_window_is_stuck_when_its_heart_rate_holds_for_five_minutes():

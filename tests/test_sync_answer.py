@@ -204,6 +204,16 @@ def test_a_stuck_heart_rate_has_no_score_and_the_rest_have(ask, tmp_path):
     assert (body["level"], body["accepted"], body["rejected"]) == ("normal", 60, 0)
 
 
+def test_a_counter_that_jumps_leaves_the_windows_that_hold_it_without_a_score(ask):
+    given = moving(60)
+    given[30]["steps"] = 5000
+    body = ask(given)
+    told = "implausible counters: more steps, calories or metres at once than a body can do"
+    fault = {"anomalyScore": None, "level": "unknown", "reason": told}
+    assert body["results"][30 : 30 + LENGTH] == [{"index": index, **fault} for index in range(30, 30 + LENGTH)]
+    assert None not in scores(body)[:30] + scores(body)[30 + LENGTH :]
+
+
 def test_a_sensor_stuck_throughout_is_unknown_and_no_alert(ask, tmp_path):
     body = ask(metrics(60, spacing=30), small_model.detector(tmp_path, interval_s=30))
     assert (body["level"], body["anomalyDetected"], body["anomalyScore"]) == ("unknown", False, None)
