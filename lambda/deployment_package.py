@@ -19,7 +19,7 @@ from lib.runs import Run
 
 HANDLER = "lambda_function.lambda_handler"
 RUNTIMES = ("python3.12", "python3.13")  # of Lambda, on Amazon Linux 2023
-_NUMPY = re.compile(r"numpy/_core/_multiarray_umath\.cpython-3(\d+)-")
+_NUMPY = re.compile(r"numpy/_core/_multiarray_umath\.cpython-3(\d+)-x86_64-linux-gnu\.so")
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,11 @@ def _within_limits(archive, run):
         raise Refused(f"{archive.name} unpacks to {_mb(unpacked)}, more than Lambda's {_mb(bundle.LARGEST_UNPACKED)}")
     if "lambda_function.py" not in names:
         raise Refused(f"{archive} holds no lambda_function.py: {again}")
-    minor = next((found[1] for name in names if (found := _NUMPY.match(name))), "none")
-    if (runtime := f"python3.{minor}") not in RUNTIMES:
+    runtime = next((f"python3.{found[1]}" for name in names if (found := _NUMPY.match(name))), None)
+    if runtime not in RUNTIMES:
+        held = f"NumPy for {runtime}" if runtime else "no NumPy for x86_64 Linux"
         raise Refused(
-            f"{archive.name} holds NumPy for {runtime}, and it takes {' or '.join(RUNTIMES)}: "
+            f"{archive.name} holds {held}, and it takes {' or '.join(RUNTIMES)}: "
             f"./run_all.sh run={run} lambda_python=3.13 --from 05_export"
         )
     return runtime

@@ -58,11 +58,12 @@ def payload(event):
     body = event.get("body")
     if not isinstance(body, str) or not body:
         raise Problem(400, "not_json", "the request has no body")
-    if _size(body, event.get("isBase64Encoded")) > LARGEST_BODY:
+    is_encoded = event.get("isBase64Encoded") is True
+    if _size(body, is_encoded) > LARGEST_BODY:
         raise Problem(413, "too_large", f"the body is above {LARGEST_BODY:,} bytes")
     charset = _charset(event)
     try:
-        if event.get("isBase64Encoded"):
+        if is_encoded:
             body = base64.b64decode(body, validate=True).decode(charset)
         return json.loads(body)
     except (ValueError, RecursionError):  # of which bad base64, bad UTF-8 and bad JSON are kinds

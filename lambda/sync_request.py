@@ -52,6 +52,7 @@ def parse(request, *, interval_s):
     """
     metrics, wearers = _sent(request)
     options = request if isinstance(request, dict) else {}
+    options = {name: value for name, value in options.items() if value is not None}
     counters = options.get("counters", "cumulative")
     if counters not in COUNTER_FORMS:
         raise Problem(400, "bad_counters", "counters: cumulative or interval is wanted", field="counters")

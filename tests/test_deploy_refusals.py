@@ -63,6 +63,12 @@ def test_a_zip_for_a_python_that_lambda_does_not_run_it_on_is_refused_with_the_c
     assert line.endswith("./run_all.sh run=march lambda_python=3.13 --from 05_export")
 
 
+@pytest.mark.parametrize("built_for", ["darwin", "aarch64-linux-gnu"])
+def test_a_zip_for_another_machine_is_refused(march, capsys, built_for):
+    rezip(march, numpy={f"numpy/_core/_multiarray_umath.cpython-313-{built_for}.so": b""})
+    assert "no NumPy for x86_64 Linux" in refused(capsys)
+
+
 @pytest.mark.parametrize("name", ["threshold.npy", bundle.ZIP])
 def test_a_file_that_is_not_the_one_that_was_exported_is_refused_by_its_name(march, capsys, name):
     (march / name).write_bytes(b"?")

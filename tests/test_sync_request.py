@@ -322,7 +322,12 @@ def test_no_list_of_readings_is_a_problem(sent):
     assert (caught.value.status, caught.value.body["code"]) == (400, "no_readings")
 
 
-@pytest.mark.parametrize("counters", [None, "both", "", [], {}, 1, True, "Cumulative"])
+def test_an_option_that_is_null_is_absent():
+    plain, null = read(at(START * 1000)), read(at(START * 1000), counters=None, timezone=None)
+    assert (null.cumulative, hour(null)) == (plain.cumulative, hour(plain))
+
+
+@pytest.mark.parametrize("counters", ["both", "", [], {}, 1, True, "Cumulative"])
 def test_unknown_counters_are_a_problem_that_names_the_field(counters):
     with pytest.raises(Problem) as caught:
         read(READING, counters=counters)
@@ -334,7 +339,7 @@ def test_unknown_counters_are_a_problem_that_names_the_field(counters):
     [
         *("Mars/Olympus", "", "/etc/passwd", "../UTC", "Europe", "zone.tab", "a\0b", "\ud800", "x" * 5000),
         "a/" * 500 + "a",  # Python looks it up by recursion
-        *(None, 5, True, [], ["UTC"], {}),
+        *(5, True, [], ["UTC"], {}),
     ],
 )
 def test_an_unknown_time_zone_is_a_problem_that_names_the_field(zone):
