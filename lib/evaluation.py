@@ -1,7 +1,7 @@
 """What a detector does on labelled wearers it never saw: by kind of anomaly, by event and by wearer-day.
 
-A window's time is that of its last sample, and its error is NaN where it gets no score (a stuck sensor): such
-a window raises no alarm and counts in no AUROC. Events are counted as found or not, once each; nothing is
+A window's time is that of its last sample, and its error is NaN where it gets no score (a sensor at fault):
+such a window raises no alarm and counts in no AUROC. Events are counted as found or not, once each; nothing is
 point-adjusted, which lets even random scores look good (Kim et al. 2022, "Towards a rigorous evaluation of
 time-series anomaly detection", AAAI).
 """
@@ -141,14 +141,22 @@ def wearer_days(table, *, interval_s):
     return float(normal.sum() * interval_s / _DAY_S)
 
 
-def gate_delays(table, windows, events, stuck):
+def times_off_wrist(table):
+    """How many times the watch of a clean table's wearers is off the wrist, where no label says why."""
+    off = (table["quality"] == "not_worn").to_numpy() & (_labels(table) == "")
+    wearer = pd.factorize(table["user_id"])[0]
+    goes_on = np.append(False, off[:-1] & (wearer[1:] == wearer[:-1]))[: len(off)]
+    return int((off & ~goes_on).sum())
+
+
+def gate_delays(table, windows, events, faulty):
     """Seconds (E,) from each event's start until the quality check keeps it from the model; NaN where it does not.
 
-    stuck (N,) boolean, of `scoring.stuck`. An event is kept from it by a stuck window that ends within it or lies at
-    least half in it, when that window ends; or where at least half of its samples in the clean table are not worn, when
-    heart rate has been missing for longer than one is carried forward.
+    faulty (N,) boolean: which windows have one of `scoring.faults`. An event is kept from it by one that ends within it
+    or lies at least half in it, when that window ends; or where at least half of its samples in the clean table are not
+    worn, when heart rate has been missing for longer than one is carried forward.
     """
-    stuck, end = np.asarray(stuck), windows["end"].to_numpy()
+    faulty, end = np.asarray(faulty), windows["end"].to_numpy()
     time, off = table["timestamp"].to_numpy(), (table["quality"] == "not_worn").to_numpy()
     rows = table.groupby("user_id", observed=True, sort=False).indices
     told = np.full(len(events), np.datetime64("NaT"), dtype="datetime64[ns]")
@@ -157,44 +165,47 @@ def gate_delays(table, windows, events, stuck):
         mine = mine[(time[mine] >= event.start.to_datetime64()) & (time[mine] <= event.end.to_datetime64())]
         missed = time[mine[off[mine]]]
         by_sample = missed[: MAX_CARRY + 1][-1:] if 2 * len(missed) >= len(mine) else missed[:0]
-        told[number] = min([*end[during[stuck[during]]], *by_sample], default=told[number])
+        told[number] = min([*end[during[faulty[during]]], *by_sample], default=told[number])
     return (told - events["start"].to_numpy()) / np.timedelta64(1, "s")
 
 
-def score_card(windows, events, errors, thresholds, *, days, gated, lasting=None):
+def score_card(windows, events, errors, thresholds, *, days, gated, lasting=None, faulty=False):
     """What one detector does, by kind of anomaly and in sum.
 
     windows, events: of `describe_windows` and `events`; errors (N,), NaN = no score; thresholds: {level:
     error} from which on a window is flagged; days: of `wearer_days`; gated (E,) boolean: which events have
     one of `gate_delays`; lasting: {level: (N,)}, what is flagged by instead of errors where a level asks for several
-    windows, of `Persistence.lasting`.
+    windows, of `Persistence.lasting`; faulty (N,) boolean: windows that the quality check takes, in no method's AUROC.
 
     Returns (card, summary). card has a row a kind: events, auroc, for each level recall_<level> and
     delay_s_<level> (seconds; the median of the events found), and found_by_gate (a share). summary is a dict:
     wearer_days, events, auroc_macro (the mean over kinds), auroc_pooled, and for each level recall_macro_<level>
-    (the mean over all kinds, also those that only the gate can find), false_alarms_per_day_<level> and
-    share_of_normal_<level> (of the normal windows with a score). A figure with nothing to rest on is NaN.
+    (the mean over all kinds, also those that only the gate can find), delay_s_<level> (the median of all events found),
+    false_alarms_per_day_<level> and share_of_normal_<level> (of the normal windows with a score). A figure with nothing
+    to rest on is NaN.
     Raises ValueError when days is not positive.
     """
     if not days > 0:
         raise ValueError(f"days={days}: worn, unlabelled time is wanted to count false alarms over")
     errors = np.asarray(errors, dtype=np.float64)
     flagged = {level: (lasting or {}).get(level, errors) >= threshold for level, threshold in thresholds.items()}
-    card = _by_kind(windows, events, errors, flagged, gated)
+    told = np.where(faulty, np.nan, errors)
+    card = _by_kind(windows, events, told, flagged, gated)
     normal = (windows["kind"] == NORMAL).to_numpy() & ~np.isnan(errors)
     summary = {"wearer_days": float(days), "events": len(events), "auroc_macro": float(card["auroc"].mean())}
-    summary["auroc_pooled"] = float(pooled_auroc(errors, windows["kind"]))
+    summary["auroc_pooled"] = float(pooled_auroc(told, windows["kind"]))
     for level, alarms in flagged.items():
         reached = errors[normal] >= thresholds[level]
         summary[f"recall_macro_{level}"] = float(card[f"recall_{level}"].mean())
+        summary[f"delay_s_{level}"] = float(detections(windows, events, alarms)["delay_s"].median())
         summary[f"false_alarms_per_day_{level}"] = false_alarms(windows, alarms) / days
         summary[f"share_of_normal_{level}"] = float(reached.mean()) if normal.any() else np.nan
     return card, summary
 
 
-def _by_kind(windows, events, errors, flagged, gated):
+def _by_kind(windows, events, told, flagged, gated):
     kind = events["kind"].to_numpy(dtype=object)
-    auroc = auroc_by_kind(errors, windows["kind"])
+    auroc = auroc_by_kind(told, windows["kind"])
     card = pd.DataFrame({"events": pd.Series(kind).value_counts(), "auroc": auroc})
     card = card.sort_index().rename_axis("kind").assign(events=card["events"].fillna(0).astype(int))
     for level, alarms in flagged.items():

@@ -11,6 +11,7 @@ DEPLOYED = "deployed score"  # what the handler answers
 NO_BASELINE = "deployed score, no baseline"  # to a wearer of whom it is handed none
 LSTM, LSTM_BY_CHANNEL = "LSTM autoencoder", "LSTM autoencoder, by channel"  # its plain error alone; the better
 OURS = (DEPLOYED, NO_BASELINE, LSTM, LSTM_BY_CHANNEL)  # the others are rivals
+_AS_GOOD = 0.01  # of VUS-PR
 OWN = "the run's own test"  # what is evaluated unless a table is given
 
 
@@ -58,8 +59,8 @@ def machine():
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores"
 
 
-def headline(card, summary):
-    """The figures a reader asks for first, name to number, of a `score_card`; None where there is nothing.
+def headline(summary):
+    """The figures a reader asks for first, name to number, of a `score_card`'s summary; None where there is nothing.
 
     A macro figure, and recall, is the mean over the kinds of anomaly.
     """
@@ -71,7 +72,7 @@ def headline(card, summary):
         "false_alarms_per_day_at_0.7": summary["false_alarms_per_day_0.7"],
         "share_of_normal_at_0.3": summary["share_of_normal_0.3"],
         "share_of_normal_at_0.7": summary["share_of_normal_0.7"],
-        "median_delay_s_at_0.7": card["delay_s_0.7"].median(),
+        "median_delay_s_at_0.7": summary["delay_s_0.7"],
     }
     return plain(figures)
 
@@ -94,6 +95,22 @@ def verdict(cards, totals):
             f"The quality check finds more of these than the score does: {_named(gated)}.",
         ]
     )
+
+
+def beside_simpler(vus_pr):
+    """Whether the LSTM autoencoder's errors find more than those of what is simpler: sentences, of a Series by method.
+
+    Leads of less than a hundredth count as none.
+    """
+    said = []
+    for lstm, error in ((LSTM, ""), (LSTM_BY_CHANNEL, ", by channel")):
+        others = vus_pr.filter(items=[f"{name}{error}" for name in ("PCA", "dense autoencoder")])
+        if lstm not in vus_pr or others.empty:
+            continue
+        lead = vus_pr[lstm] - others.max()
+        than = "is ahead of" if lead > _AS_GOOD else "loses to" if lead < -_AS_GOOD else "is as good as"
+        said.append(f"{lstm} {than} {others.idxmax()}: VUS-PR {vus_pr[lstm]:.3f} to {others.max():.3f}.")
+    return "\n".join(said)
 
 
 def _events_found(totals, level):

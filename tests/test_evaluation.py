@@ -14,6 +14,7 @@ from lib.evaluation import (
     middle,
     pooled_auroc,
     score_card,
+    times_off_wrist,
     wearer_days,
 )
 
@@ -152,6 +153,14 @@ def test_wearer_days_count_worn_and_unlabelled_samples():
     assert wearer_days(table, interval_s=43_200) == 1.0
 
 
+def test_times_off_the_wrist_are_stretches_of_one_wearer_without_a_label():
+    off, on = "not_worn", "ok"
+    table = clean_table([""] * 6 + ["x", ""], quality=[off, off, on, off, off, on, off, off])
+    assert times_off_wrist(table) == 3
+    table["user_id"] = list("aaaabbbb")
+    assert times_off_wrist(table) == 4
+
+
 def test_the_gate_finds_an_event_by_a_stuck_window_within():
     table = clean_table(["x"] * 4 + [""] * 4)
     windows = window_table(("a", 0, 10, "x"), ("a", 25, 35, "normal"))
@@ -206,12 +215,22 @@ def test_the_summary_counts_alarms_a_day_and_shares_of_normal_windows(scored):
         "auroc_macro": pytest.approx(0.525),
         "auroc_pooled": pytest.approx(0.525),
         "recall_macro_low": 0.25,
+        "delay_s_low": 95.0,
         "false_alarms_per_day_low": 2.5,
         "share_of_normal_low": 0.5,
         "recall_macro_high": 0.0,
+        "delay_s_high": pytest.approx(np.nan, nan_ok=True),
         "false_alarms_per_day_high": 1.0,
         "share_of_normal_high": 0.2,
     }
+
+
+def test_what_the_quality_check_takes_counts_in_no_auroc_but_may_raise_alarms(scored):
+    windows, labelled, errors = scored
+    form = {"days": 2, "gated": np.zeros(3, dtype=bool), "faulty": np.arange(12) == 10}
+    card, summary = score_card(windows, labelled, errors, {"low": 5}, **form)
+    assert card["auroc"]["x"] == summary["auroc_pooled"] == pytest.approx(0.3)
+    assert card["recall_low"]["x"] == 0.5
 
 
 def test_windows_without_a_score_raise_no_alarm_and_are_no_share_of_the_normal_ones(scored):

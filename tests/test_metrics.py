@@ -125,10 +125,22 @@ def test_nothing_that_json_lacks_is_left():
 
 
 def test_the_headline_takes_means_over_kinds():
-    card = pd.DataFrame({"auroc": [0.5, 1.0], "delay_s_0.7": [60.0, np.nan]}, index=["spikes", "stuck"])
     names = ("recall_macro", "false_alarms_per_day", "share_of_normal")
     summary = {"auroc_macro": 0.75} | {f"{name}_{level}": 0.25 for name in names for level in ("0.3", "0.7")}
-    figures = metrics.headline(card, summary)
+    figures = metrics.headline(summary | {"delay_s_0.7": 60.0})
     assert figures["auroc_macro"] == 0.75
     assert figures["median_delay_s_at_0.7"] == 60.0
     assert figures["event_recall_at_0.7"] == 0.25
+
+
+def test_the_autoencoder_is_held_to_what_is_simpler_by_either_error():
+    found = pd.Series({"LSTM autoencoder": 0.42, "PCA": 0.45, "dense autoencoder": 0.44})
+    by_channel = pd.Series(
+        {"LSTM autoencoder, by channel": 0.62, "PCA, by channel": 0.615, "dense autoencoder, by channel": 0.5}
+    )
+    assert metrics.beside_simpler(pd.concat([found, by_channel])).splitlines() == [
+        "LSTM autoencoder loses to PCA: VUS-PR 0.420 to 0.450.",
+        "LSTM autoencoder, by channel is as good as PCA, by channel: VUS-PR 0.620 to 0.615.",
+    ]
+    assert "LSTM autoencoder is ahead of PCA: VUS-PR 0.470" in metrics.beside_simpler(found + [0.05, 0, 0])
+    assert metrics.beside_simpler(found[:1]) == ""
