@@ -1,11 +1,12 @@
 """What a day of many wearers costs to clean, score and keep, worked out from measured rates. Prints a table.
 
 The rates are those that benchmarks/cleaning.py (of one worker), scoring.py (of one worker, and the bytes of a
-wearer-day together) and handler.py (100 readings, handler) print, on the cores they ran on. The prices are AWS' list
+wearer-day together) and handler.py (100 readings, handler) print, on the cores they ran on; a log line's bytes are
+those of the function's line for such a request, with what CloudWatch adds to each. The prices are AWS' list
 prices for us-east-1, x86_64, as of November 2026, without any free tier or discount: look them up again before relying
 on them. That 1,769 MB are one core is said in "Configure Lambda function memory", AWS Lambda developer guide.
 
-    .venv/bin/python benchmarks/costs.py --clean 820000 --score 2500 --bytes 322000 --request-ms 18
+    .venv/bin/python benchmarks/costs.py --clean 820000 --score 2500 --bytes 322000 --request-ms 18 --log-bytes 1500
 """
 
 import argparse
@@ -15,16 +16,17 @@ REQUESTS_A_DAY = 432  # a watch that sends 100 readings every 200 s: the 40 sinc
 CORE_GB = 1_769 / 1_024  # the memory at which Lambda gives one core; with less it takes longer by as much
 CORE_HOUR = 0.05  # $, on demand
 LAMBDA_GB_S, LAMBDA_REQUEST, API_REQUEST = 1.66667e-5, 0.20e-6, 1.00e-6  # $
-S3_GB_MONTH = 0.023  # $
+S3_GB_MONTH, LOG_GB = 0.023, 0.50  # $; of a log, to take it in
 WEARERS = (1_000, 100_000, 10_000_000)
 NIGHT_H = 8
 
 
-def a_day(wearers, *, clean, score, size, request_ms):
+def a_day(wearers, *, clean, score, size, request_ms, log_bytes):
     """What a day of so many wearers takes: {what: figure}, hours, cores, GB and dollars.
 
     clean: readings a second and core; score: windows a second and core, cleaning included; size: bytes of a
-    wearer-day, raw, clean and scored together; request_ms: of the function on one core, for a request of 100 readings.
+    wearer-day, raw, clean and scored together; request_ms, log_bytes: of the function on one core, for a request of
+    100 readings.
     """
     core_s = wearers * WINDOWS_A_DAY / score
     requests = wearers * REQUESTS_A_DAY
@@ -35,18 +37,20 @@ def a_day(wearers, *, clean, score, size, request_ms):
         "cleaned and scored, core hours": core_s / 3600,
         "hours on two cores": core_s / 3600 / 2,
         f"cores to be done in {NIGHT_H} h": core_s / 3600 / NIGHT_H,
-        "$ a day on a cluster": core_s / 3600 * CORE_HOUR,
+        "$ a day for these cores, here or in a cluster": core_s / 3600 * CORE_HOUR,
         "kept, GB": gigabytes,
         "$ a month for a day kept": gigabytes * S3_GB_MONTH,
         "Lambda: cores busy at once, on average": running / 86_400,
         "Lambda: $ a day, the function": running * CORE_GB * LAMBDA_GB_S + requests * LAMBDA_REQUEST,
+        "Lambda: $ a day, its log": requests * log_bytes / 1e9 * LOG_GB,
         "Lambda: $ a day, the HTTP API": requests * API_REQUEST,
     }
 
 
 def main(given):
     """Print the table: a row a figure, a column a number of wearers."""
-    rates = {"clean": given.clean, "score": given.score, "size": given.bytes, "request_ms": given.request_ms}
+    rates = {"clean": given.clean, "score": given.score, "size": given.bytes}
+    rates |= {"request_ms": given.request_ms, "log_bytes": given.log_bytes}
     days = [a_day(wearers, **rates) for wearers in WEARERS]
     print(f"| a day of | {' | '.join(f'{wearers:,}' for wearers in WEARERS)} |")
     print("|---|" + "---|" * len(WEARERS))
@@ -61,4 +65,5 @@ if __name__ == "__main__":
     parser.add_argument("--score", type=float, required=True, help="windows cleaned and scored a second and core")
     parser.add_argument("--bytes", type=float, required=True, help="of a wearer-day kept: raw, clean and scored")
     parser.add_argument("--request-ms", type=float, required=True, help="of the function, for 100 readings")
+    parser.add_argument("--log-bytes", type=float, required=True, help="of the function's log, for such a request")
     main(parser.parse_args())

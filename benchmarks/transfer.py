@@ -4,7 +4,8 @@
     .venv/bin/python benchmarks/transfer.py --real march [--run default]
 
 The model of a run on simulated wearers follows real wearers through held-out days with injected anomalies: as it is;
-with thresholds of the real wearers' calibration days; and compared with windows of those days, too. Of --data, days (or
+with thresholds of the real wearers' calibration days; and compared with windows of those days, too. Where days are
+held out and not wearers, that is done once more for each wearer with the days of the others alone. Of --data, days (or
 wearers) are held out and anomalies injected as 01_generate does. A finished run on real wearers (--real) has done so
 already, and its own detector, which learned from the other days (or wearers), is the last row. Some minutes.
 """
@@ -16,7 +17,19 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lib import anomalies, baseline, calibration, champion, clean, dataset, evaluation, evidence, features, readings
+from lib import (
+    anomalies,
+    baseline,
+    calibration,
+    champion,
+    clean,
+    dataset,
+    evaluation,
+    evidence,
+    features,
+    grid,
+    readings,
+)
 from lib.following import follow
 from lib.runs import Run, resolve
 from lib.scoring import ALERT, BORDERLINE
@@ -59,28 +72,33 @@ def prepared_by(run):
     return calm, test, run.recorded("01_generate")["split_by"]
 
 
-def adapted(detector, calm, role, *, compare):
-    """The detector with limits from the windows `calm` of role 1 and 2 (N,); with `compare`, beside those of role 0."""
-    describer, normal = detector.describer, detector.normal
-    name, channels = detector.channel_set(calm.values)
+def adapted(detector, calm, role, *, channels, compare):
+    """The detector with limits from the windows `calm` of role 1 and 2 (N,); with `compare`, beside those of role 0.
+
+    channels (7,): the features that all wearers report.
+    """
+    describer, normal, length = detector.describer, detector.normal, detector.sequence_length
     counted, limiting = channels[: len(features.CHANNELS)], role > 0
     if compare:
-        learned = gather(calm.values, calm.first[role == 0], length=describer.length)
+        learned = gather(calm.values, calm.first[role == 0], length=length)
         describer = replace(describer, curve=evidence.fit_curve(learned, interval_s=describer.interval_s))
-    columns, stuck = describer.columns(calm.values, calm.first, counted=channels, progress=tqdm)
+    columns, faults = describer.columns(calm.values, calm.first, counted=channels, progress=tqdm)
     owner = pd.factorize(calm.table["user_id"])[0][calm.first]
-    offset, minutes = baseline.follow(owner, columns, ~stuck)
+    offset, minutes = baseline.follow(owner, columns, faults == grid.OK)
     if compare:
         form = {"curve": describer.curve, "at_most": len(normal.columns), "rng": np.random.default_rng(1)}
         normal = evidence.Normal.fit(columns[~limiting], offset[~limiting], counted, **form)
         normal = normal.beneath(columns[limiting], offset[limiting])
-    known = limiting & (minutes >= baseline.KNOWN)
-    errors = normal.evidence(columns[limiting], counted)
-    own = normal.evidence(columns[known], counted, offset[known], True)
+    known, last = limiting & (minutes >= baseline.KNOWN), calm.first + length - 1
+    form = {"sizes": [length], "sets": features.channel_sets(channels), "progress": tqdm}
+    errors = calibration.by_channel_set(describer, normal, calm.values, last[limiting], **form)
+    own = calibration.by_channel_set(
+        describer, normal, calm.values, last[known], offset=offset[known], known=True, **form
+    )
+    whole, own_whole = (next(iter(of.values()))[0] for of in (errors, own))
     percentiles = {level: detector.calibration[level] for level in ("threshold_percentile", "alert_percentile")}
-    found = {"own": {name: own[None]}, "own_whole": own} if len(own) >= 100 else {}
-    sizes = {"sizes": [describer.length], "whole": errors}
-    limits = calibration.calibrate({name: errors[None]}, **sizes, **percentiles, **found)
+    found = {"own": own, "own_whole": own_whole} if known.sum() >= 100 else {}
+    limits = calibration.calibrate(errors, sizes=[length], whole=whole, **percentiles, **found)
     return replace(detector, describer=describer, normal=normal, calibration=limits)
 
 
@@ -92,10 +110,28 @@ def row(name, detector, test):
     found = follow(detector, test.values, test.first, test.table["user_id"].astype("str"), progress=tqdm)
     gated = np.full(len(events), False)
     _, of = evaluation.score_card(seen, events, found.scores, LEVELS, days=days, gated=gated)
-    cells = [f"{vus_pr(seen, np.where(found.stuck, np.nan, found.excess)):.3f}", f"{of['auroc_macro']:.3f}"]
+    cells = [f"{vus_pr(seen, np.where(found.faulty, np.nan, found.excess)):.3f}", f"{of['auroc_macro']:.3f}"]
     cells += [f"{of['share_of_normal_0.3']:.1%}", f"{of['share_of_normal_0.7']:.2%}"]
     cells += [f"{of['recall_macro_0.7']:.2f}", f"{of['false_alarms_per_day_0.7']:.1f}"]
     return f"| {name} | {' | '.join(cells)} |"
+
+
+def without_each(calm, test, detector, channels):
+    """Of each wearer: the calm Windows of all others, their roles, and the test Windows of this one."""
+    for name in test.table["user_id"].unique():
+        others, mine = calm.table["user_id"] != name, test.table["user_id"] == name
+        usable = {"calm": clean.trusted(calm.table)[others], "test": _worn(test.table)[mine]}
+        of_others = Windows.of(calm.table[others].reset_index(drop=True), channels, detector, usable=usable["calm"])
+        of_mine = Windows.of(test.table[mine].reset_index(drop=True), channels, detector, usable=usable["test"])
+        yield of_others, _roles(of_others, by="day"), of_mine
+
+
+def _worn(table):
+    return (table["quality"] != "not_worn").to_numpy()
+
+
+def _roles(calm, *, by):
+    return dataset.roles(calm.table.iloc[calm.first], by=by, rng=np.random.default_rng(1))
 
 
 def main(given):
@@ -104,12 +140,16 @@ def main(given):
     calm, test, by = prepared_by(Run.at(given.real)) if given.real else prepared(given.data, detector)
     channels = np.logical_and.reduce([dataset.reported(table).all(axis=0) for table in (calm, test)])
     calm = Windows.of(calm, channels, detector, usable=clean.trusted(calm))
-    test = Windows.of(test, channels, detector, usable=(test["quality"] != "not_worn").to_numpy())
-    role = dataset.roles(calm.table.iloc[calm.first], by=by, rng=np.random.default_rng(1))
+    test = Windows.of(test, channels, detector, usable=_worn(test))
+    role = _roles(calm, by=by)
     print(f"| | {' | '.join(HEADS)} |\n|---|{'---|' * len(HEADS)}")
     print(row("simulated model, as it is", detector, test), flush=True)
     for name, compare in {"its thresholds from real life": False, "compared with real life, too": True}.items():
-        print(row(name, adapted(detector, calm, role, compare=compare), test), flush=True)
+        print(row(name, adapted(detector, calm, role, channels=channels, compare=compare), test), flush=True)
+    if by == "day":
+        for number, (others, of_others, mine) in enumerate(without_each(calm, test, detector, channels), start=1):
+            beside = adapted(detector, others, of_others, channels=channels, compare=True)
+            print(row(f"the same, of the other wearers alone: wearer {number}", beside, mine), flush=True)
     if given.real:
         print(row(f"trained on the other {by}s", champion.load(given.real), test))
 
