@@ -11,7 +11,7 @@ compare with as the run has. So parts may be chosen by this table: the run's own
 import argparse
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ from lib import (
     watch,
     windows,
 )
-from lib.evidence import NAMES, Normal
+from lib.evidence import HEART_RATE, LEVELLED, NAMES, Normal
 from lib.runs import Run
 
 IS_ERROR = np.array([name.startswith("error") for name in NAMES])  # (23,)
@@ -48,10 +48,12 @@ PARTS = {
     "without the rare half of the compared windows": {"rare": False},
     "without the wearer's own baseline": {"own": False},
     "without the weight of a fast heart": {"weighed": False},
+    "with the wearer's own spread, too": {"spread": True},
 }
 KINDS = ("bradycardia", "tachycardia", "ill_raised")  # which the baseline and that weight are there for
 HEADS = ("score", "VUS-PR", "difference (95 % over wearers)", "recall at 1 false alarm a day", "AUROC")
 EVENTS_PER_DAY = 12
+QUARTILES = 1.349  # standard deviations from the first to the third, of a normal distribution
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,41 @@ class Described:
         return cls(table, first, columns, plain, faulty, offset, minutes >= baseline.KNOWN)
 
 
+def spreads(described):
+    """Each window's wearer's own spread of heart rate at rest, bpm (N,), known before it; NaN for none.
+
+    Of the histogram that the baseline is: between its quartiles. Also the still minutes (N,) it rests on.
+    """
+    columns, place = described.columns[LSTM], np.append(0, np.arange(baseline.BINS) + 1)
+    learns, found = ~described.faulty & baseline.still(columns), np.full(len(columns), np.nan)
+    minutes = np.zeros(len(columns))
+    for rows in described.table.iloc[described.first].reset_index().groupby("user_id", observed=True).indices.values():
+        own, spread = baseline.Baseline(), np.nan
+        for row in rows:
+            found[row], minutes[row] = spread, own.total
+            if learns[row]:
+                own.add(columns[row, HEART_RATE : HEART_RATE + 1])
+                low, high = np.interp([0.25, 0.75], np.append(0, np.cumsum(own.minutes)) / own.total, place)
+                spread = (high - low) * baseline.STEP / QUARTILES
+    return found, minutes
+
+
+def in_own_spreads(tables):
+    """The Described tables with the heart rate about each wearer's own level in units of their own spread, shrunk.
+
+    The unit of all is the median wearer's spread, toward which each is shrunk by `baseline.SHRUNK` minutes.
+    """
+    told = [spreads(described) for described in tables]
+    usual = np.nanmedian(np.concatenate([found for found, _ in told]))
+    moved = []
+    for described, (found, minutes) in zip(tables, told, strict=True):
+        own = (np.nan_to_num(found) * minutes + usual * baseline.SHRUNK) / (minutes + baseline.SHRUNK)
+        columns, level = described.columns[LSTM].copy(), described.offset[:, None]
+        columns[:, LEVELLED] = level + (columns[:, LEVELLED] - level) * (usual / own)[:, None]
+        moved.append(replace(described, columns={LSTM: columns}))
+    return moved
+
+
 def compared_by(kept):
     """A Normal that is fitted and compared by its columns `kept` (23,) alone; a fast heart still lends weight."""
 
@@ -98,11 +135,13 @@ def compared_by(kept):
     return Part
 
 
-def excess(compare, limit, test, detector, *, kept=True, errors=LSTM, rare=True, own=True, weighed=True):
+def excess(compare, limit, test, detector, *, kept=True, errors=LSTM, rare=True, own=True, weighed=True, spread=False):
     """The evidence over the threshold, (N,), of the windows of `test`, as `following.follow` has it, without a part.
 
     compare, limit, test: the Described windows to compare with, for the limits, and that are asked about.
     """
+    if spread:
+        compare, limit, test = in_own_spreads([compare, limit, test])
     rng, at_most = np.random.default_rng(0), len(detector.normal.columns)
     drawn = np.arange(len(compare.first)) if rare else rng.permutation(len(compare.first))[:at_most]
     counted = detector.channels[: len(features.CHANNELS)]
