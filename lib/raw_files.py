@@ -3,6 +3,7 @@
 import codecs
 import csv
 import zlib
+from contextlib import contextmanager
 
 import fsspec
 import numpy as np
@@ -53,20 +54,44 @@ def load(filesystem, name, *, wearers=()):
 
     Where only some `wearers` are wanted, a Parquet file whose user_id is text gives their rows alone; others give all.
     """
-    try:
+    with _readable(name):
         if name.endswith(".parquet"):
             with filesystem.open(name, "rb") as stream:
                 wanted = [("user_id", "in", wearers)] if wearers and _names_wearers(stream) else None
                 table = pd.read_parquet(stream, use_threads=False, filters=wanted)  # as many processes read as cores
             return table.reset_index(drop=table.index.names == [None])  # a named index is a column
-        with _opened(filesystem, name) as stream:
-            return _load_csv(stream)
-    except pd.errors.ParserError as error:
-        with _opened(filesystem, name) as stream:
-            row, problem = _too_long_a_row(stream) or (None, f"can not be read ({str(error).strip()})")
-        raise ReadingsError(problem, file=name, row=row) from error
+        try:
+            with _opened(filesystem, name) as stream:
+                return _load_csv(stream)
+        except pd.errors.ParserError as error:
+            with _opened(filesystem, name) as stream:
+                row, problem = _too_long_a_row(stream) or (None, f"can not be read ({str(error).strip()})")
+            raise ReadingsError(problem, file=name, row=row) from error
+
+
+@contextmanager
+def _readable(name):
+    """Raise ReadingsError, naming the file, for whatever goes wrong as it is read."""
+    try:
+        yield
+    except ReadingsError:
+        raise
     except (ValueError, EOFError, zlib.error, OSError) as error:  # pandas' and Arrow's parsers raise ValueErrors
         raise ReadingsError(f"can not be read ({str(error).strip()})", file=name) from error
+
+
+def named(filesystem, name):
+    """The names of all wearers in a Parquet file whose user_id is text, a set; none of other files.
+
+    Raises ReadingsError for a file that can not be read.
+    """
+    if not name.endswith(".parquet"):
+        return set()
+    with _readable(name), filesystem.open(name, "rb") as stream:
+        if not _names_wearers(stream):
+            return set()
+        batches = parquet.ParquetFile(stream).iter_batches(columns=["user_id"], use_threads=False)
+        return set().union(*(batch.column(0).unique().to_pylist() for batch in batches))
 
 
 def _names_wearers(stream):

@@ -124,6 +124,16 @@ def test_a_part_that_spoils_is_named_set_aside_and_not_counted(folder, tmp_path)
     assert_same((whole(tmp_path / "parts"), account), at_once(folder))
 
 
+def test_a_wearer_who_came_to_a_file_since_is_cleaned_in_no_part_by_mistake(folder, tmp_path):
+    source = parts.survey(folder, **HERE)
+    write(folder, {"b": ["w3", "w5", "w1"]})
+    where = {"timezone": "UTC", **FORM, **HERE}
+    with pytest.raises(cluster.BadPart, match="b.parquet: other wearers are in it .* begin anew, a run from 01"):
+        clean_parts.clean_all(source.parts, tmp_path / "parts", **where)
+    clean_parts.clean_all(source.parts, tmp_path / "parts", on_bad_part="skip", **where)
+    assert whole(tmp_path / "parts")["user_id"].unique().tolist() == ["w1", "w2", "w4", "w6", "w7", "w8"]
+
+
 def test_the_clean_table_of_a_part_that_spoiled_since_is_gone(folder, tmp_path):
     cleaned(folder, tmp_path / "parts", **HERE)
     source = parts.survey(folder, **HERE)

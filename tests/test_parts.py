@@ -10,7 +10,7 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 from wearers_in_parts import eight_wearers, life, write
 
-from lib import cluster, dataset, parts, raw_files, readings
+from lib import cluster, dataset, parts, raw_files, readings, runs
 
 HERE = {"workers": 1}
 
@@ -240,3 +240,44 @@ def test_parts_are_loaded_as_they_were_saved(folder, tmp_path, monkeypatch):
     parts.save(found.parts, tmp_path / "parts.json", timezone="Europe/Paris", labelled=True)
     assert parts.load(tmp_path / "parts.json") == (found.parts, {"timezone": "Europe/Paris", "labelled": True})
     assert parts.load(tmp_path / "none.json") == ([], {})
+
+
+def test_parts_of_an_older_version_are_refused_by_name(tmp_path):
+    old = {"name": "part-00000", "files": ["a.parquet"], "wearers": []}
+    runs.write_json(tmp_path / "parts.json", {"timezone": "UTC", "parts": [old]})
+    with pytest.raises(ValueError, match="parts.json was made by an older version: begin from 01"):
+        parts.load(tmp_path / "parts.json")
+    runs.write_json(tmp_path / "parts.json", {"timezone": "UTC", "parts": []})
+    assert parts.load(tmp_path / "parts.json") == ([], {})
+
+
+def with_more(path, *tables):
+    """Add the rows of tables to a file."""
+    table = pd.concat([pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path), *tables])
+    table.to_parquet(path, index=False) if path.suffix == ".parquet" else table.to_csv(path, index=False)
+
+
+def test_a_file_that_gained_or_lost_a_wearer_since_is_told(folder):
+    first, second, _ = parts.survey(folder, **HERE).parts
+    with_more(folder / "a.parquet", life("w3"))
+    write(folder, {"b": ["w5"]})
+    for part, name in ((first, "a"), (second, "b")):
+        with pytest.raises(raw_files.ReadingsError, match=f"{name}.parquet: other wearers are in it .* from 01_generate"):
+            parts.read(part)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_new_wearer_of_a_file_whose_wearers_are_in_several_parts_is_told(tmp_path, monkeypatch, kind):
+    path = three_days(tmp_path / "watch", kind)
+    monkeypatch.setattr(parts, "MOST_READINGS", 2 * 3 * 2880)
+    found = parts.survey(path, **HERE)
+    with_more(path / f"1.{kind}", life("w9"))
+    for part in found.parts:
+        with pytest.raises(raw_files.ReadingsError, match=f"1.{kind}: other wearers are in it than when it was counted"):
+            parts.read(part)
+
+
+def test_more_readings_of_the_same_wearers_are_no_other_wearers(folder):
+    first = parts.survey(folder, **HERE).parts[0]
+    with_more(folder / "a.parquet", life("w1").assign(heartRate=61))
+    assert len(parts.read(first)) == 4 * 2880
