@@ -4,6 +4,7 @@ import errno
 import functools
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -211,6 +212,16 @@ def test_a_part_of_other_readings_or_cleaned_another_way_is_cleaned_again(folder
     expected, counted = clean.clean(readings.read(folder), **form)
     pd.testing.assert_frame_equal(whole(tmp_path / "parts"), plain(expected))
     assert account["samples"] == counted["samples"]
+
+
+def test_files_that_are_linked_to_from_elsewhere_are_replaced_not_written_to(folder, tmp_path):
+    cleaned(folder, tmp_path / "parts", **HERE)
+    shutil.copytree(tmp_path / "parts", tmp_path / "kept", copy_function=os.link)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
+    pd.read_parquet(folder / "b.parquet").assign(heartRate=61).to_parquet(folder / "b.parquet", index=False)
+    (folder / "c.parquet").unlink()
+    cleaned(folder, tmp_path / "parts", **HERE)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()} == before
 
 
 def test_the_parts_of_earlier_data_are_gone(folder, tmp_path):
