@@ -84,7 +84,7 @@ def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", 
     source = parts.survey(data, timezone=timezone, progress=partial(tqdm, desc="files read"), **how)
     form |= {"timezone": timezone}
     place = {part: kept / f"{parts.key(part, made_by=made_by, **form)}.parquet" for part in source.parts}
-    left = [part for part, path in place.items() if not path.exists()]
+    left = [part for part, path in place.items() if not _whole(path)]
     problems, new = dict(source.set_aside), 0
     how["progress"] = partial(tqdm, desc="parts scored", total=len(place), initial=len(place) - len(left))
     for part, table, problem in cluster.each(partial(scored, export=str(export), **form), left, **how):
@@ -94,10 +94,18 @@ def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", 
         with runs.writing(place[part]) as path:
             parquet.write_table(table, path)
         new += len(table)
-    total = _join([path for path in place.values() if path.exists()], out)
+    total = _join([path for part, path in place.items() if str(part) not in problems], out)
     if not problems:
         runs.remove(kept)
     return total, new, problems
+
+
+def _whole(path):
+    """Whether a part's scores are there: after a power cut a file may be, and be empty or truncated."""
+    try:
+        return parquet.read_schema(path).equals(COLUMNS)
+    except (OSError, ValueError):
+        return False
 
 
 def _join(paths, out):

@@ -194,6 +194,15 @@ clean_parts.clean_all(found, Path({str(target)!r}), timezone="UTC", workers=1, *
     assert_same(found, at_once(folder))
 
 
+def test_what_a_power_cut_left_empty_or_truncated_is_cleaned_again(folder, tmp_path, monkeypatch):
+    first = cleaned(folder, tmp_path / "parts", **HERE)
+    whole_file = (tmp_path / "parts/part-00001.parquet").read_bytes()
+    (tmp_path / "parts/part-00000.parquet").write_bytes(b"")
+    (tmp_path / "parts/part-00001.parquet").write_bytes(whole_file[:-100])
+    (tmp_path / "parts/part-00002.parquet").write_bytes(bytes(len(whole_file)))
+    assert_same(cleaned(folder, tmp_path / "parts", **HERE)[:2], first[:2])
+
+
 def _never(task, **form):
     raise AssertionError(f"{task} is cleaned again")
 

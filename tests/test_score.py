@@ -118,6 +118,22 @@ def test_what_was_killed_goes_on_with_what_is_left(run, folder, tmp_path, capsys
     pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "again.parquet"))
 
 
+def test_what_a_power_cut_left_empty_or_truncated_is_scored_again(run, folder, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "scores.parquet"
+    raw(30, wearer="cy", seed=2).to_parquet(folder / "cy.parquet")
+    with monkeypatch.context() as patched:
+        patched.setattr(score, "_join", lambda paths, out: 0)
+        patched.setattr(score.runs, "remove", lambda path: None)
+        asked(run, folder, out)
+    empty, cut, _ = sorted((tmp_path / ".scores.parquet.parts").glob("*.parquet"))
+    empty.write_bytes(b"")
+    cut.write_bytes(cut.read_bytes()[:-10])
+    capsys.readouterr()
+    assert asked(run, folder, out) == 0
+    assert "78 windows, 52 of them now" in capsys.readouterr().out
+    assert pd.read_parquet(out).groupby("user_id").size().to_dict() == {"ada": 26, "bo": 26, "cy": 26}
+
+
 def test_a_full_disk_is_told_and_what_is_scored_stays(run, folder, tmp_path, capsys, monkeypatch):
     out, write = tmp_path / "scores.parquet", score.parquet.write_table
 
