@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from lib.parameters import word
 from lib.runs import ROOT, Run, runs_home
 
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-DONE, NOT_EXPORTED = 0, 4  # exit statuses of lib.pipeline; 4 is a verdict, not a failure
+DONE, BUSY, NOT_EXPORTED = 0, 3, 4  # exit statuses of lib.pipeline; 4 is a verdict, not a failure
+BUSY_S, RETRY_S = 60, 1  # how long a run is tried again that another process works on, and how long after each try
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,17 @@ class Ended:
 
 
 def run(member):
-    """Do what is left of a Member; its Ended."""
+    """Do what is left of a Member; its Ended.
+
+    Of a worker that was killed, the run_all.sh takes some seconds to stop, and holds the run's lock until then.
+    """
+    give_up = time.monotonic() + BUSY_S
+    while (ended := _tried(member)).status == BUSY and time.monotonic() < give_up:
+        time.sleep(RETRY_S)
+    return ended
+
+
+def _tried(member):
     environment = {**os.environ, "RUNS_HOME": member.home, "CALLER_DIR": str(ROOT), **_threads(member.threads)}
     os.environ["RUNS_HOME"] = member.home
     left = remaining(member)

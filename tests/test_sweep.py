@@ -1,5 +1,6 @@
 """Many runs from one file, on toy notebooks: what is refused, what a failure leaves, how it is taken up again."""
 
+import contextlib
 import json
 import logging
 import os
@@ -12,7 +13,7 @@ import pytest
 from distributed import LocalCluster
 from waiting import until
 
-from lib import cluster, members, pipeline, sweep, sweep_page
+from lib import cluster, members, pipeline, staging, sweep, sweep_page
 from lib.members import Member
 from lib.parameters import UsageError, declared
 from lib.runs import ROOT, Run
@@ -198,6 +199,19 @@ def _alive(process):
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_run_that_another_process_is_about_to_leave_is_waited_for(toys):
+    member = Member("left", {"factor": 1.0}, str(toys["01_use"].parent)).placed(threads=1)
+    tried = []
+    with staging.locked("left"), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(members, "BUSY_S", 0)
+        assert members.run(member).problem.startswith("run 'left' is being worked on by process")
+    with contextlib.ExitStack() as held, pytest.MonkeyPatch.context() as patched:
+        held.enter_context(staging.locked("left"))
+        patched.setattr(members.time, "sleep", lambda seconds: tried.append(seconds) or held.close())
+        assert members.run(member).said == "done"
+    assert tried == [members.RETRY_S]
 
 
 def test_a_scheduler_that_is_none_is_refused(toys, write):
