@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lib import staging
@@ -20,17 +20,22 @@ BUSY_S, RETRY_S = 60, 1  # how long a run is tried again that another process wo
 
 @dataclass(frozen=True)
 class Member:
-    """A run's name, the values {name: value} that it is given, its notebooks' folder; where it lies, its threads."""
+    """A run's name, the values {name: value} that it is given, its notebooks' folder; where it lies, its threads.
+
+    set_already: those of THREADS {name: number, a text} that whoever asks for the run has in their environment.
+    """
 
     name: str
     values: dict
     notebooks: str = str(ROOT / "notebooks")
     home: str = ""
     threads: int | None = None  # that one library may start; None: what the worker's machine has for each of its tasks
+    set_already: dict = field(default_factory=dict)
 
     def placed(self, *, threads):
         """This one, to be worked on in the folders of this process."""
-        return replace(self, home=str(runs_home()), threads=threads)
+        set_already = {name: os.environ[name] for name in THREADS if name in os.environ}
+        return replace(self, home=str(runs_home()), threads=threads, set_already=set_already)
 
     def __str__(self):
         return self.name
@@ -64,7 +69,7 @@ def run(member):
 
 
 def _tried(member):
-    environment = {**os.environ, "RUNS_HOME": member.home, "CALLER_DIR": str(ROOT), **_threads(member.threads)}
+    environment = {**os.environ, "RUNS_HOME": member.home, "CALLER_DIR": str(ROOT), **_threads(member)}
     os.environ["RUNS_HOME"] = member.home
     left = remaining(member)
     if left is None:
@@ -98,15 +103,16 @@ def _ended(status, complaints):
     return Ended(status, first.removeprefix("run_all.sh: ") or f"ended with status {status}")
 
 
-def _threads(number):
-    """The environment that keeps a member's libraries to so many threads; what is set already stays."""
+def _threads(member):
+    """The environment that keeps a member's libraries to its threads; what the worker has there is Dask's one thread."""
+    number = member.threads
     if number is None:
         from distributed import get_worker
 
         from lib.cluster import cores
 
         number = max(1, cores() // get_worker().state.nthreads)
-    return {name: os.environ.get(name, str(number)) for name in THREADS}
+    return dict.fromkeys(THREADS, str(number)) | member.set_already
 
 
 def _leash():

@@ -22,7 +22,8 @@ TOY = """
 import os, time
 from lib.runs import open_run, write_json
 here = open_run(run)
-here.record("01_use", threads=os.environ.get("TF_NUM_INTRAOP_THREADS"), runs=here.journal.get("01_use", {}))
+threads = {name: os.environ.get(name) for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")}
+here.record("01_use", threads=threads, runs=here.journal.get("01_use", {}))
 log = here.models.parent / f"{run}.began"
 began_before = log.stat().st_size if log.exists() else 0
 with open(log, "a") as began:
@@ -57,6 +58,11 @@ def write(tmp_path):
         return name
 
     return write
+
+
+def threads_of(name):
+    """Those of TensorFlow and of OpenMP that the run's notebook may start."""
+    return list(Run.at(name).journal["01_use"]["threads"].values())
 
 
 def listed(toys, path, **given):
@@ -130,7 +136,7 @@ def test_a_failed_run_is_told_and_leaves_the_others_and_only_it_is_taken_up_agai
     assert said[-1] == "1 of 2 runs failed; the same command goes on with those: s-factor--1"
     assert json.loads((home / "models/s-factor-3/metrics.json").read_text())
     assert (home / "models/s-factor-3/01_use.ipynb").exists()
-    assert Run.at("s-factor-3").journal["01_use"]["threads"] == str(max(1, os.cpu_count() // 2))
+    assert set(threads_of("s-factor-3")) == {str(max(1, cluster.cores() // 2))}
     page = (home / "models/sweep-s.html").read_text()
     assert '<a href="s-factor-3/report.html">s-factor-3</a></td><td>unfinished</td><td>0.300</td>' in page
     assert "<td>s-factor--1…</td>" in page  # it has no report that a link could lead to
@@ -225,4 +231,13 @@ def test_the_workers_of_a_cluster_do_it_with_the_threads_that_are_theirs(toys, w
     with LocalCluster(**form, silence_logs=logging.ERROR) as local:
         path = write(f"dask_scheduler: {local.scheduler_address}\nruns: [{{run: far, factor: 1}}]")
         assert sweep.execute(sweep.read(path), listed(toys, path), say=lambda line: None) == {"far": ""}
-    assert Run.at("far").journal["01_use"]["threads"] == str(max(1, cluster.cores() // 2))
+    assert set(threads_of("far")) == {str(max(1, cluster.cores() // 2))}
+
+
+def test_a_run_has_its_threads_though_its_worker_was_started_with_one_and_those_that_the_caller_set(toys, monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "5")
+    member = Member("three", {}, str(toys["01_use"].parent)).placed(threads=3)
+    for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):  # as Dask does
+        monkeypatch.setenv(name, "1")
+    assert members.run(member).said == "done"
+    assert threads_of("three") == ["5", "3"]
