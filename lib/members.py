@@ -28,7 +28,7 @@ class Member:
     name: str
     values: dict
     notebooks: str = str(ROOT / "notebooks")
-    home: str = ""
+    home: str = ""  # where data/ and models/ are; that of this process unless given
     threads: int | None = None  # that one library may start; None: what the worker's machine has for each of its tasks
     set_already: dict = field(default_factory=dict)
 
@@ -69,8 +69,7 @@ def run(member):
 
 
 def _tried(member):
-    environment = {**os.environ, "RUNS_HOME": member.home, "CALLER_DIR": str(ROOT), **_threads(member)}
-    os.environ["RUNS_HOME"] = member.home
+    environment = {**os.environ, "RUNS_HOME": member.home or str(runs_home()), "CALLER_DIR": str(ROOT), **_threads(member)}
     left = remaining(member)
     if left is None:
         return Ended(DONE, "was done before")
@@ -83,7 +82,7 @@ def _tried(member):
 
 def remaining(member):
     """What to give run_all.sh beside the name, a list of words; None where the run is finished with these values."""
-    finished, unfinished = Run.at(member.name), Run.at(member.name, staged=True)
+    finished, unfinished = (Run.at(member.name, staged=staged, home=member.home) for staged in (False, True))
     given = [word(name, value) for name, value in member.values.items()]
     if unfinished.models.exists() and unfinished.journal.get("given") == member.values:
         done = staging.done(unfinished)

@@ -160,6 +160,15 @@ def test_what_is_finished_with_other_values_is_made_again_and_what_is_not_goes_o
     assert members.remaining(Member("cut", {"factor": 3.0}, folder)) == ["factor=3.0"]
 
 
+def test_a_run_lies_where_the_sweep_was_asked_for_and_its_worker_goes_on_as_it_was(toys, tmp_path, monkeypatch):
+    member = Member("there", {}, str(toys["01_use"].parent)).placed(threads=1)
+    monkeypatch.setenv("RUNS_HOME", str(tmp_path / "elsewhere"))
+    assert [members.run(member).said for _ in range(2)] == ["done", "was done before"]
+    assert (tmp_path / "home/models/there/metrics.json").exists()
+    assert os.environ["RUNS_HOME"] == str(tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_run_that_ends_by_a_signal_says_so():
     assert members._ended(-9, "").problem == "killed by signal 9; memory may have run out"
     assert members._ended(4, "run_all.sh: run 'x' is not exported: VUS-PR").problem == ""
