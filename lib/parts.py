@@ -82,7 +82,7 @@ def _counted(file, *, timezone):
 
 
 def _read_file(file, *, timezone, wearers=(), held=""):
-    """The rows of these wearers, or of all. Raises ReadingsError, too, where others are in the file than `held` says."""
+    """The rows of these wearers, or of all. Raises ReadingsError also where others are in the file than `held` says."""
     place = fsspec.core.url_to_fs(file)
     table = readings.read_file(*place, timezone=timezone, wearers=wearers)
     if held and held != _digest(set(table["user_id"].unique()) | (raw_files.named(*place) if wearers else set())):

@@ -21,7 +21,6 @@ from pathlib import Path
 
 from lib.runs import Run, remove, runs_home, write_json
 
-
 REPLACED = ("processed", "parts")  # the folder of a run's data whose files are replaced or removed, never written to
 
 

@@ -186,7 +186,7 @@ def killable(tmp_path):
     command = [sys.executable, "-m", f"{module}scheduler", "--host", "127.0.0.1", "--port", "0", *shared]
     with subprocess.Popen(command, **options) as scheduler:
         until(lambda: file.exists() and file.read_text())
-        command = [sys.executable, "-m", f"{module}worker", "--nthreads", "1", "--death-timeout", "1", *shared]
+        command = [sys.executable, "-m", f"{module}worker", "--nthreads", "1", "--death-timeout", "30", *shared]
         with subprocess.Popen(command, **options) as worker:
             yield json.loads(file.read_text())["address"], scheduler, worker
             scheduler.kill()

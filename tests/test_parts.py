@@ -262,7 +262,9 @@ def test_a_file_that_gained_or_lost_a_wearer_since_is_told(folder):
     with_more(folder / "a.parquet", life("w3"))
     write(folder, {"b": ["w5"]})
     for part, name in ((first, "a"), (second, "b")):
-        with pytest.raises(raw_files.ReadingsError, match=f"{name}.parquet: other wearers are in it .* from 01_generate"):
+        with pytest.raises(
+            raw_files.ReadingsError, match=f"{name}.parquet: other wearers are in it .* from 01_generate"
+        ):
             parts.read(part)
 
 
@@ -273,7 +275,9 @@ def test_a_new_wearer_of_a_file_whose_wearers_are_in_several_parts_is_told(tmp_p
     found = parts.survey(path, **HERE)
     with_more(path / f"1.{kind}", life("w9"))
     for part in found.parts:
-        with pytest.raises(raw_files.ReadingsError, match=f"1.{kind}: other wearers are in it than when it was counted"):
+        with pytest.raises(
+            raw_files.ReadingsError, match=f"1.{kind}: other wearers are in it than when it was counted"
+        ):
             parts.read(part)
 
 
