@@ -14,7 +14,7 @@ from lib.parameters import word
 from lib.runs import ROOT, Run, runs_home
 
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-DONE, BUSY, NOT_EXPORTED = 0, 3, 4  # exit statuses of lib.pipeline; 4 is a verdict, not a failure
+DONE, FAILED, BUSY, NOT_EXPORTED = 0, 1, 3, 4  # exit statuses of lib.pipeline; 4 is a verdict, not a failure
 BUSY_S, RETRY_S = 60, 1  # how long a run is tried again that another process works on, and how long after each try
 
 
@@ -69,8 +69,17 @@ def run(member):
 
 
 def _tried(member):
-    environment = {**os.environ, "RUNS_HOME": member.home or str(runs_home()), "CALLER_DIR": str(ROOT), **_threads(member)}
-    left = remaining(member)
+    environment = {
+        **os.environ,
+        "RUNS_HOME": member.home or str(runs_home()),
+        "CALLER_DIR": str(ROOT),
+        **_threads(member),
+    }
+    try:
+        left = remaining(member)
+    except (OSError, ValueError, AttributeError) as error:  # the last of what is JSON and no record
+        problem = f"the record of this run can not be read ({error}): remove models/{member.name}/run.json"
+        return Ended(FAILED, f"{problem} and models/.{member.name}.partial to make it anew")
     if left is None:
         return Ended(DONE, "was done before")
     command = [sys.executable, "-m", "lib.members", member.notebooks, f"run={member.name}", *left]
@@ -103,7 +112,7 @@ def _ended(status, complaints):
 
 
 def _threads(member):
-    """The environment that keeps a member's libraries to its threads; what the worker has there is Dask's one thread."""
+    """The environment that keeps a member's libraries to its threads; what its worker has there is Dask's doing."""
     number = member.threads
     if number is None:
         from distributed import get_worker

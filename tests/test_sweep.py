@@ -189,6 +189,34 @@ def test_ctrl_c_says_how_to_go_on(toys, write, monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("run_all.sh: stopped by Ctrl-C; the same command goes on")
 
 
+@pytest.mark.parametrize("record", ["{cut off", "[]", ""])
+def test_a_run_whose_record_is_damaged_is_told_and_leaves_the_others(toys, write, tmp_path, capsys, record):
+    write("name: d\nworkers: 1\nruns: [{run: damaged}, {run: sound}]")
+    damaged = Run.at("damaged").models
+    damaged.mkdir(parents=True)
+    (damaged / "run.json").write_text(record)
+    assert pipeline.main(["--sweep", "sweep.yaml"], notebooks=toys["01_use"].parent) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[1].startswith("damaged: the record of this run can not be read (")
+    assert "remove models/damaged/run.json" in said[1]
+    assert said[2] == "sound: done"
+    assert "<td>unreadable</td>" in (tmp_path / "home/models/sweep-d.html").read_text()
+
+
+@pytest.mark.parametrize("cut", [KeyboardInterrupt(), cluster.ClusterError("lost")])
+def test_a_sweep_that_is_cut_off_has_its_page_of_what_is_done(toys, write, tmp_path, monkeypatch, cut):
+    def cut_off(function, tasks, **options):
+        yield cluster.Outcome(tasks[0], members.Ended(1, "failed"), "")
+        raise cut
+
+    monkeypatch.setattr(cluster, "each", cut_off)
+    path = write("name: c\nruns: [{run: a, factor: 1}, {run: b, factor: 2}]")
+    assert pipeline.main(["--sweep", path], notebooks=toys["01_use"].parent) == (2 if "lost" in str(cut) else 130)
+    page = (tmp_path / "home/models/sweep-c.html").read_text()
+    assert "<td>a</td>" in page
+    assert "<td>b</td>" not in page
+
+
 def test_a_killed_sweep_stops_its_runs_and_is_taken_up_again(toys, write, tmp_path, capsys):
     write("name: k\nworkers: 2\nruns: [{run: slow, takes: 60}]")
     home = tmp_path / "home"
@@ -232,14 +260,14 @@ def test_a_run_that_another_process_is_about_to_leave_is_waited_for(toys):
 def test_a_scheduler_that_is_none_is_refused(toys, write):
     path = write("dask_scheduler: nowhere\nruns: [{factor: 1}]")
     with pytest.raises(UsageError, match="dask_scheduler='nowhere': an address such as tcp://"):
-        sweep.execute(sweep.read(path), listed(toys, path))
+        dict(sweep.execute(sweep.read(path), listed(toys, path)))
 
 
 def test_the_workers_of_a_cluster_do_it_with_the_threads_that_are_theirs(toys, write, tmp_path):
     form = {"n_workers": 1, "threads_per_worker": 2, "processes": True, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(**form, silence_logs=logging.ERROR) as local:
         path = write(f"dask_scheduler: {local.scheduler_address}\nruns: [{{run: far, factor: 1}}]")
-        assert sweep.execute(sweep.read(path), listed(toys, path), say=lambda line: None) == {"far": ""}
+        assert dict(sweep.execute(sweep.read(path), listed(toys, path), say=lambda line: None)) == {"far": ""}
     assert set(threads_of("far")) == {str(max(1, cluster.cores() // 2))}
 
 
