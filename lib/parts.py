@@ -62,7 +62,8 @@ class Survey:
 def survey(path, *, timezone="UTC", **how):
     """Read every file of `path` (of those that `readings.read` takes) once, and count what is in them.
 
-    Raises what `readings.read` does, and cluster.BadPart for a file that can not be read, unless it is to be skipped.
+    Raises what `readings.read` does, cluster.BadPart for a file that can not be read, unless it is to be skipped, and
+    raw_files.StoreLost where none can be.
     """
     readings.zone(timezone)
     found, counted, set_aside = raw_files.addresses(path), {}, {}
@@ -151,7 +152,8 @@ def key(part, **form):
 def _state(filesystem, name):
     """What changes when a file does; None for one that is gone or closed to us, as whoever reads it will say."""
     try:
-        return filesystem.ukey(name)
+        with raw_files.reached(filesystem, name):
+            return filesystem.ukey(name)
     except OSError:
         return None
 

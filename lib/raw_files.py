@@ -31,16 +31,25 @@ class ReadingsError(ValueError):
         super().__init__(f"{', '.join(where)}: {problem}")
 
 
+class StoreLost(RuntimeError):
+    """Where the readings lie can not be reached, or lets us in no more: nothing that is wrong with a file."""
+
+
 def files(path):
     """The fsspec file system of `path` and the sorted names of the readable files there."""
     filesystem, name = fsspec.core.url_to_fs(str(path))
-    if filesystem.isfile(name):
-        return filesystem, [name]
-    pattern = f"{name.rstrip('/')}/*" if filesystem.isdir(name) else name
-    found = sorted(entry for entry in filesystem.glob(pattern) if entry.endswith(SUFFIXES))
+    with reached(filesystem, name):
+        found = _found(filesystem, name)
     if not found:
         raise FileNotFoundError(f"{path}: no file, folder or pattern that holds {', '.join(SUFFIXES)} files")
     return filesystem, found
+
+
+def _found(filesystem, name):
+    if filesystem.isfile(name):
+        return [name]
+    pattern = f"{name.rstrip('/')}/*" if filesystem.isdir(name) else name
+    return sorted(entry for entry in filesystem.glob(pattern) if entry.endswith(SUFFIXES))
 
 
 def addresses(path):
@@ -50,11 +59,13 @@ def addresses(path):
 
 
 def load(filesystem, name, *, wearers=()):
-    """The frame that a file holds, its rows numbered from 0. Raises ReadingsError for a file that can not be read.
+    """The frame that a file holds, its rows numbered from 0.
+
+    Raises ReadingsError for a file that can not be read, StoreLost where no file can.
 
     Where only some `wearers` are wanted, a Parquet file whose user_id is text gives their rows alone; others give all.
     """
-    with _readable(name):
+    with _readable(name), reached(filesystem, name):
         if name.endswith(".parquet"):
             with filesystem.open(name, "rb") as stream:
                 wanted = [("user_id", "in", wearers)] if wearers and _names_wearers(stream) else None
@@ -80,14 +91,36 @@ def _readable(name):
         raise ReadingsError(f"can not be read ({str(error).strip()})", file=name) from error
 
 
+@contextmanager
+def reached(filesystem, name):
+    """Raise StoreLost for an error that tells of the network or the credentials, and not of the file that is used."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(filesystem, LocalFileSystem) or not _of_the_way(error):
+            raise
+        problem = f"{name}: {str(error).strip() or type(error).__name__}: the network or the credentials are wrong"
+        raise StoreLost(f"{problem}; what is done stays, begin again for the rest") from error
+
+
+def _of_the_way(error):
+    """Whether an error of S3 is none of a file's: s3fs' own have a number where they are no permission denied."""
+    from aiohttp import ClientError  # which s3fs loads, and small data need not wait for
+    from botocore.exceptions import BotoCoreError
+
+    if isinstance(error, (BotoCoreError, ClientError, PermissionError, ConnectionError, TimeoutError)):
+        return True
+    return isinstance(error, OSError) and error.errno is not None and not isinstance(error, FileNotFoundError)
+
+
 def named(filesystem, name):
     """The names of all wearers in a Parquet file whose user_id is text, a set; none of other files.
 
-    Raises ReadingsError for a file that can not be read.
+    Raises what `load` does.
     """
     if not name.endswith(".parquet"):
         return set()
-    with _readable(name), filesystem.open(name, "rb") as stream:
+    with _readable(name), reached(filesystem, name), filesystem.open(name, "rb") as stream:
         if not _names_wearers(stream):
             return set()
         batches = parquet.ParquetFile(stream).iter_batches(columns=["user_id"], use_threads=False)

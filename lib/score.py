@@ -35,7 +35,7 @@ COLUMNS = pa.schema(
     ]
 )
 INTERRUPTED = 130
-_REFUSED = (OSError, ValueError, DamagedModel, cluster.ClusterError)
+_REFUSED = (OSError, ValueError, DamagedModel, cluster.ClusterError, raw_files.StoreLost)
 
 
 def scored(part, *, export, timezone="UTC", counters="cumulative", stride=12):
