@@ -252,9 +252,7 @@ def failing(name, error, real=MemoryFileSystem.open):
 )
 def test_a_lost_network_and_credentials_that_expired_stop_the_run_whatever_is_skipped(store, monkeypatch, error):
     monkeypatch.setattr(MemoryFileSystem, "open", failing("b.parquet", error))
-    with pytest.raises(
-        raw_files.StoreLost, match="b.parquet: .* network or the credentials .* what is done stays"
-    ):
+    with pytest.raises(raw_files.StoreLost, match="b.parquet: .* network or the credentials .* what is done stays"):
         parts.survey("memory://watch", on_bad_part="skip", **HERE)
 
 

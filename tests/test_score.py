@@ -191,6 +191,28 @@ def test_a_bad_part_can_be_set_aside_and_is_told(run, folder, tmp_path, capsys):
     assert "what is scored is kept" in said
 
 
+def test_a_bad_part_that_stops_is_told_in_the_options_that_there_are(run, folder, tmp_path):
+    (folder / "bo.parquet").write_bytes(b"cut off")
+    with pytest.raises(SystemExit, match="bo.parquet: can not be read") as stopped:
+        asked(run, folder, tmp_path / "scores.parquet")
+    assert "; --on-bad-part skip goes on without it; what is scored is kept beside" in str(stopped.value)
+    assert "on_bad_part" not in str(stopped.value)
+
+
+def test_a_second_call_that_writes_the_same_file_is_refused_while_the_first_is_at_it(run, folder, tmp_path):
+    out = tmp_path / "scores.parquet"
+    with score.alone(out), pytest.raises(SystemExit, match="scores.parquet: another process scores into it"):
+        asked(run, folder, out)
+    assert not out.exists()
+    assert asked(run, folder, out) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "home", "scores.parquet"]
+
+
+def test_a_lock_that_a_killed_call_left_is_no_hindrance(run, folder, tmp_path):
+    (tmp_path / ".scores.parquet.lock").touch()
+    assert asked(run, folder, tmp_path / "scores.parquet") == 0
+
+
 def test_once_a_bad_part_is_mended_it_alone_is_scored(run, folder, tmp_path, capsys):
     good, out = (folder / "bo.parquet").read_bytes(), tmp_path / "scores.parquet"
     (folder / "bo.parquet").write_bytes(b"cut off")
@@ -232,8 +254,8 @@ def test_a_life_shorter_than_a_window_has_no_row(run, folder, tmp_path):
     ("words", "said"),
     [
         (["--stride", "0"], "--stride 0"),
-        (["--timezone", "Mars"], "timezone='Mars'"),
-        (["--dask-scheduler", "here"], "dask_scheduler='here'"),
+        (["--timezone", "Mars"], "--timezone 'Mars' is no IANA name"),
+        (["--dask-scheduler", "here"], "--dask-scheduler 'here': an address"),
         (["--run", "none"], "model.json"),
         (["--data", "nowhere"], "nowhere"),
         (["--out", "s3://watches/scores.parquet"], "a file of this machine is wanted"),
