@@ -36,7 +36,10 @@ class StoreLost(RuntimeError):
 
 
 def files(path):
-    """The fsspec file system of `path` and the sorted names of the readable files there."""
+    """The fsspec file system of `path` and the sorted names of the readable files there.
+
+    Of a folder that itself holds none, those of its sub-folders (year=2026/month=03/ …), but for hidden ones.
+    """
     filesystem, name = fsspec.core.url_to_fs(str(path))
     with reached(filesystem, name):
         found = _found(filesystem, name)
@@ -48,8 +51,20 @@ def files(path):
 def _found(filesystem, name):
     if filesystem.isfile(name):
         return [name]
-    pattern = f"{name.rstrip('/')}/*" if filesystem.isdir(name) else name
-    return sorted(entry for entry in filesystem.glob(pattern) if entry.endswith(SUFFIXES))
+    folder = filesystem.isdir(name)
+    pattern = f"{name.rstrip('/')}/*" if folder else name
+    found = sorted(entry for entry in filesystem.glob(pattern) if entry.endswith(SUFFIXES))
+    return found if found or not folder else _below(filesystem, name.rstrip("/"))
+
+
+def _below(filesystem, folder):
+    """The readable files in a folder's sub-folders: not in those whose names begin with . or _, as Spark's own do."""
+    inside = {entry: entry.removeprefix(f"{folder}/").split("/")[:-1] for entry in filesystem.find(folder)}
+    return sorted(
+        entry
+        for entry, folders in inside.items()
+        if entry.endswith(SUFFIXES) and not any(name.startswith((".", "_")) for name in folders)
+    )
 
 
 def addresses(path):
