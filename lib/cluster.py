@@ -64,7 +64,8 @@ def each(function, parts, *, scheduler="", workers=None, on_bad_part="stop", pro
 
     A part for which `function` raises ReadingsError, or under which one worker after the other dies, is bad: BadPart
     is raised with on_bad_part "stop", and with "skip" its Outcome has the problem. Other errors are raised as they
-    are. Raises ValueError for a bad scheduler or on_bad_part, ClusterError where the cluster does not answer.
+    are. Raises ValueError for a bad scheduler or on_bad_part, ClusterError where the cluster does not answer or has no
+    worker left.
     """
     parts = list(parts)
     check(scheduler=scheduler, on_bad_part=on_bad_part)
