@@ -121,7 +121,7 @@ def alone(out):
         try:
             yield
         finally:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _whole(path):
