@@ -22,7 +22,7 @@ from cleaning import FORM, IN_A_FILE, Memory, write_parts
 from lib import clean_parts, cluster, parts
 
 
-def scored(run, data, out, workers):
+def scored(run, data, out, *, workers):
     """Windows, seconds from start to end, and the peak memory of all processes, of one call of lib.score."""
     command = [sys.executable, "-m", "lib.score", "--run", run, "--data", str(data), "--out", str(out)]
     environment = {**os.environ, **{name: str(value) for name, value in cluster.ENVIRON.items()}}  # one thread
@@ -33,7 +33,7 @@ def scored(run, data, out, workers):
     return parquet.read_metadata(out).num_rows, seconds, memory.peak
 
 
-def bytes_a_day(data, scores, days):
+def bytes_a_day(data, scores, *, days):
     """Bytes of a wearer-day: of the raw files, of these cleaned, and of their scores."""
     source = parts.survey(data, workers=2)
     with tempfile.TemporaryDirectory() as folder:
@@ -46,8 +46,9 @@ def _size(folder):
     return sum(path.stat().st_size for path in Path(folder).iterdir())
 
 
-def row(days, workers, windows, seconds, peak, one):
-    """A line of the table; one: the seconds of one worker with the same work, None where that was not tried."""
+def row(found, *, days, workers, one):
+    """A line of the table, of what `scored` gave; one: the seconds of one worker, None where that was not tried."""
+    windows, seconds, peak = found
     rate = windows / seconds / workers
     cells = [f"{days:,}", workers, f"{windows:,}", f"{seconds:.1f}", f"{rate:,.0f}"]
     cells += [f"{one / seconds:.2f}" if one else "–", f"{peak / 2**30:.2f}"]
@@ -65,11 +66,11 @@ def main(given):
             data.mkdir()
             write_parts(data, wearers=wearers)
         for workers in (1, 2):
-            found = scored(given.run, some, out, workers)
+            found = scored(given.run, some, out, workers=workers)
             one = one or found[1]
-            print(row(given.some, workers, *found, one), flush=True)
-            kept = kept or bytes_a_day(some, out, given.some)
-        print(row(given.wearers, 2, *scored(given.run, everything, out, 2), None))
+            print(row(found, days=given.some, workers=workers, one=one), flush=True)
+            kept = kept or bytes_a_day(some, out, days=given.some)
+        print(row(scored(given.run, everything, out, workers=2), days=given.wearers, workers=2, one=None))
     told = ", ".join(f"{name} {size:,.0f}" for name, size in kept.items())
     print(f"\nbytes of a wearer-day: {told}, together {sum(kept.values()):,.0f}")
 

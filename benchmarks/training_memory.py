@@ -28,13 +28,13 @@ HEADS = (
 )
 
 
-def measured(times, batch_size, steps, gathered):
+def measured(times, *, batch_size, steps, gathered):
     """What one training takes, in this process: bytes and windows."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "samples.npy"
         _write(path, rows=times * SAMPLES)
         samples = np.load(path, mmap_mode="r")
-        return _trained(samples, batch_size, steps, gathered)
+        return _trained(samples, batch_size=batch_size, steps=steps, gathered=gathered)
 
 
 def _write(path, *, rows):
@@ -45,7 +45,7 @@ def _write(path, *, rows):
         mapped[low : low + SAMPLES] = rng.normal(size=(SAMPLES, 7))
 
 
-def _trained(samples, batch_size, steps, gathered):
+def _trained(samples, *, batch_size, steps, gathered):
     from lib import silence
 
     with silence.stderr():
@@ -80,7 +80,7 @@ def _resident(kind):
     return int(status.partition(f"{kind}:")[2].split()[0]) * 1024
 
 
-def in_a_process(times, batch_size, steps, gathered):
+def in_a_process(times, *, batch_size, steps, gathered):
     """`measured`, in a new process."""
     command = [sys.executable, __file__, "--one", f"{times},{batch_size}", "--steps", str(steps)]
     command += ["--gathered", str(gathered)]
@@ -94,14 +94,15 @@ def main():
     """Print the table."""
     given = _arguments()
     if given.one:
-        print(json.dumps(measured(*given.one, given.steps, given.gathered)))
+        times, batch_size = given.one
+        print(json.dumps(measured(times, batch_size=batch_size, steps=given.steps, gathered=given.gathered)))
         return
     sizes = [(times, given.batches[0]) for times in given.times]
     sizes += [(given.times[0], batch_size) for batch_size in given.batches[1:]]
     print("\n".join(f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS))))
     least = None
     for times, batch_size in sizes:
-        found = in_a_process(times, batch_size, given.steps, given.gathered)
+        found = in_a_process(times, batch_size=batch_size, steps=given.steps, gathered=given.gathered)
         least = least or found["own"]
         megabytes = [f"{found[name] / 1e6:,.1f}" for name in ("as_arrays", "samples", "row_numbers", "own")]
         cells = [f"× {times}", str(batch_size), f"{found['windows']:,}", *megabytes]

@@ -71,11 +71,12 @@ def _cleaned(task, *, timezone, interval_s, counters, labelled):
 
 
 def _account(path, key):
-    """The account in a part's file, or None where there is no file that was made from `key`."""
-    if not path.exists():
+    """The account in a part's file, or None where there is no whole file that was made from `key`."""
+    try:
+        facts = pq.read_schema(path).metadata or {}
+        return json.loads(facts[b"account"]) if facts.get(b"made_from") == key.encode() else None
+    except (OSError, ValueError):  # no file, or, after a power cut, an empty or truncated one
         return None
-    facts = pq.read_schema(path).metadata
-    return json.loads(facts[b"account"]) if facts.get(b"made_from") == key.encode() else None
 
 
 def _write(path, content, *, total):

@@ -12,6 +12,7 @@ import functools
 import logging
 import os
 import re
+import time
 from collections import deque
 from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
@@ -20,6 +21,8 @@ from lib.raw_files import ReadingsError
 
 ON_BAD_PART = ("stop", "skip")
 ANSWER_S = 30  # how long a scheduler, and a first worker, may take to answer
+NO_WORKER_S = 60  # how long a cluster may be without any worker, who may come back
+LOOK_S = 1  # between looks whether there are any
 ENVIRON = {  # of the workers of this machine: a thread each, and memory that is freed is kept for what comes next
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1),
     "MALLOC_TRIM_THRESHOLD_": 1 << 28,
@@ -39,7 +42,7 @@ class BadPart(ValueError):
 
 
 class ClusterError(RuntimeError):
-    """The scheduler can not be reached, has no workers, or was lost."""
+    """The scheduler can not be reached, has no workers (any more), or was lost."""
 
 
 class Outcome(NamedTuple):
@@ -61,7 +64,8 @@ def each(function, parts, *, scheduler="", workers=None, on_bad_part="stop", pro
 
     A part for which `function` raises ReadingsError, or under which one worker after the other dies, is bad: BadPart
     is raised with on_bad_part "stop", and with "skip" its Outcome has the problem. Other errors are raised as they
-    are. Raises ValueError for a bad scheduler or on_bad_part, ClusterError where the cluster does not answer.
+    are. Raises ValueError for a bad scheduler or on_bad_part, ClusterError where the cluster does not answer or has no
+    worker left.
     """
     parts = list(parts)
     check(scheduler=scheduler, on_bad_part=on_bad_part)
@@ -144,7 +148,7 @@ def _gathered(client, attempt, parts, ahead):
             while waiting and len(under_way) < ahead * max(1, sum(client.nthreads().values())):
                 under_way.append(client.submit(attempt, waiting.popleft(), pure=False))
             try:
-                yield under_way.popleft().result()
+                yield _result(client, under_way.popleft())
             except KilledWorker:
                 yield _alone(client, attempt, part, under_way)
     except (CancelledError, CommClosedError) as error:
@@ -155,14 +159,36 @@ def _gathered(client, attempt, parts, ahead):
         client.unsubscribe_topic("all")  # else the scheduler tells of the client's own end, to a client that is gone
 
 
+def _result(client, future):
+    _wait(client, [future])
+    return future.result()
+
+
+def _wait(client, futures):
+    """Return once all futures are done. Raises ClusterError where there was no worker for NO_WORKER_S."""
+    from distributed import wait
+
+    seen = time.monotonic()
+    while True:
+        try:
+            wait(futures, timeout=LOOK_S)
+            return
+        except TimeoutError:
+            if client.nthreads():
+                seen = time.monotonic()
+            elif time.monotonic() - seen > NO_WORKER_S:
+                problem = "no worker is left on the Dask cluster; what is done stays, begin again for the rest"
+                raise ClusterError(problem) from None
+
+
 def _alone(client, attempt, part, others):
     """The result of a part under which workers died, tried by itself: it may only have waited beside the deadly one."""
-    from distributed import KilledWorker, wait
+    from distributed import KilledWorker
 
     if others:
-        wait(others)
+        _wait(client, list(others))
     try:
-        return client.submit(attempt, part, pure=False).result()
+        return _result(client, client.submit(attempt, part, pure=False))
     except KilledWorker:
         return None, f"{part}: the workers that tried it died; it may be too large for their memory"
 

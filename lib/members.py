@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lib import staging
@@ -13,22 +14,28 @@ from lib.parameters import word
 from lib.runs import ROOT, Run, runs_home
 
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-DONE, NOT_EXPORTED = 0, 4  # exit statuses of lib.pipeline; 4 is a verdict, not a failure
+DONE, FAILED, BUSY, NOT_EXPORTED = 0, 1, 3, 4  # exit statuses of lib.pipeline; 4 is a verdict, not a failure
+BUSY_S, RETRY_S = 60, 1  # how long a run is tried again that another process works on, and how long after each try
 
 
 @dataclass(frozen=True)
 class Member:
-    """A run's name, the values {name: value} that it is given, its notebooks' folder; where it lies, its threads."""
+    """A run's name, the values {name: value} that it is given, its notebooks' folder; where it lies, its threads.
+
+    set_already: those of THREADS {name: number, a text} that whoever asks for the run has in their environment.
+    """
 
     name: str
     values: dict
     notebooks: str = str(ROOT / "notebooks")
-    home: str = ""
+    home: str = ""  # where data/ and models/ are; that of this process unless given
     threads: int | None = None  # that one library may start; None: what the worker's machine has for each of its tasks
+    set_already: dict = field(default_factory=dict)
 
     def placed(self, *, threads):
         """This one, to be worked on in the folders of this process."""
-        return replace(self, home=str(runs_home()), threads=threads)
+        set_already = {name: os.environ[name] for name in THREADS if name in os.environ}
+        return replace(self, home=str(runs_home()), threads=threads, set_already=set_already)
 
     def __str__(self):
         return self.name
@@ -51,10 +58,28 @@ class Ended:
 
 
 def run(member):
-    """Do what is left of a Member; its Ended."""
-    environment = {**os.environ, "RUNS_HOME": member.home, "CALLER_DIR": str(ROOT), **_threads(member.threads)}
-    os.environ["RUNS_HOME"] = member.home
-    left = remaining(member)
+    """Do what is left of a Member; its Ended.
+
+    Of a worker that was killed, the run_all.sh takes some seconds to stop, and holds the run's lock until then.
+    """
+    give_up = time.monotonic() + BUSY_S
+    while (ended := _tried(member)).status == BUSY and time.monotonic() < give_up:
+        time.sleep(RETRY_S)
+    return ended
+
+
+def _tried(member):
+    environment = {
+        **os.environ,
+        "RUNS_HOME": member.home or str(runs_home()),
+        "CALLER_DIR": str(ROOT),
+        **_threads(member),
+    }
+    try:
+        left = remaining(member)
+    except (OSError, ValueError, AttributeError) as error:  # the last of what is JSON and no record
+        problem = f"the record of this run can not be read ({error}): remove models/{member.name}/run.json"
+        return Ended(FAILED, f"{problem} and models/.{member.name}.partial to make it anew")
     if left is None:
         return Ended(DONE, "was done before")
     command = [sys.executable, "-m", "lib.members", member.notebooks, f"run={member.name}", *left]
@@ -66,7 +91,7 @@ def run(member):
 
 def remaining(member):
     """What to give run_all.sh beside the name, a list of words; None where the run is finished with these values."""
-    finished, unfinished = Run.at(member.name), Run.at(member.name, staged=True)
+    finished, unfinished = (Run.at(member.name, staged=staged, home=member.home) for staged in (False, True))
     given = [word(name, value) for name, value in member.values.items()]
     if unfinished.models.exists() and unfinished.journal.get("given") == member.values:
         done = staging.done(unfinished)
@@ -86,15 +111,16 @@ def _ended(status, complaints):
     return Ended(status, first.removeprefix("run_all.sh: ") or f"ended with status {status}")
 
 
-def _threads(number):
-    """The environment that keeps a member's libraries to so many threads; what is set already stays."""
+def _threads(member):
+    """The environment that keeps a member's libraries to its threads; what its worker has there is Dask's doing."""
+    number = member.threads
     if number is None:
         from distributed import get_worker
 
         from lib.cluster import cores
 
         number = max(1, cores() // get_worker().state.nthreads)
-    return {name: os.environ.get(name, str(number)) for name in THREADS}
+    return dict.fromkeys(THREADS, str(number)) | member.set_already
 
 
 def _leash():

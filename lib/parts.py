@@ -8,7 +8,7 @@ What is taken as `how` (scheduler, workers, on_bad_part, progress) is for `clust
 import functools
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import NamedTuple
 
 import fsspec
@@ -22,11 +22,15 @@ MOST_READINGS = 2_000_000  # of a part, unless one wearer has more
 
 @dataclass(frozen=True)
 class Part:
-    """Files, and those of their wearers who are in this part: everybody where `wearers` is empty."""
+    """Files, and those of their wearers who are in this part: everybody where `wearers` is empty.
+
+    held: for each file, a digest of the names of all who are in it; empty where that is not to be held to.
+    """
 
     name: str
     files: tuple
     wearers: tuple = ()
+    held: tuple = ()
 
     def __str__(self):
         return self.name
@@ -58,7 +62,8 @@ class Survey:
 def survey(path, *, timezone="UTC", **how):
     """Read every file of `path` (of those that `readings.read` takes) once, and count what is in them.
 
-    Raises what `readings.read` does, and cluster.BadPart for a file that can not be read, unless it is to be skipped.
+    Raises what `readings.read` does, cluster.BadPart for a file that can not be read, unless it is to be skipped, and
+    raw_files.StoreLost where none can be.
     """
     readings.zone(timezone)
     found, counted, set_aside = raw_files.addresses(path), {}, {}
@@ -74,18 +79,28 @@ def survey(path, *, timezone="UTC", **how):
 
 
 def _counted(file, *, timezone):
-    return dataset.wearer_days(_read_file(file, timezone))
+    return dataset.wearer_days(_read_file(file, timezone=timezone))
 
 
-def _read_file(file, timezone, wearers=()):
-    table = readings.read_file(*fsspec.core.url_to_fs(file), timezone=timezone, wearers=wearers)
+def _read_file(file, *, timezone, wearers=(), held=""):
+    """The rows of these wearers, or of all. Raises ReadingsError also where others are in the file than `held` says."""
+    place = fsspec.core.url_to_fs(file)
+    table = readings.read_file(*place, timezone=timezone, wearers=wearers)
+    if held and held != _digest(set(table["user_id"].unique()) | (raw_files.named(*place) if wearers else set())):
+        problem = "other wearers are in it than when it was counted: begin anew, a run from 01_generate"
+        raise raw_files.ReadingsError(problem, file=file)
     return table[table["user_id"].isin(wearers)] if wearers else table
+
+
+def _digest(names):
+    return hashlib.sha256(json.dumps(sorted(map(str, names))).encode()).hexdigest()[:16]
 
 
 def _partitioned(counted):
     """The parts of files {file: wearer-days}, and the wearer-days of all, with the number of the part they are in."""
     table = pd.concat([days.assign(file=number) for number, days in enumerate(counted.values())], ignore_index=True)
     files = np.array(list(counted), dtype=object)
+    held = {file: _digest(days["user_id"].unique()) for file, days in counted.items()}
     together = _sharing(table["user_id"], table["file"].to_numpy(), len(files))[table["file"]]
     size = table["readings"].groupby([together, table["user_id"]]).sum()
     parts, part_of, held_by = [], {}, table["file"].groupby(table["user_id"]).unique()
@@ -96,7 +111,8 @@ def _partitioned(counted):
             some = tuple(names[batch == number])
             holding = tuple(files[np.unique(np.concatenate(held_by[list(some)].to_list()))])
             part_of |= dict.fromkeys(some, len(parts))
-            parts.append(Part(f"part-{len(parts):05d}", holding, some if batch[-1] else ()))
+            all_in_them = tuple(held[file] for file in holding)
+            parts.append(Part(f"part-{len(parts):05d}", holding, some if batch[-1] else (), all_in_them))
     counts = {"readings": ("readings", "sum"), "labelled": ("labelled", "any")}
     days = table.groupby(["user_id", "timestamp"], as_index=False).agg(**counts)
     return parts, days.assign(part=days["user_id"].map(part_of))
@@ -117,9 +133,14 @@ def _sharing(wearer, file, count):
 def read(part, *, timezone="UTC"):
     """The raw table of a part: the rows that `readings.read` gives of its wearers, in the same order.
 
-    One file at a time is whole in memory; of a Parquet file that names its wearers as text, not even that.
+    One file at a time is whole in memory; of a Parquet file that names its wearers as text, not even that. Raises
+    ReadingsError for a file that can not be read, or that has gained or lost a wearer since the parts were made: a
+    wearer would be in two parts, or in none.
     """
-    return readings.joined([_read_file(file, timezone, part.wearers) for file in part.files])
+    files = zip(part.files, part.held or ("",) * len(part.files), strict=True)
+    return readings.joined(
+        [_read_file(file, timezone=timezone, wearers=part.wearers, held=held) for file, held in files]
+    )
 
 
 def key(part, **form):
@@ -131,7 +152,8 @@ def key(part, **form):
 def _state(filesystem, name):
     """What changes when a file does; None for one that is gone or closed to us, as whoever reads it will say."""
     try:
-        return filesystem.ukey(name)
+        with raw_files.reached(filesystem, name):
+            return filesystem.ukey(name)
     except OSError:
         return None
 
@@ -184,7 +206,15 @@ def save(parts, path, **form):
 
 
 def load(path):
-    """The parts that `save` wrote, and their form; no parts where it wrote nothing."""
-    saved = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"form": {}, "parts": []}
-    parts = [Part(part["name"], tuple(part["files"]), tuple(part["wearers"])) for part in saved["parts"]]
-    return parts, saved["form"]
+    """The parts that `save` wrote, and their form; no parts where it wrote nothing.
+
+    Raises ValueError for parts that an older version saved.
+    """
+    saved = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if not saved.get("parts"):
+        return [], saved.get("form", {})
+    try:
+        names = [field.name for field in fields(Part)[1:]]
+        return [Part(part["name"], *(tuple(part[name]) for name in names)) for part in saved["parts"]], saved["form"]
+    except KeyError:
+        raise ValueError(f"{path.name} was made by an older version: begin from 01, --from 01_generate") from None

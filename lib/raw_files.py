@@ -3,6 +3,7 @@
 import codecs
 import csv
 import zlib
+from contextlib import contextmanager
 
 import fsspec
 import numpy as np
@@ -30,16 +31,40 @@ class ReadingsError(ValueError):
         super().__init__(f"{', '.join(where)}: {problem}")
 
 
+class StoreLost(RuntimeError):
+    """Where the readings lie can not be reached, or lets us in no more: nothing that is wrong with a file."""
+
+
 def files(path):
-    """The fsspec file system of `path` and the sorted names of the readable files there."""
+    """The fsspec file system of `path` and the sorted names of the readable files there.
+
+    Of a folder that itself holds none, those of its sub-folders (year=2026/month=03/ …), but for hidden ones.
+    """
     filesystem, name = fsspec.core.url_to_fs(str(path))
-    if filesystem.isfile(name):
-        return filesystem, [name]
-    pattern = f"{name.rstrip('/')}/*" if filesystem.isdir(name) else name
-    found = sorted(entry for entry in filesystem.glob(pattern) if entry.endswith(SUFFIXES))
+    with reached(filesystem, name):
+        found = _found(filesystem, name)
     if not found:
         raise FileNotFoundError(f"{path}: no file, folder or pattern that holds {', '.join(SUFFIXES)} files")
     return filesystem, found
+
+
+def _found(filesystem, name):
+    if filesystem.isfile(name):
+        return [name]
+    folder = filesystem.isdir(name)
+    pattern = f"{name.rstrip('/')}/*" if folder else name
+    found = sorted(entry for entry in filesystem.glob(pattern) if entry.endswith(SUFFIXES))
+    return found if found or not folder else _below(filesystem, name.rstrip("/"))
+
+
+def _below(filesystem, folder):
+    """The readable files in a folder's sub-folders: not in those whose names begin with . or _, as Spark's own do."""
+    inside = {entry: entry.removeprefix(f"{folder}/").split("/")[:-1] for entry in filesystem.find(folder)}
+    return sorted(
+        entry
+        for entry, folders in inside.items()
+        if entry.endswith(SUFFIXES) and not any(name.startswith((".", "_")) for name in folders)
+    )
 
 
 def addresses(path):
@@ -49,24 +74,72 @@ def addresses(path):
 
 
 def load(filesystem, name, *, wearers=()):
-    """The frame that a file holds, its rows numbered from 0. Raises ReadingsError for a file that can not be read.
+    """The frame that a file holds, its rows numbered from 0.
+
+    Raises ReadingsError for a file that can not be read, StoreLost where no file can.
 
     Where only some `wearers` are wanted, a Parquet file whose user_id is text gives their rows alone; others give all.
     """
-    try:
+    with _readable(name), reached(filesystem, name):
         if name.endswith(".parquet"):
             with filesystem.open(name, "rb") as stream:
                 wanted = [("user_id", "in", wearers)] if wearers and _names_wearers(stream) else None
                 table = pd.read_parquet(stream, use_threads=False, filters=wanted)  # as many processes read as cores
             return table.reset_index(drop=table.index.names == [None])  # a named index is a column
-        with _opened(filesystem, name) as stream:
-            return _load_csv(stream)
-    except pd.errors.ParserError as error:
-        with _opened(filesystem, name) as stream:
-            row, problem = _too_long_a_row(stream) or (None, f"can not be read ({str(error).strip()})")
-        raise ReadingsError(problem, file=name, row=row) from error
+        try:
+            with _opened(filesystem, name) as stream:
+                return _load_csv(stream)
+        except pd.errors.ParserError as error:
+            with _opened(filesystem, name) as stream:
+                row, problem = _too_long_a_row(stream) or (None, f"can not be read ({str(error).strip()})")
+            raise ReadingsError(problem, file=name, row=row) from error
+
+
+@contextmanager
+def _readable(name):
+    """Raise ReadingsError, naming the file, for whatever goes wrong as it is read."""
+    try:
+        yield
+    except ReadingsError:
+        raise
     except (ValueError, EOFError, zlib.error, OSError) as error:  # pandas' and Arrow's parsers raise ValueErrors
         raise ReadingsError(f"can not be read ({str(error).strip()})", file=name) from error
+
+
+@contextmanager
+def reached(filesystem, name):
+    """Raise StoreLost for an error that tells of the network or the credentials, and not of the file that is used."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(filesystem, LocalFileSystem) or not _of_the_way(error):
+            raise
+        problem = f"{name}: {str(error).strip() or type(error).__name__}: the network or the credentials are wrong"
+        raise StoreLost(f"{problem}; what is done stays, begin again for the rest") from error
+
+
+def _of_the_way(error):
+    """Whether an error of S3 is none of a file's: s3fs' own have a number where they are no permission denied."""
+    from aiohttp import ClientError  # which s3fs loads, and small data need not wait for
+    from botocore.exceptions import BotoCoreError
+
+    if isinstance(error, (BotoCoreError, ClientError, PermissionError, ConnectionError, TimeoutError)):
+        return True
+    return isinstance(error, OSError) and error.errno is not None and not isinstance(error, FileNotFoundError)
+
+
+def named(filesystem, name):
+    """The names of all wearers in a Parquet file whose user_id is text, a set; none of other files.
+
+    Raises what `load` does.
+    """
+    if not name.endswith(".parquet"):
+        return set()
+    with _readable(name), reached(filesystem, name), filesystem.open(name, "rb") as stream:
+        if not _names_wearers(stream):
+            return set()
+        batches = parquet.ParquetFile(stream).iter_batches(columns=["user_id"], use_threads=False)
+        return set().union(*(batch.column(0).unique().to_pylist() for batch in batches))
 
 
 def _names_wearers(stream):

@@ -37,17 +37,18 @@ class Run:
     models: Path
 
     @classmethod
-    def at(cls, name, *, staged=False):
-        """The run of that name, in its staging folders where `staged`. Creates nothing.
+    def at(cls, name, *, staged=False, home=""):
+        """The run of that name below `home` (`runs_home` unless given), in its staging folders where `staged`.
 
-        Raises ValueError for a name that could not be a folder's.
+        Creates nothing. Raises ValueError for a name that could not be a folder's.
         """
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ValueError(f"run={name!r}: a run's name is letters, digits, '.', '_' and '-', and starts with no '.'")
         if len(name) > LONGEST_NAME:
             raise ValueError(f"run={name}: a run's name is at most {LONGEST_NAME} characters, not {len(name)}")
         folder = f".{name}.partial" if staged else name
-        return cls(name, runs_home() / "data" / folder, runs_home() / "models" / folder)
+        home = Path(home or runs_home())
+        return cls(name, home / "data" / folder, home / "models" / folder)
 
     @property
     def journal(self):

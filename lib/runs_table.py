@@ -78,7 +78,7 @@ def row(run):
         "zip (MB)": archive.stat().st_size / 1e6 if archive.exists() else None,
         "minutes": sum(seconds) / 60 if seconds else None,
         "weights": model.get("files", {}).get(WEIGHTS, "")[:8] or None,
-        "given": " ".join(starmap(word, journal.get("given", {}).items())),
+        "given": " ".join(starmap(word, given(run).items())),
     }
 
 
@@ -88,6 +88,11 @@ def verdict(run):
     if not challenge:
         return None
     return exported.get("verdict") or ("passed" if challenge.get("passed") else "; ".join(challenge.get("against", [])))
+
+
+def given(run):
+    """The values {name: value} that a Run was given; none where its record is not there or can not be read."""
+    return _journal(run).get("given", {})
 
 
 def parameters(run):

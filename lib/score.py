@@ -10,8 +10,12 @@ interrupted goes on from there, and `--out` is there only once it is whole. It h
 """
 
 import argparse
+import fcntl
+import os
+import re
 import sys
 import time
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +40,8 @@ COLUMNS = pa.schema(
     ]
 )
 INTERRUPTED = 130
-_REFUSED = (OSError, ValueError, DamagedModel, cluster.ClusterError)
+_REFUSED = (OSError, ValueError, DamagedModel, cluster.ClusterError, raw_files.StoreLost)
+_OF_A_RUN = re.compile(r"^(dask_scheduler|timezone)=")  # what names a parameter of run_all.sh, and here an option
 
 
 def scored(part, *, export, timezone="UTC", counters="cumulative", stride=12):
@@ -85,7 +90,7 @@ def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", 
     source = parts.survey(data, timezone=timezone, progress=partial(tqdm, desc="files read"), **how)
     form |= {"timezone": timezone}
     place = {part: kept / f"{parts.key(part, made_by=made_by, **form)}.parquet" for part in source.parts}
-    left = [part for part, path in place.items() if not path.exists()]
+    left = [part for part, path in place.items() if not _whole(path)]
     problems, new = dict(source.set_aside), 0
     how["progress"] = partial(tqdm, desc="parts scored", total=len(place), initial=len(place) - len(left))
     for part, table, problem in cluster.each(partial(scored, export=str(export), **form), left, **how):
@@ -95,10 +100,37 @@ def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", 
         with runs.writing(place[part]) as path:
             parquet.write_table(table, path)
         new += len(table)
-    total = _join([path for path in place.values() if path.exists()], out)
+    total = _join([path for part, path in place.items() if str(part) not in problems], out)
     if not problems:
         runs.remove(kept)
     return total, new, problems
+
+
+@contextmanager
+def alone(out):
+    """Hold the right to write `out`, by a lock beside it. Raises ValueError where another process has it."""
+    path = out.with_name(f".{out.name}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = os.fstat(file.fileno()).st_nlink > 0  # else the other one ended just now, and removed it
+        except BlockingIOError:
+            held = False
+        if not held:
+            raise ValueError(f"--out {out}: another process scores into it")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _whole(path):
+    """Whether a part's scores are there: after a power cut a file may be, and be empty or truncated."""
+    try:
+        return parquet.read_schema(path).equals(COLUMNS)
+    except (OSError, ValueError):
+        return False
 
 
 def _join(paths, out):
@@ -152,10 +184,10 @@ def main(words=None):
     try:
         export = runs.Run.at(given.run).models / "lambda_export"
         data = given.data if "://" in given.data else str(Path(given.data).absolute())
-        total, new, problems = score(export, data, given.out.absolute(), **options, **form)
+        with alone(given.out.absolute()):
+            total, new, problems = score(export, data, given.out.absolute(), **options, **form)
     except _REFUSED as error:
-        full = isinstance(error, OSError) and runs.is_full(error)
-        sys.exit(f"lib.score: {f'the disk is full: {error}; make room: {goes_on}' if full else error}")
+        sys.exit(f"lib.score: {_told(error, goes_on)}")
     except KeyboardInterrupt:
         print(f"lib.score: stopped by Ctrl-C; {goes_on}", file=sys.stderr)
         return INTERRUPTED
@@ -166,6 +198,15 @@ def main(words=None):
     if problems:
         print(f"lib.score: {goes_on}", file=sys.stderr)
     return int(bool(problems))
+
+
+def _told(error, goes_on):
+    """What an error says, in the words of this command line."""
+    if isinstance(error, cluster.BadPart):
+        return f"{error.problem}; --on-bad-part skip goes on without it; {goes_on}"
+    if isinstance(error, OSError) and runs.is_full(error):
+        return f"the disk is full: {error}; make room: {goes_on}"
+    return _OF_A_RUN.sub(lambda found: f"--{found[1].replace('_', '-')} ", str(error))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,11 @@ import os
 import shutil
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 from lib.runs import Run, remove, runs_home, write_json
+
+REPLACED = ("processed", "parts")  # the folder of a run's data whose files are replaced or removed, never written to
 
 
 class Busy(RuntimeError):
@@ -86,7 +89,8 @@ def _adjusted_from(name):
 def stage(name, origin, *, without):
     """The staging Run, holding what `origin` holds (nothing if None), but no record of the steps `without`.
 
-    A finished run is copied, not linked: writing to a linked file would change the finished run's too.
+    A finished run is copied, not linked: writing to a linked file would change the finished run's too. Only the clean
+    parts, which may be as large as all data, are linked: `clean_parts` puts another file in a part's place.
     """
     staged = Run.at(name, staged=True)
     if origin != staged:
@@ -109,10 +113,20 @@ def _clear(run):
 def _copy(finished, staged):
     """Copy a finished run; its record comes last, so that an interrupted copy holds no results."""
     if finished.data.exists():
-        shutil.copytree(finished.data, staged.data, symlinks=True)
+        shutil.copytree(finished.data, staged.data, symlinks=True, copy_function=_copy_file)
     shutil.copytree(finished.models, staged.models, symlinks=True, ignore=shutil.ignore_patterns("run.json"))
     ran = {step: {} for step in done(finished)} | finished.journal.get("ran", {})
     write_json(staged.models / "run.json", {**finished.journal, "ran": ran})
+
+
+def _copy_file(source, target):
+    """Copy a file of a run's data; one that is never written to is linked, where the file system can do that."""
+    if Path(source).parent.parts[-2:] == REPLACED:
+        try:
+            return os.link(source, target)
+        except OSError:  # no links here, or none over there
+            pass
+    return shutil.copy2(source, target)
 
 
 def publish(name):

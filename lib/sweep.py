@@ -142,13 +142,17 @@ def main(path, given, known, notebooks, *, say=print):
     all_of_them = members(found, known, notebooks, given=given)
     where = f"on {found['dask_scheduler']}" if found["dask_scheduler"] else f"{found['workers']} at once"
     say(f"sweep {found['name']!r}: {len(all_of_them)} runs, {where}")
+    outcomes = {}
     try:
-        outcomes = execute(found, all_of_them, say=say)
+        for name, problem in execute(found, all_of_them, say=say):
+            outcomes[name] = problem
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             "stopped by Ctrl-C; the same command goes on: what is done stays, what was begun goes on at its notebook"
         ) from None
-    say(f"  compared in {sweep_page.write(found['name'], outcomes)}")
+    finally:
+        if outcomes:
+            say(f"  compared in {sweep_page.write(found['name'], outcomes)}")
     failed = [name for name, problem in outcomes.items() if problem]
     if failed:
         say(f"{len(failed)} of {len(outcomes)} runs failed; the same command goes on with those: {', '.join(failed)}")
@@ -156,19 +160,17 @@ def main(path, given, known, notebooks, *, say=print):
 
 
 def execute(found, members, *, say=print):
-    """Run the members, `workers` at once, and say what became of each, in their order.
+    """Run the members, `workers` at once, say what became of each, and yield (name, what went wrong), in their order.
 
-    Returns {name: outcome}, an empty outcome where all went well. Raises UsageError where a cluster does not answer.
+    What went wrong is empty where all went well. Raises UsageError where a cluster is none or does not answer.
     """
     threads = None if found["dask_scheduler"] else max(1, cluster.cores() // found["workers"])
     tasks = [member.placed(threads=threads) for member in members]
     options = {"scheduler": found["dask_scheduler"], "workers": found["workers"], "on_bad_part": "skip"}
     options["ahead"] = len(tasks)  # their results are small, and some take far longer than others
-    outcomes = {}
     try:
         for member, said, problem in cluster.each(run, tasks, **options):
-            outcomes[member.name] = problem or said.problem
             say(f"{member.name}: {problem or said}")
+            yield member.name, problem or said.problem
     except (cluster.ClusterError, ValueError) as error:
         raise UsageError(error) from None
-    return outcomes

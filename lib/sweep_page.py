@@ -56,7 +56,7 @@ def _results(table, runs, outcomes):
 
 def _differences(table, runs):
     given = {
-        shown: {name: str(value) for name, value in run.journal.get("given", {}).items()}
+        shown: {name: str(value) for name, value in runs_table.given(run).items()}
         for shown, run in zip(table.index, runs, strict=True)
     }
     texts = pd.DataFrame(given).fillna("–")  # the default

@@ -4,6 +4,7 @@ import errno
 import functools
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -124,6 +125,16 @@ def test_a_part_that_spoils_is_named_set_aside_and_not_counted(folder, tmp_path)
     assert_same((whole(tmp_path / "parts"), account), at_once(folder))
 
 
+def test_a_wearer_who_came_to_a_file_since_is_cleaned_in_no_part_by_mistake(folder, tmp_path):
+    source = parts.survey(folder, **HERE)
+    write(folder, {"b": ["w3", "w5", "w1"]})
+    where = {"timezone": "UTC", **FORM, **HERE}
+    with pytest.raises(cluster.BadPart, match="b.parquet: other wearers are in it .* begin anew, a run from 01"):
+        clean_parts.clean_all(source.parts, tmp_path / "parts", **where)
+    clean_parts.clean_all(source.parts, tmp_path / "parts", on_bad_part="skip", **where)
+    assert whole(tmp_path / "parts")["user_id"].unique().tolist() == ["w1", "w2", "w4", "w6", "w7", "w8"]
+
+
 def test_the_clean_table_of_a_part_that_spoiled_since_is_gone(folder, tmp_path):
     cleaned(folder, tmp_path / "parts", **HERE)
     source = parts.survey(folder, **HERE)
@@ -183,6 +194,15 @@ clean_parts.clean_all(found, Path({str(target)!r}), timezone="UTC", workers=1, *
     assert_same(found, at_once(folder))
 
 
+def test_what_a_power_cut_left_empty_or_truncated_is_cleaned_again(folder, tmp_path, monkeypatch):
+    first = cleaned(folder, tmp_path / "parts", **HERE)
+    whole_file = (tmp_path / "parts/part-00001.parquet").read_bytes()
+    (tmp_path / "parts/part-00000.parquet").write_bytes(b"")
+    (tmp_path / "parts/part-00001.parquet").write_bytes(whole_file[:-100])
+    (tmp_path / "parts/part-00002.parquet").write_bytes(bytes(len(whole_file)))
+    assert_same(cleaned(folder, tmp_path / "parts", **HERE)[:2], first[:2])
+
+
 def _never(task, **form):
     raise AssertionError(f"{task} is cleaned again")
 
@@ -201,6 +221,16 @@ def test_a_part_of_other_readings_or_cleaned_another_way_is_cleaned_again(folder
     expected, counted = clean.clean(readings.read(folder), **form)
     pd.testing.assert_frame_equal(whole(tmp_path / "parts"), plain(expected))
     assert account["samples"] == counted["samples"]
+
+
+def test_files_that_are_linked_to_from_elsewhere_are_replaced_not_written_to(folder, tmp_path):
+    cleaned(folder, tmp_path / "parts", **HERE)
+    shutil.copytree(tmp_path / "parts", tmp_path / "kept", copy_function=os.link)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
+    pd.read_parquet(folder / "b.parquet").assign(heartRate=61).to_parquet(folder / "b.parquet", index=False)
+    (folder / "c.parquet").unlink()
+    cleaned(folder, tmp_path / "parts", **HERE)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()} == before
 
 
 def test_the_parts_of_earlier_data_are_gone(folder, tmp_path):

@@ -179,27 +179,46 @@ def test_a_scheduler_without_workers_is_named(monkeypatch):
 
 @pytest.fixture
 def killable(tmp_path):
-    """A scheduler in a process of its own, with one worker: its address and the process."""
+    """A scheduler in a process of its own, with one worker: its address and the two processes."""
     file, module = tmp_path / "scheduler.json", "distributed.cli.dask_"
     shared = ["--scheduler-file", str(file), "--no-dashboard"]
     options = {"stderr": subprocess.DEVNULL, "env": {**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}}
     command = [sys.executable, "-m", f"{module}scheduler", "--host", "127.0.0.1", "--port", "0", *shared]
     with subprocess.Popen(command, **options) as scheduler:
         until(lambda: file.exists() and file.read_text())
-        command = [sys.executable, "-m", f"{module}worker", "--nthreads", "1", "--death-timeout", "1", *shared]
+        command = [sys.executable, "-m", f"{module}worker", "--nthreads", "1", "--death-timeout", "30", *shared]
         with subprocess.Popen(command, **options) as worker:
-            yield json.loads(file.read_text())["address"], scheduler
+            yield json.loads(file.read_text())["address"], scheduler, worker
             scheduler.kill()
             worker.terminate()
 
 
 def test_a_scheduler_that_is_killed_is_told(killable):
-    address, scheduler = killable
+    address, scheduler, _ = killable
     outcomes = cluster.each(_after_a_while, range(30), scheduler=address)
     assert next(outcomes).result == 0
     scheduler.kill()
     with pytest.raises(cluster.ClusterError, match="the Dask scheduler was lost; what is done stays"):
         list(outcomes)
+
+
+def test_a_cluster_that_has_lost_all_its_workers_is_told(killable, monkeypatch):
+    monkeypatch.setattr(cluster, "NO_WORKER_S", 1)
+    address, _, worker = killable
+    outcomes = cluster.each(_after_a_while, range(30), scheduler=address)
+    assert next(outcomes).result == 0
+    worker.terminate()
+    with pytest.raises(cluster.ClusterError, match="no worker is left on the Dask cluster; what is done stays"):
+        list(outcomes)
+
+
+def test_a_function_that_runs_out_of_time_is_no_lost_worker(where):
+    with pytest.raises(TimeoutError, match="of the function"):
+        list(cluster.each(_late, [1], **where))
+
+
+def _late(_):
+    raise TimeoutError("of the function")
 
 
 def _after_a_while(number):

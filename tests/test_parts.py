@@ -1,16 +1,22 @@
 """Large data part by part: what is counted, split and drawn is what one frame of all would give."""
 
+import errno
 import weakref
 
+import aiohttp
+import fsspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
+from s3fs import S3FileSystem
 from wearers_in_parts import eight_wearers, life, write
 
-from lib import cluster, dataset, parts, raw_files, readings
+from lib import cluster, dataset, parts, raw_files, readings, runs
 
 HERE = {"workers": 1}
 
@@ -211,6 +217,69 @@ def test_a_file_that_is_gone_or_closed_later_is_set_aside_too(folder, monkeypatc
     assert "b.parquet: can not be read" in problem
 
 
+@pytest.fixture
+def store(folder):
+    """A file system that is none of this machine, with the eight wearers' files under memory://watch."""
+    filesystem = fsspec.filesystem("memory")
+    for path in folder.iterdir():
+        filesystem.pipe_file(f"/watch/{path.name}", path.read_bytes())
+    yield filesystem
+    filesystem.rm("/watch", recursive=True)
+
+
+def failing(name, error, real=MemoryFileSystem.open):
+    """The file system's `open`, but for one file."""
+
+    def opened(self, path, *args, **options):
+        if path.endswith(name):
+            raise error
+        return real(self, path, *args, **options)
+
+    return opened
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError("The provided token has expired."),
+        OSError(errno.EINVAL, "Bad Request"),
+        ConnectionResetError(104, "Connection reset by peer"),
+        TimeoutError(),
+        EndpointConnectionError(endpoint_url="https://watches.example"),
+        NoCredentialsError(),
+        aiohttp.ClientPayloadError("not enough data"),
+    ],
+)
+def test_a_lost_network_and_credentials_that_expired_stop_the_run_whatever_is_skipped(store, monkeypatch, error):
+    monkeypatch.setattr(MemoryFileSystem, "open", failing("b.parquet", error))
+    with pytest.raises(raw_files.StoreLost, match="b.parquet: .* network or the credentials .* what is done stays"):
+        parts.survey("memory://watch", on_bad_part="skip", **HERE)
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "gone"), OSError("Couldn't deserialize thrift"), EOFError()])
+def test_a_file_that_is_gone_or_damaged_elsewhere_is_a_bad_part(store, monkeypatch, error):
+    monkeypatch.setattr(MemoryFileSystem, "open", failing("b.parquet", error))
+    found = parts.survey("memory://watch", on_bad_part="skip", **HERE)
+    assert ["b.parquet" in file for file in found.set_aside] == [True]
+
+
+def test_a_store_that_is_lost_gives_no_part_another_key(store, monkeypatch):
+    part = parts.survey("memory://watch", **HERE).parts[0]
+    monkeypatch.setattr(MemoryFileSystem, "info", lambda *args, **options: (_ for _ in ()).throw(NoCredentialsError()))
+    with pytest.raises(raw_files.StoreLost, match="Unable to locate credentials"):
+        parts.key(part)
+
+
+def test_an_s3_that_does_not_answer_is_told(monkeypatch):
+    settings = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1", "AWS_DEFAULT_REGION": "us-east-1"}
+    for name, value in settings.items() | {("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing")}:
+        monkeypatch.setenv(name, value)
+    S3FileSystem.clear_instance_cache()
+    with pytest.raises(raw_files.StoreLost, match="watches/a.parquet: .*127.0.0.1:9.*: the network or the credentials"):
+        raw_files.load(S3FileSystem(), "watches/a.parquet")
+    S3FileSystem.clear_instance_cache()
+
+
 def test_a_part_whose_file_is_gone_has_another_key(folder):
     found = parts.survey(folder, **HERE)
     before = parts.key(found.parts[1])
@@ -240,3 +309,48 @@ def test_parts_are_loaded_as_they_were_saved(folder, tmp_path, monkeypatch):
     parts.save(found.parts, tmp_path / "parts.json", timezone="Europe/Paris", labelled=True)
     assert parts.load(tmp_path / "parts.json") == (found.parts, {"timezone": "Europe/Paris", "labelled": True})
     assert parts.load(tmp_path / "none.json") == ([], {})
+
+
+def test_parts_of_an_older_version_are_refused_by_name(tmp_path):
+    old = {"name": "part-00000", "files": ["a.parquet"], "wearers": []}
+    runs.write_json(tmp_path / "parts.json", {"timezone": "UTC", "parts": [old]})
+    with pytest.raises(ValueError, match="parts.json was made by an older version: begin from 01"):
+        parts.load(tmp_path / "parts.json")
+    runs.write_json(tmp_path / "parts.json", {"timezone": "UTC", "parts": []})
+    assert parts.load(tmp_path / "parts.json") == ([], {})
+
+
+def with_more(path, *tables):
+    """Add the rows of tables to a file."""
+    table = pd.concat([pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path), *tables])
+    table.to_parquet(path, index=False) if path.suffix == ".parquet" else table.to_csv(path, index=False)
+
+
+def test_a_file_that_gained_or_lost_a_wearer_since_is_told(folder):
+    first, second, _ = parts.survey(folder, **HERE).parts
+    with_more(folder / "a.parquet", life("w3"))
+    write(folder, {"b": ["w5"]})
+    for part, name in ((first, "a"), (second, "b")):
+        with pytest.raises(
+            raw_files.ReadingsError, match=f"{name}.parquet: other wearers are in it .* from 01_generate"
+        ):
+            parts.read(part)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_new_wearer_of_a_file_whose_wearers_are_in_several_parts_is_told(tmp_path, monkeypatch, kind):
+    path = three_days(tmp_path / "watch", kind)
+    monkeypatch.setattr(parts, "MOST_READINGS", 2 * 3 * 2880)
+    found = parts.survey(path, **HERE)
+    with_more(path / f"1.{kind}", life("w9"))
+    for part in found.parts:
+        with pytest.raises(
+            raw_files.ReadingsError, match=f"1.{kind}: other wearers are in it than when it was counted"
+        ):
+            parts.read(part)
+
+
+def test_more_readings_of_the_same_wearers_are_no_other_wearers(folder):
+    first = parts.survey(folder, **HERE).parts[0]
+    with_more(folder / "a.parquet", life("w1").assign(heartRate=61))
+    assert len(parts.read(first)) == 4 * 2880

@@ -184,6 +184,27 @@ def test_a_folder_and_a_glob_are_read_as_one_table(tmp_path):
     assert readings.read(tmp_path / "*.csv*")["user_id"].tolist() == ["a", "b"]
 
 
+def in_months(folder):
+    """Write a file a month, in a folder of its own, beside what is no reading, and return the folder."""
+    names = ["year=2026/month=03/a.csv", "year=2026/month=04/b.csv", ".kept/c.csv", "year=2026/_temporary/d.csv"]
+    for name in (*names, "year=2026/month=04/_SUCCESS"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        wearer = folder.joinpath(name).stem
+        (folder / name).write_text(f"user_id,timestamp,heartRate\n{wearer},2026-03-02T07:01:05,70\n")
+    return folder
+
+
+def test_of_a_folder_without_files_those_of_its_sub_folders_are_read(tmp_path):
+    assert readings.read(in_months(tmp_path / "march"))["user_id"].tolist() == ["a", "b"]
+
+
+def test_of_a_folder_with_files_its_sub_folders_are_left_alone(tmp_path):
+    folder = in_months(tmp_path / "march")
+    (folder / "e.csv").write_text("user_id,timestamp,heartRate\ne,2026-03-02T07:01:05,70\n")
+    assert readings.read(folder)["user_id"].tolist() == ["e"]
+    assert readings.read(folder / "year=2026/**")["user_id"].tolist() == ["d", "a", "b"]  # a pattern takes all
+
+
 def test_nothing_there_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         readings.read(tmp_path / "nowhere*.csv")
@@ -210,6 +231,8 @@ def test_s3_is_read_over_http(tmp_path, monkeypatch):
         client = boto3.client("s3")
         client.create_bucket(Bucket="watches")
         client.put_object(Bucket="watches", Key="march/a.csv", Body=(HEADER + "a,2026-03-02T07:01:05,70,1\n").encode())
+        client.put_object(Bucket="watches", Key="day=1/b.csv", Body=(HEADER + "b,2026-03-02T07:01:05,71,1\n").encode())
         assert readings.read("s3://watches/march")["heartRate"].tolist() == [70.0]
+        assert readings.read("s3://watches/")["heartRate"].tolist() == [71.0, 70.0]
     finally:
         server.stop()

@@ -118,6 +118,22 @@ def test_what_was_killed_goes_on_with_what_is_left(run, folder, tmp_path, capsys
     pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "again.parquet"))
 
 
+def test_what_a_power_cut_left_empty_or_truncated_is_scored_again(run, folder, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "scores.parquet"
+    raw(30, wearer="cy", seed=2).to_parquet(folder / "cy.parquet")
+    with monkeypatch.context() as patched:
+        patched.setattr(score, "_join", lambda paths, out: 0)
+        patched.setattr(score.runs, "remove", lambda path: None)
+        asked(run, folder, out)
+    empty, cut, _ = sorted((tmp_path / ".scores.parquet.parts").glob("*.parquet"))
+    empty.write_bytes(b"")
+    cut.write_bytes(cut.read_bytes()[:-10])
+    capsys.readouterr()
+    assert asked(run, folder, out) == 0
+    assert "78 windows, 52 of them now" in capsys.readouterr().out
+    assert pd.read_parquet(out).groupby("user_id").size().to_dict() == {"ada": 26, "bo": 26, "cy": 26}
+
+
 def test_a_full_disk_is_told_and_what_is_scored_stays(run, folder, tmp_path, capsys, monkeypatch):
     out, write = tmp_path / "scores.parquet", score.parquet.write_table
 
@@ -175,6 +191,28 @@ def test_a_bad_part_can_be_set_aside_and_is_told(run, folder, tmp_path, capsys):
     assert "what is scored is kept" in said
 
 
+def test_a_bad_part_that_stops_is_told_in_the_options_that_there_are(run, folder, tmp_path):
+    (folder / "bo.parquet").write_bytes(b"cut off")
+    with pytest.raises(SystemExit, match="bo.parquet: can not be read") as stopped:
+        asked(run, folder, tmp_path / "scores.parquet")
+    assert "; --on-bad-part skip goes on without it; what is scored is kept beside" in str(stopped.value)
+    assert "on_bad_part" not in str(stopped.value)
+
+
+def test_a_second_call_that_writes_the_same_file_is_refused_while_the_first_is_at_it(run, folder, tmp_path):
+    out = tmp_path / "scores.parquet"
+    with score.alone(out), pytest.raises(SystemExit, match="scores.parquet: another process scores into it"):
+        asked(run, folder, out)
+    assert not out.exists()
+    assert asked(run, folder, out) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "home", "scores.parquet"]
+
+
+def test_a_lock_that_a_killed_call_left_is_no_hindrance(run, folder, tmp_path):
+    (tmp_path / ".scores.parquet.lock").touch()
+    assert asked(run, folder, tmp_path / "scores.parquet") == 0
+
+
 def test_once_a_bad_part_is_mended_it_alone_is_scored(run, folder, tmp_path, capsys):
     good, out = (folder / "bo.parquet").read_bytes(), tmp_path / "scores.parquet"
     (folder / "bo.parquet").write_bytes(b"cut off")
@@ -216,8 +254,8 @@ def test_a_life_shorter_than_a_window_has_no_row(run, folder, tmp_path):
     ("words", "said"),
     [
         (["--stride", "0"], "--stride 0"),
-        (["--timezone", "Mars"], "timezone='Mars'"),
-        (["--dask-scheduler", "here"], "dask_scheduler='here'"),
+        (["--timezone", "Mars"], "--timezone 'Mars' is no IANA name"),
+        (["--dask-scheduler", "here"], "--dask-scheduler 'here': an address"),
         (["--run", "none"], "model.json"),
         (["--data", "nowhere"], "nowhere"),
         (["--out", "s3://watches/scores.parquet"], "a file of this machine is wanted"),

@@ -1,11 +1,12 @@
 """Staging: the finished run stays whole whatever happens, and what is done can be gone on from."""
 
+import errno
 import pathlib
 
 import pytest
 
 from lib import staging
-from lib.runs import Run, write_json
+from lib.runs import Run, write_json, writing
 
 
 @pytest.fixture(autouse=True)
@@ -128,6 +129,31 @@ def test_a_finished_run_is_copied_so_that_writing_to_the_copy_leaves_it_alone():
     assert contents(finished) == {"old"}
     assert staging.done(staged) == {"01_a"}
     assert staging.done(finished) == {"01_a", "02_b"}
+
+
+def with_parts(name):
+    run = made(name, "old")
+    parts = run.data / "processed/parts"
+    parts.mkdir(parents=True)
+    (parts / "part-00000.parquet").write_text("old")
+    return run, parts
+
+
+def test_clean_parts_are_linked_and_another_in_the_place_of_one_leaves_the_finished_run_alone():
+    finished, parts = with_parts("x")
+    linked = staging.stage("x", finished, without=[]).data / "processed/parts/part-00000.parquet"
+    assert linked.samefile(parts / linked.name)
+    assert not (linked.parents[2] / "file").samefile(finished.data / "file")
+    with writing(linked) as new:
+        new.write_text("new")
+    assert [path.read_text() for path in (linked, parts / linked.name)] == ["new", "old"]
+
+
+def test_clean_parts_are_copied_where_files_can_not_be_linked(monkeypatch):
+    finished, _ = with_parts("x")
+    monkeypatch.setattr(staging.os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EXDEV, "another device")))
+    staged = staging.stage("x", finished, without=[])
+    assert (staged.data / "processed/parts/part-00000.parquet").read_text() == "old"
 
 
 def test_a_fresh_run_starts_empty():

@@ -1,5 +1,6 @@
 """Many runs from one file, on toy notebooks: what is refused, what a failure leaves, how it is taken up again."""
 
+import contextlib
 import json
 import logging
 import os
@@ -12,7 +13,7 @@ import pytest
 from distributed import LocalCluster
 from waiting import until
 
-from lib import cluster, members, pipeline, sweep, sweep_page
+from lib import cluster, members, pipeline, staging, sweep, sweep_page
 from lib.members import Member
 from lib.parameters import UsageError, declared
 from lib.runs import ROOT, Run
@@ -21,7 +22,8 @@ TOY = """
 import os, time
 from lib.runs import open_run, write_json
 here = open_run(run)
-here.record("01_use", threads=os.environ.get("TF_NUM_INTRAOP_THREADS"), runs=here.journal.get("01_use", {}))
+threads = {name: os.environ.get(name) for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")}
+here.record("01_use", threads=threads, runs=here.journal.get("01_use", {}))
 log = here.models.parent / f"{run}.began"
 began_before = log.stat().st_size if log.exists() else 0
 with open(log, "a") as began:
@@ -56,6 +58,11 @@ def write(tmp_path):
         return name
 
     return write
+
+
+def threads_of(name):
+    """Those of TensorFlow and of OpenMP that the run's notebook may start."""
+    return list(Run.at(name).journal["01_use"]["threads"].values())
 
 
 def listed(toys, path, **given):
@@ -129,7 +136,7 @@ def test_a_failed_run_is_told_and_leaves_the_others_and_only_it_is_taken_up_agai
     assert said[-1] == "1 of 2 runs failed; the same command goes on with those: s-factor--1"
     assert json.loads((home / "models/s-factor-3/metrics.json").read_text())
     assert (home / "models/s-factor-3/01_use.ipynb").exists()
-    assert Run.at("s-factor-3").journal["01_use"]["threads"] == str(max(1, os.cpu_count() // 2))
+    assert set(threads_of("s-factor-3")) == {str(max(1, cluster.cores() // 2))}
     page = (home / "models/sweep-s.html").read_text()
     assert '<a href="s-factor-3/report.html">s-factor-3</a></td><td>unfinished</td><td>0.300</td>' in page
     assert "<td>s-factor--1…</td>" in page  # it has no report that a link could lead to
@@ -153,6 +160,15 @@ def test_what_is_finished_with_other_values_is_made_again_and_what_is_not_goes_o
     assert members.remaining(Member("cut", {"factor": 3.0}, folder)) == ["factor=3.0"]
 
 
+def test_a_run_lies_where_the_sweep_was_asked_for_and_its_worker_goes_on_as_it_was(toys, tmp_path, monkeypatch):
+    member = Member("there", {}, str(toys["01_use"].parent)).placed(threads=1)
+    monkeypatch.setenv("RUNS_HOME", str(tmp_path / "elsewhere"))
+    assert [members.run(member).said for _ in range(2)] == ["done", "was done before"]
+    assert (tmp_path / "home/models/there/metrics.json").exists()
+    assert os.environ["RUNS_HOME"] == str(tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_run_that_ends_by_a_signal_says_so():
     assert members._ended(-9, "").problem == "killed by signal 9; memory may have run out"
     assert members._ended(4, "run_all.sh: run 'x' is not exported: VUS-PR").problem == ""
@@ -171,6 +187,34 @@ def test_ctrl_c_says_how_to_go_on(toys, write, monkeypatch, capsys):
     monkeypatch.setattr(cluster, "each", interrupted)
     assert pipeline.main(["--sweep", write("runs: [{factor: 1}]")], notebooks=toys["01_use"].parent) == 130
     assert capsys.readouterr().err.startswith("run_all.sh: stopped by Ctrl-C; the same command goes on")
+
+
+@pytest.mark.parametrize("record", ["{cut off", "[]", ""])
+def test_a_run_whose_record_is_damaged_is_told_and_leaves_the_others(toys, write, tmp_path, capsys, record):
+    write("name: d\nworkers: 1\nruns: [{run: damaged}, {run: sound}]")
+    damaged = Run.at("damaged").models
+    damaged.mkdir(parents=True)
+    (damaged / "run.json").write_text(record)
+    assert pipeline.main(["--sweep", "sweep.yaml"], notebooks=toys["01_use"].parent) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[1].startswith("damaged: the record of this run can not be read (")
+    assert "remove models/damaged/run.json" in said[1]
+    assert said[2] == "sound: done"
+    assert "<td>unreadable</td>" in (tmp_path / "home/models/sweep-d.html").read_text()
+
+
+@pytest.mark.parametrize("cut", [KeyboardInterrupt(), cluster.ClusterError("lost")])
+def test_a_sweep_that_is_cut_off_has_its_page_of_what_is_done(toys, write, tmp_path, monkeypatch, cut):
+    def cut_off(function, tasks, **options):
+        yield cluster.Outcome(tasks[0], members.Ended(1, "failed"), "")
+        raise cut
+
+    monkeypatch.setattr(cluster, "each", cut_off)
+    path = write("name: c\nruns: [{run: a, factor: 1}, {run: b, factor: 2}]")
+    assert pipeline.main(["--sweep", path], notebooks=toys["01_use"].parent) == (2 if "lost" in str(cut) else 130)
+    page = (tmp_path / "home/models/sweep-c.html").read_text()
+    assert "<td>a</td>" in page
+    assert "<td>b</td>" not in page
 
 
 def test_a_killed_sweep_stops_its_runs_and_is_taken_up_again(toys, write, tmp_path, capsys):
@@ -200,15 +244,37 @@ def _alive(process):
     return True
 
 
+def test_a_run_that_another_process_is_about_to_leave_is_waited_for(toys):
+    member = Member("left", {"factor": 1.0}, str(toys["01_use"].parent)).placed(threads=1)
+    tried = []
+    with staging.locked("left"), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(members, "BUSY_S", 0)
+        assert members.run(member).problem.startswith("run 'left' is being worked on by process")
+    with contextlib.ExitStack() as held, pytest.MonkeyPatch.context() as patched:
+        held.enter_context(staging.locked("left"))
+        patched.setattr(members.time, "sleep", lambda seconds: tried.append(seconds) or held.close())
+        assert members.run(member).said == "done"
+    assert tried == [members.RETRY_S]
+
+
 def test_a_scheduler_that_is_none_is_refused(toys, write):
     path = write("dask_scheduler: nowhere\nruns: [{factor: 1}]")
     with pytest.raises(UsageError, match="dask_scheduler='nowhere': an address such as tcp://"):
-        sweep.execute(sweep.read(path), listed(toys, path))
+        dict(sweep.execute(sweep.read(path), listed(toys, path)))
 
 
 def test_the_workers_of_a_cluster_do_it_with_the_threads_that_are_theirs(toys, write, tmp_path):
     form = {"n_workers": 1, "threads_per_worker": 2, "processes": True, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(**form, silence_logs=logging.ERROR) as local:
         path = write(f"dask_scheduler: {local.scheduler_address}\nruns: [{{run: far, factor: 1}}]")
-        assert sweep.execute(sweep.read(path), listed(toys, path), say=lambda line: None) == {"far": ""}
-    assert Run.at("far").journal["01_use"]["threads"] == str(max(1, cluster.cores() // 2))
+        assert dict(sweep.execute(sweep.read(path), listed(toys, path), say=lambda line: None)) == {"far": ""}
+    assert set(threads_of("far")) == {str(max(1, cluster.cores() // 2))}
+
+
+def test_a_run_has_its_threads_though_its_worker_was_started_with_one_and_those_that_the_caller_set(toys, monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "5")
+    member = Member("three", {}, str(toys["01_use"].parent)).placed(threads=3)
+    for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):  # as Dask does
+        monkeypatch.setenv(name, "1")
+    assert members.run(member).said == "done"
+    assert threads_of("three") == ["5", "3"]
