@@ -59,6 +59,17 @@ def of_weights(lines, sha256):
     return mine
 
 
+def without_pings(lines):
+    """The lines of a log's table but for those that kept the function warm: answered, and of no readings."""
+    return lines[(lines["Status"] >= 400) | lines["Readings"].notna()].reset_index(drop=True)
+
+
+def in_use(lines):
+    """The version that answered most requests of the table's last day: a deployment's check is one request."""
+    last = lines["Version"][lines["Time"] > lines["Time"].max() - pd.Timedelta(days=1)]
+    return last.value_counts().idxmax()
+
+
 def since_first(lines, version):
     """The lines since `version` first answered that are its own, or that no model answered: what wearers got of it."""
     began = lines["Time"][lines["Version"] == version].min()

@@ -124,6 +124,19 @@ def test_lines_of_other_weights_are_left_out_and_none_is_refused():
         log_lines.of_weights(table, "fedcba9876543210")
 
 
+def test_what_only_keeps_the_function_warm_is_no_request():
+    sent = [line("ping", Readings=None, Level=None), line("bad", Status=400, Readings=None), line("scored")]
+    kept = log_lines.without_pings(log_lines.table(sent)[0])
+    assert kept["RequestId"].tolist() == ["bad", "scored"]
+
+
+def test_the_version_in_use_is_the_one_that_answered_most_of_the_last_day_whatever_the_last_line_says():
+    old = [line(f"a{n}", at=n, Model="a") for n in range(9)]
+    day = [line(f"b{n}", at=100_000_000 + n, Model="b") for n in range(3)]
+    checked = line("check", at=100_000_009, Model="c")
+    assert log_lines.in_use(log_lines.table([*old, *day, checked])[0]) == "b/0123456789ab"
+
+
 @pytest.fixture(scope="module")
 def cloudwatch():
     """A function's log group on loopback, two lines today and one a month ago."""
