@@ -105,6 +105,20 @@ def test_an_outage_at_the_end_of_a_normal_month_asks_for_a_repair(run, days, tmp
     assert (status, found["verdict"]) == (0, "repair")
 
 
+def test_a_release_of_the_app_whose_readings_are_all_rejected_since_the_last_day_asks_for_a_repair(run, days, tmp_path):
+    log(tmp_path / "log.jsonl", days)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    end = max(line["_aws"]["Timestamp"] for line in lines)
+    for line in lines:
+        if line["_aws"]["Timestamp"] > end - DAY_MS:
+            line["Rejected"], line["Unknown"] = line["Readings"], 0
+            line.pop("Held", None)
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    status, found = monitored(f"log_path={tmp_path}/log.jsonl")
+    assert (status, found["verdict"]) == (0, "repair")
+    assert found["why"][0].startswith("no reading got a score on the last day")
+
+
 def test_where_nothing_was_scored_the_replay_is_skipped_and_it_is_said(run, days, tmp_path):
     log(tmp_path / "log.jsonl", days)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
