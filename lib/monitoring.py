@@ -21,8 +21,9 @@ def figures(lines, by, *, interval_s):
     or series.
 
     wearer_days: of readings that got a score; alerts a wearer-day; rejected and unknown as shares of the readings,
-    refused (4xx), failed (5xx) and cold of the requests; milliseconds at the median and the 99th percentile; of requests' windows'
-    errors over the threshold the median request's median, its 90th percentile, and the largest; the largest score.
+    refused (4xx), failed (5xx) and cold of the requests; milliseconds at the median and the 99th percentile; of
+    requests' windows' errors over the threshold the median request's median, its 90th percentile, and the largest; the
+    largest score.
     """
     status = {"refused": lines["Status"].between(400, 499), "failed": lines["Status"] >= 500}
     groups = lines.assign(**status).groupby(by, sort=False)
@@ -92,6 +93,17 @@ def losses(lines, every):
     return found
 
 
+def silence(lines, now):
+    """(the last request of `log_lines.since_first`'s lines, now) where a day or more lies between; else None.
+
+    now: as text, UTC in ISO 8601, or "" for the moment itself.
+    """
+    moment = pd.Timestamp(now) if now else pd.Timestamp.now("UTC")
+    moment = moment.tz_convert(None) if moment.tzinfo else moment
+    last = lines["Time"].max()
+    return (last, moment) if moment - last >= _DAY else None
+
+
 def _lost(lines, end):
     """A row for each day of 24 hours before `end`: requests, scored, sent, and the shares of LOST (NaN of nothing)."""
     refused = lines["Status"].between(400, 499)
@@ -104,20 +116,21 @@ def _lost(lines, end):
     return table.assign(refused=sums["refused"] / sums["requests"])
 
 
-def verdict(*, judged, false_share, answered, most_false, losses, failures):
+def verdict(*, judged, false_share, answered, most_false, losses, failures, silent=None):
     """{"verdict", "why", "also"} of the version that is deployed.
 
     judged: of `drift.Usual.judge`, None where there are too few normal days; false_share: of `share`, among the
-    `answered` alerts that wearers spoke of; losses, failures: of those names.
+    `answered` alerts that wearers spoke of; losses, failures, silent: of those names, the last of `silence`.
 
-    Surely more than 1 % of the last day's requests failed, none of its readings got a score, or surely far more than
-    usual came to nothing: repair, for it is the deployment or the app that has to be mended first. Else, what comes in has changed on the last judged day: retrain. It has not,
-    but the errors have, or surely more than the share `most_false` of alerts are false: adjust. Sensors and watches are
-    to be looked at before either.
+    Nobody asked for a day or more, surely more than 1 % of the last day's requests failed, none of its readings got a
+    score, or surely far more than usual came to nothing: repair, for it is the deployment or the app that has to be
+    mended first. Else, what comes in has changed on the last judged day: retrain. It has not, but the errors have, or
+    surely more than the share `most_false` of alerts are false: adjust. Sensors and watches are to be looked at before
+    either.
     """
     called, passed = _called(judged)
     inputs = [of for of in called if of["name"] in INPUTS]
-    broken = _broken(failures) + _lost_today(losses)
+    broken = _silent(silent) + _broken(failures) + _lost_today(losses)
     also = [f"drift was called on {day} and has passed" for day in passed]
     also += ["drift can not be told yet: too few normal days"] if judged is None else _unjudged(judged)
     also += _of_operation(losses, failures)
@@ -151,6 +164,17 @@ def _unjudged(judged):
         return []
     told = "drift is not told" if pd.isna(last) else f"drift is told of {last:%Y-%m-%d}"
     return [f"less than half the usual traffic since {later.min():%Y-%m-%d}: {told}"]
+
+
+def _silent(silent):
+    """That no request has come for long, as of a function that is dead or that nobody reaches."""
+    if silent is None:
+        return []
+    last, now = silent
+    return [
+        f"no request since {last:%Y-%m-%d %H:%M}, {(now - last) / _DAY:.1f} days before {now:%Y-%m-%d %H:%M}: the "
+        "function or what calls it is down, or its log does not arrive"
+    ]
 
 
 def _broken(failures):

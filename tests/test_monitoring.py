@@ -253,3 +253,21 @@ def test_without_days_before_much_that_comes_to_nothing_is_told_beside_the_verdi
     first = sent((0, 200, 50, 60, 30, 5))
     said = told(losses=monitoring.losses(first, first), answered=60, false_share=(0, 0, 1))
     assert (said["verdict"], said["also"]) == (HEALTHY, ["50% of the last day's readings are rejected"])
+
+
+@pytest.mark.parametrize("now", ["2026-03-03T11:59", "2026-03-03T13:59+02:00", "2026-03-02T12:00"])
+def test_within_a_day_of_the_last_request_nobody_is_silent(now):
+    assert monitoring.silence(statuses(("a", 200, 1, 12 * 60)), now) is None
+
+
+def test_a_function_that_has_had_no_request_for_a_day_is_a_repair():
+    silent = monitoring.silence(statuses(("a", 200, 1, 12 * 60)), "2026-03-05T00:00Z")
+    said = monitoring.verdict(
+        judged=None, false_share=None, answered=0, most_false=0.5, losses=QUIET, failures=SOUND, silent=silent
+    )
+    assert said["verdict"] == REPAIR
+    assert said["why"][0].startswith("no request since 2026-03-02 12:00, 2.5 days before 2026-03-05 00:00: the ")
+
+
+def test_the_moment_itself_is_what_a_log_is_to_reach_unless_another_is_given():
+    assert monitoring.silence(statuses(("a", 200, 1, 0)), "")[0] == pd.Timestamp("2026-03-02")
