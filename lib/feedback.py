@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from lib import log_lines
 from lib.persistence import IN_A_ROW as PERSISTENCES
 
 _RESAMPLES = 2_000
@@ -161,10 +162,7 @@ class Replay:
     def __init__(self, requests, *, interval_s, seed, resamples=_RESAMPLES):
         held = np.stack([_five(of) for of in requests["Held"]]) if len(requests) else np.empty((0, len(PERSISTENCES)))
         days, day = np.unique(requests["Time"].to_numpy("datetime64[D]"), return_inverse=True)
-        used = requests[["Readings", "Rejected", "Unknown"]].fillna(0).to_numpy()
-        self.worn = (
-            np.bincount(day, used[:, 0] - used[:, 1] - used[:, 2], len(days)) * interval_s / 86_400
-        )  # wearer-days
+        self.worn = np.bincount(day, log_lines.worn(requests, interval_s=interval_s), len(days))  # wearer-days
         self._day, self._held = day, held
         reached, said = held[:, 0] >= 1, requests["correct"].to_numpy(dtype=float)
         alerted = reached & (requests["Alerts"] != 0).to_numpy() if "Alerts" in requests else reached

@@ -23,6 +23,7 @@ NUMBERS = (
     "Readings",
     "Rejected",
     "Unknown",
+    "Seconds",
     "Wearers",
     "Windows",
     "Alerts",
@@ -76,6 +77,13 @@ def in_use(lines):
     """The version that answered most requests of the table's last day: a deployment's check is one request."""
     last = lines["Version"][lines["Time"] > lines["Time"].max() - pd.Timedelta(days=1)]
     return last.value_counts().idxmax()
+
+
+def worn(lines, *, interval_s):
+    """Wearer-days that each line's request scored anew; of a line without Seconds, all that its readings make."""
+    readings = lines["Readings"] - lines["Rejected"].fillna(0) - lines["Unknown"].fillna(0)
+    told = lines["Seconds"] if "Seconds" in lines else pd.Series(math.nan, lines.index)
+    return told.fillna(readings * interval_s).fillna(0) / 86_400
 
 
 def since_first(lines, version):

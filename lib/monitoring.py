@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from lib import log_lines
 from lib.drift import INPUTS
 
 VERDICTS = HEALTHY, ADJUST, RETRAIN, REPAIR = "healthy", "adjust", "retrain", "repair"
@@ -20,15 +21,15 @@ def figures(lines, by, *, interval_s):
     """Requests, wearer-days, shares, times of a log's table, one row for each value of `by`, a list of columns' names
     or series.
 
-    wearer_days: of readings that got a score; alerts a wearer-day; rejected and unknown as shares of the readings,
-    refused (4xx), failed (5xx) and cold of the requests; milliseconds at the median and the 99th percentile; of
-    requests' windows' errors over the threshold the median request's median, its 90th percentile, and the largest; the
-    largest score.
+    wearer_days: that got a score, of `log_lines.worn`; requests that alert, a wearer-day; rejected and unknown as
+    shares of the readings, refused (4xx), failed (5xx) and cold of the requests; milliseconds at the median and the
+    99th percentile; of requests' windows' errors over the threshold the median request's median, its 90th percentile,
+    and the largest; the largest score.
     """
     status = {"refused": lines["Status"].between(400, 499), "failed": lines["Status"] >= 500}
-    groups = lines.assign(**status).groupby(by, sort=False)
-    sums = groups[["Readings", "Rejected", "Unknown", "Windows", "Alerts"]].sum()
-    worn = (sums["Readings"] - sums["Rejected"] - sums["Unknown"]) * interval_s / 86_400
+    groups = lines.assign(**status, worn=log_lines.worn(lines, interval_s=interval_s)).groupby(by, sort=False)
+    sums = groups[["Readings", "Rejected", "Unknown", "Windows", "Alerts", "worn"]].sum()
+    worn = sums["worn"]
     table = pd.DataFrame({"requests": groups.size(), "wearer_days": worn})
     table["alerts_per_day"] = sums["Alerts"] / worn.where(worn > 0)
     readings = sums["Readings"].where(sums["Readings"] > 0)

@@ -159,6 +159,12 @@ def test_lines_of_other_weights_are_left_out_and_none_is_refused():
         log_lines.of_weights(table, "fedcba9876543210")
 
 
+def test_a_wearer_day_is_of_what_was_scored_anew_and_in_an_older_line_of_all_that_was_scored():
+    told = [line("a", Seconds=3600), line("b", Readings=720, Rejected=20, Unknown=100), line("c", Readings=None)]
+    worn = log_lines.worn(log_lines.table(told)[0], interval_s=6)
+    np.testing.assert_allclose(worn, [1 / 24, 600 * 6 / 86_400, 0])
+
+
 def test_what_only_keeps_the_function_warm_is_no_request():
     sent = [line("ping", Readings=None, Level=None), line("bad", Status=400, Readings=None), line("scored")]
     kept = log_lines.without_pings(log_lines.table(sent)[0])
