@@ -69,8 +69,8 @@ def judge(compared, shares, *, margin):
 
     compared: of `compare`; shares: a frame with the rows of OFF and the columns promised, measured and windows, of the
     challenger's normal windows. Not worse is a difference whose low end is above -margin (for recall, twice that):
-    a test of non-inferiority, by which too small a test speaks against. With one wearer there is no interval, and the
-    difference itself has to be.
+    a test of non-inferiority, by which too small a test speaks against. So does one of a single wearer, which has no
+    interval.
     """
     against = [_worse(what, row, MARGINS[what] * margin) for what, row in compared.iterrows()]
     against += [_nonsense(level, **shares.loc[level]) for level in OFF]
@@ -83,14 +83,12 @@ def _worse(what, row, margin):
         return f"{what} can not be told: the test holds no labelled event, or too little normal life"
     if row["above_chance"] <= 0 and what == VUS:
         return f"{what} of {row[CHALLENGER]:.3f} is no better than chance on this test"
-    alone = np.isnan(row["low"])
-    if (row["difference"] if alone else row["low"]) > -margin:
+    if row["low"] > -margin:
         return None
-    span = "" if alone else f" ({row['low']:+.3f} to {row['high']:+.3f})"
-    return (
-        f"{what} is {row[CHALLENGER]:.3f}, the champion's {row[CHAMPION]:.3f}: {row['difference']:+.3f}{span}, "
-        f"where above {-margin:+g} is wanted"
-    )
+    told = f"{what} is {row[CHALLENGER]:.3f}, the champion's {row[CHAMPION]:.3f}: {row['difference']:+.3f}"
+    if np.isnan(row["low"]):
+        return f"{told}, of a single test wearer, who tells nothing of others: two at least are wanted"
+    return f"{told} ({row['low']:+.3f} to {row['high']:+.3f}), where above {-margin:+g} is wanted"
 
 
 def _nonsense(level, promised, measured, windows):

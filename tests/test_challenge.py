@@ -93,13 +93,23 @@ def measures(vus, recall):
         (row(-0.01, -0.051, 0.02), row(-0.01, -0.099, 0.02), 1),  # it may be worse: the test is too small to tell
         (row(-0.01, -0.049, 0.02), row(-0.01, -0.101, 0.02), 1),
         (row(0.01, -0.049, 0.02, above_chance=-0.01), row(0.01, -0.01, 0.02), 1),
-        (row(-0.04, np.nan, np.nan, above_chance=np.nan), row(-0.09, np.nan, np.nan), 0),  # one wearer
-        (row(-0.06, np.nan, np.nan, above_chance=np.nan), row(-0.11, np.nan, np.nan), 2),
+        (row(+0.04, np.nan, np.nan, above_chance=np.nan), row(+0.09, np.nan, np.nan), 2),  # one wearer
         (row(np.nan, np.nan, np.nan), row(np.nan, np.nan, np.nan), 2),  # no events
     ],
 )
 def test_not_worse_is_a_low_end_above_the_margin(vus, recall, against):
     assert len(challenge.judge(measures(vus, recall), SHARES, margin=0.05)) == against
+
+
+def test_a_single_test_wearer_speaks_against_however_good_the_challenger_unless_it_is_forced(test_life):
+    windows, events, days = test_life
+    alone = (*(of[of["user_id"] == "w0"].reset_index(drop=True) for of in (windows, events)), days[["w0"]])
+    found = compared(alone, 3, 1)
+    assert found.loc[VUS, "difference"] > 0
+    figures = {"challenge": challenge.verdict("old", found, SHARES, margin=0.05, model_sha256="abc")}
+    with pytest.raises(NotExported, match="of a single test wearer, who tells nothing of others: two at least"):
+        challenge.require(figures, model_sha256="abc")
+    assert challenge.require(figures, model_sha256="abc", force=True).startswith("exported by force=true")
 
 
 @pytest.mark.parametrize(
