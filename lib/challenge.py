@@ -5,13 +5,14 @@ ranks better is asked without any threshold (VUS-PR), and at a price in false al
 wearer-day); whether the challenger's own thresholds mean what they promise is asked of its normal windows.
 """
 
+import hashlib
 import json
 
 import numpy as np
 import pandas as pd
 
 from lib import operating_point, resampling, volume
-from lib.detector import MODEL
+from lib.detector import MODEL, NORMAL, WEIGHTS
 from lib.metrics import plain
 from lib.runs import Run
 
@@ -116,10 +117,17 @@ def known_wearers(base, names):
     return int(np.isin(np.unique(np.asarray(names, dtype=str)), np.concatenate(known)).sum())
 
 
+def fingerprint(model):
+    """The SHA-256 of what decides on a model's scores, of model.json's content: weights, normal windows, limits."""
+    files = {name: model["files"].get(name) for name in (WEIGHTS, NORMAL)}
+    decides = [files, *(model[name] for name in ("calibration", "scaler", "channels"))]
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
 def verdict(base, compared, shares, *, margin, model_sha256, known=None):
     """All that is to be recorded of a challenge, as JSON has it.
 
-    model_sha256: of the weights that were judged; known: of `known_wearers`.
+    model_sha256: of `fingerprint`, of the model that was judged; known: of `known_wearers`.
     """
     against = judge(compared, shares, margin=margin)
     return {
@@ -156,7 +164,8 @@ def caution(found, *, wearers):
 def require(figures, *, model_sha256, force=False):
     """What speaks against exporting, of metrics.json's content, is raised as NotExported unless `force`.
 
-    Returns a line that says what was decided and why.
+    model_sha256: of `fingerprint`, of the model that is to be exported: a verdict on another is none. Returns a line
+    that says what was decided and why.
     """
     found = figures.get("challenge")
     if not found:

@@ -153,6 +153,27 @@ def test_a_verdict_on_another_model_is_none_even_by_force():
         challenge.require(verdict(0.02), model_sha256="def", force=True)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"files": {"lstm_weights.npz": "w2", "normal.npz": "n1"}},
+        {"files": {"lstm_weights.npz": "w1", "normal.npz": "n2"}},
+        {"calibration": {"threshold": 1.0, "alert": 2.5}},
+        {"scaler": {"mean": [71.0], "scale": [10.0]}},
+        {"channels": [True, False]},
+    ],
+)
+def test_a_verdict_holds_for_the_same_weights_normal_windows_and_limits_alone(changed):
+    model = {"files": {"lstm_weights.npz": "w1", "normal.npz": "n1"}, "calibration": {"threshold": 1.0, "alert": 2.0}}
+    model |= {"scaler": {"mean": [70.0], "scale": [10.0]}, "channels": [True, True], "metrics": {}, "parameters": {}}
+    judged = challenge.fingerprint(model)
+    found = verdict(model_sha256=judged)
+    written = json.loads(json.dumps(model | {"metrics": {"evaluation": 1}, "parameters": {"force": False}}))
+    assert challenge.require(found, model_sha256=challenge.fingerprint(written)).startswith("as good as 'old'")
+    with pytest.raises(NotExported, match="judged another model than this one"):
+        challenge.require(found, model_sha256=challenge.fingerprint(model | changed))
+
+
 def test_a_run_without_a_base_is_exported_as_it_is():
     assert challenge.require({}, model_sha256="abc") == "no base to compare with: exported as it is"
 
