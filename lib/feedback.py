@@ -30,8 +30,8 @@ def read(path, *, requests_path=""):
     """Feedback as a frame of request_id, correct (boolean), note, the last word on each request counting.
 
     path: a CSV file, or "" for no feedback; requests_path: the app's, of user_id, from, to, request_id, wanted where
-    the feedback names wearers and times. Rows that meet no request are left out, and counted in the frame's
-    `attrs["unmatched"]`. Raises BadFeedback.
+    the feedback names wearers and times; times without an offset are UTC. Rows that meet no request of the app's are
+    left out, and counted in the frame's `attrs["unmatched"]`. Raises BadFeedback.
     """
     given = _csv(path, "feedback_path") if path else pd.DataFrame(columns=["request_id", "correct"])
     if "correct" not in given:
@@ -99,6 +99,11 @@ def _spanning(spans, moment):
     begin, end, names = spans
     inside = np.flatnonzero((begin <= moment) & (moment <= end))
     return names[inside[-1]] if len(inside) else None
+
+
+def unmet(lines, said):
+    """How many rows of `read`'s feedback met no request: none of the app's table, or none of the log's."""
+    return said.attrs.get("unmatched", 0) + int((~said["request_id"].isin(lines["RequestId"])).sum())
 
 
 def answered(lines, said):

@@ -117,11 +117,12 @@ def _lost(lines, end):
     return table.assign(refused=sums["refused"] / sums["requests"])
 
 
-def verdict(*, judged, false_share, answered, most_false, losses, failures, silent=None):
+def verdict(*, judged, false_share, answered, most_false, losses, failures, silent=None, unmet=0):
     """{"verdict", "why", "also"} of the version that is deployed.
 
     judged: of `drift.Usual.judge`, None where there are too few normal days; false_share: of `share`, among the
-    `answered` alerts that wearers spoke of; losses, failures, silent: of those names, the last of `silence`.
+    `answered` alerts that wearers spoke of; losses, failures, silent: of those names, the last of `silence`;
+    unmet: of `feedback.unmet`.
 
     Nobody asked for a day or more, surely more than 1 % of the last day's requests failed, none of its readings got a
     score, or surely far more than usual came to nothing: repair, for it is the deployment or the app that has to be
@@ -135,6 +136,7 @@ def verdict(*, judged, false_share, answered, most_false, losses, failures, sile
     also = [f"drift was called on {day} and has passed" for day in passed]
     also += ["drift can not be told yet: too few normal days"] if judged is None else _unjudged(judged)
     also += _of_operation(losses, failures)
+    also += [f"{unmet} rows of the feedback met no request of the log"] if unmet else []
     false = None
     if false_share is None or answered < LEAST_ANSWERED:
         also.append(f"wearers spoke of {answered} alerts; {LEAST_ANSWERED} are wanted to tell how many are false")

@@ -108,6 +108,12 @@ def test_false_alarms_that_may_be_chance_do_not_count(false_share, answered):
     assert told(false_share=false_share, answered=answered)["verdict"] == HEALTHY
 
 
+def test_feedback_that_met_no_request_is_told_beside_the_verdict():
+    given = {"judged": days(("2026-03-02", "Steps", True, False)), "most_false": 0.5, "failures": SOUND}
+    said = monitoring.verdict(false_share=(0, 0, 0.1), answered=60, losses=QUIET, unmet=3, **given)
+    assert (said["verdict"], said["also"]) == (HEALTHY, ["3 rows of the feedback met no request of the log"])
+
+
 def test_a_day_that_is_not_judged_says_nothing_and_a_call_may_pass():
     rows = [("2026-03-02", "Steps", True, True), ("2026-03-03", "Steps", True, False)]
     said = told(days(*rows, ("2026-03-04", "Steps", False, False)))
