@@ -3,6 +3,7 @@
 There is no reading in it and nothing of a wearer. The fields are those of METRICS, where they are known, and:
 HeartRate, HeartRateMoving, Steps, Errors: how many minutes and windows fall in each of a population's bins, as
 `lib.population` has them; Held: the largest error over the alert level that 1, 3, 6, 12 and 24 windows in a row reach;
+Seconds: of life that got a score and no batch before gave one (not a metric: CloudWatch charges for each);
 Model (the run), ModelSha256, RequestId, Status (of HTTP), Code (of a problem), Level (of the whole answer); of a 500
 Defect, the exception's type and where it was raised; of a 503 Fault, the model's file or object and what is wrong.
 Format: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
@@ -47,7 +48,8 @@ def line(*, request_id, status, body, facts, duration_ms, cold, model):
     text |= {"Defect": facts.get("defect"), "Fault": facts.get("fault")}
     known = {name: value for name, value in text.items() if value is not None}
     aws = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
-    return json.dumps({"_aws": aws, **known, **values, **_lists(facts)})
+    seconds = {"Seconds": round(facts["seconds"], 1)} if "seconds" in facts else {}
+    return json.dumps({"_aws": aws, **known, **values, **seconds, **_lists(facts)})
 
 
 def _counts(body, facts):

@@ -41,7 +41,8 @@ def answer_body(wearers, detector):
     unknown = sum("reason" in result for result in results)
     counts = {name: sum(verdict.counts.get(name, 0) for verdict in verdicts) for name in detector.population}
     held = np.max([verdict.held for verdict in verdicts], axis=0)
-    return body, {"wearers": len(wearers), "unknown": unknown, "excess": excess, "held": held, "counts": counts}
+    facts = {"wearers": len(wearers), "unknown": unknown, "seconds": sum(verdict.seconds for verdict in verdicts)}
+    return body, facts | {"excess": excess, "held": held, "counts": counts}
 
 
 def _result(index, score, why, error):

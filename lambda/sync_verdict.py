@@ -33,6 +33,7 @@ class Verdict:
     held: np.ndarray = field(default_factory=lambda: np.zeros(len(IN_A_ROW)))  # of `_held`
     counts: dict = field(default_factory=dict)  # of `population.count`
     alert: bool = False  # whether enough windows reach the level
+    seconds: float = 0.0  # of `_newly_scored`
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,20 @@ def _verdict(laid, scored, detector):
     first, size = scored.first[longest], int(scored.size[longest])
     of_longest = int(((laid.rows >= first) & (laid.rows < first + size)).sum())
     form = {"reasons": found, "own": own, "held": held, "counts": of_minutes, "alert": bool(alerting.any())}
+    form["seconds"] = _newly_scored(laid, scored.by_sample, detector)
     return Verdict(scores, why, kept, size, of_longest, scored.channel_set, **form)
+
+
+def _newly_scored(laid, scores, detector):
+    """Seconds of life that got a score, (rows,) `scores`, for the first time, as far as one request can tell.
+
+    More than a window's samples begin with a window less one that the batch before held, as the README advises.
+    """
+    before = detector.sequence_length - 1 if len(laid.samples) > detector.sequence_length else 0
+    rows, place = np.unique(laid.rows, return_index=True)
+    new = rows >= before
+    samples = np.diff(rows[new], prepend=before - 1)
+    return detector.interval_s * float(samples[~np.isnan(scores[place[new]])].sum())
 
 
 def _alerting(scored, laid, detector):

@@ -15,6 +15,10 @@ from lib.detector import MODEL, THRESHOLD, Detector
 from lib.persistence import Persistence
 from lib.runs import Run, write_json, writing
 
+_OF_LIMITS = {  # what holds of the limits that training chose alone, by where model.json has it
+    "calibration": ("threshold_percentile", "alert_percentile"),
+    "metrics": ("share_of_normal", "false_alarms_per_day", "enough", "evaluation"),
+}
 _BEYOND = np.geomspace(1.0, 0.001, 31)  # % of calibration windows past a candidate level
 
 
@@ -37,8 +41,10 @@ def deployed(version, *, otherwise):
 def scaled(model, factor, *, run, in_a_row=1):
     """model.json's content with every limit times `factor`, as run `run`; the bins of the log's errors move along.
 
-    in_a_row: windows, a reading apart, that an alert takes; 1 leaves what the model asks for.
+    What was measured at the limits before, or says which percentiles they are, is left out. in_a_row: windows, a
+    reading apart, that an alert takes; 1 leaves what the model asks for.
     """
+    model = {**model, **{name: _without(model[name], of) for name, of in _OF_LIMITS.items() if name in model}}
     limits = model["calibration"]
     moved = {name: limits[name] * factor for name in ("threshold", "alert")}
     for kind in {"sets", "own"} & set(limits):
@@ -54,6 +60,10 @@ def scaled(model, factor, *, run, in_a_row=1):
         edges = [edge / factor for edge in bins["edges"]]
         changed["population"] = {**model["population"], "Errors": {**bins, "edges": edges}}
     return changed
+
+
+def _without(facts, names):
+    return {name: value for name, value in facts.items() if name not in names}
 
 
 def accept(base, proposed, *, run):

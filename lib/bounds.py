@@ -1,6 +1,7 @@
 """What values the notebooks' parameters may take, looked at before anything runs: no run is to die of one later."""
 
 import difflib
+from datetime import datetime
 from zoneinfo import ZoneInfo, available_timezones
 
 from lib import persistence
@@ -72,6 +73,13 @@ def _check_timezone(name):
         raise UsageError(f"timezone={name}: an IANA time zone is wanted{hint}") from None
 
 
+def _check_moment(now):
+    try:
+        datetime.fromisoformat(now or "2026-03-02")
+    except ValueError:
+        raise UsageError(f"now={now}: a time in ISO 8601 is wanted, such as 2026-03-02T06:00") from None
+
+
 def _check_lambda_python(target):
     try:
         check_target(target)
@@ -110,6 +118,7 @@ def _check_samples(samples, wearers, length, data_path):
 
 CHECKED = {
     ("timezone",): _check_timezone,
+    ("now",): _check_moment,
     ("dask_scheduler",): _check_scheduler,
     ("lambda_python",): _check_lambda_python,
     ("threshold_percentile", "alert_percentile"): _check_percentiles,

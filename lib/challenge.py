@@ -5,13 +5,14 @@ ranks better is asked without any threshold (VUS-PR), and at a price in false al
 wearer-day); whether the challenger's own thresholds mean what they promise is asked of its normal windows.
 """
 
+import hashlib
 import json
 
 import numpy as np
 import pandas as pd
 
 from lib import operating_point, resampling, volume
-from lib.detector import MODEL
+from lib.detector import MODEL, NORMAL, WEIGHTS
 from lib.metrics import plain
 from lib.runs import Run
 
@@ -69,8 +70,8 @@ def judge(compared, shares, *, margin):
 
     compared: of `compare`; shares: a frame with the rows of OFF and the columns promised, measured and windows, of the
     challenger's normal windows. Not worse is a difference whose low end is above -margin (for recall, twice that):
-    a test of non-inferiority, by which too small a test speaks against. With one wearer there is no interval, and the
-    difference itself has to be.
+    a test of non-inferiority, by which too small a test speaks against. So does one of a single wearer, which has no
+    interval.
     """
     against = [_worse(what, row, MARGINS[what] * margin) for what, row in compared.iterrows()]
     against += [_nonsense(level, **shares.loc[level]) for level in OFF]
@@ -83,14 +84,12 @@ def _worse(what, row, margin):
         return f"{what} can not be told: the test holds no labelled event, or too little normal life"
     if row["above_chance"] <= 0 and what == VUS:
         return f"{what} of {row[CHALLENGER]:.3f} is no better than chance on this test"
-    alone = np.isnan(row["low"])
-    if (row["difference"] if alone else row["low"]) > -margin:
+    if row["low"] > -margin:
         return None
-    span = "" if alone else f" ({row['low']:+.3f} to {row['high']:+.3f})"
-    return (
-        f"{what} is {row[CHALLENGER]:.3f}, the champion's {row[CHAMPION]:.3f}: {row['difference']:+.3f}{span}, "
-        f"where above {-margin:+g} is wanted"
-    )
+    told = f"{what} is {row[CHALLENGER]:.3f}, the champion's {row[CHAMPION]:.3f}: {row['difference']:+.3f}"
+    if np.isnan(row["low"]):
+        return f"{told}, of a single test wearer, who tells nothing of others: two at least are wanted"
+    return f"{told} ({row['low']:+.3f} to {row['high']:+.3f}), where above {-margin:+g} is wanted"
 
 
 def _nonsense(level, promised, measured, windows):
@@ -118,10 +117,17 @@ def known_wearers(base, names):
     return int(np.isin(np.unique(np.asarray(names, dtype=str)), np.concatenate(known)).sum())
 
 
+def fingerprint(model):
+    """The SHA-256 of what decides on a model's scores, of model.json's content: weights, normal windows, limits."""
+    files = {name: model["files"].get(name) for name in (WEIGHTS, NORMAL)}
+    decides = [files, *(model[name] for name in ("calibration", "scaler", "channels"))]
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
 def verdict(base, compared, shares, *, margin, model_sha256, known=None):
     """All that is to be recorded of a challenge, as JSON has it.
 
-    model_sha256: of the weights that were judged; known: of `known_wearers`.
+    model_sha256: of `fingerprint`, of the model that was judged; known: of `known_wearers`.
     """
     against = judge(compared, shares, margin=margin)
     return {
@@ -158,7 +164,8 @@ def caution(found, *, wearers):
 def require(figures, *, model_sha256, force=False):
     """What speaks against exporting, of metrics.json's content, is raised as NotExported unless `force`.
 
-    Returns a line that says what was decided and why.
+    model_sha256: of `fingerprint`, of the model that is to be exported: a verdict on another is none. Returns a line
+    that says what was decided and why.
     """
     found = figures.get("challenge")
     if not found:

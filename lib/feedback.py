@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from lib import log_lines
 from lib.persistence import IN_A_ROW as PERSISTENCES
 
 _RESAMPLES = 2_000
@@ -29,8 +30,8 @@ def read(path, *, requests_path=""):
     """Feedback as a frame of request_id, correct (boolean), note, the last word on each request counting.
 
     path: a CSV file, or "" for no feedback; requests_path: the app's, of user_id, from, to, request_id, wanted where
-    the feedback names wearers and times. Rows that meet no request are left out, and counted in the frame's
-    `attrs["unmatched"]`. Raises BadFeedback.
+    the feedback names wearers and times; times without an offset are UTC. Rows that meet no request of the app's are
+    left out, and counted in the frame's `attrs["unmatched"]`. Raises BadFeedback.
     """
     given = _csv(path, "feedback_path") if path else pd.DataFrame(columns=["request_id", "correct"])
     if "correct" not in given:
@@ -100,6 +101,11 @@ def _spanning(spans, moment):
     return names[inside[-1]] if len(inside) else None
 
 
+def unmet(lines, said):
+    """How many rows of `read`'s feedback met no request: none of the app's table, or none of the log's."""
+    return said.attrs.get("unmatched", 0) + int((~said["request_id"].isin(lines["RequestId"])).sum())
+
+
 def answered(lines, said):
     """The scored requests of a log's table, with `correct` (1, 0, NaN where nobody said) and note of the feedback."""
     scored = lines[lines["Held"].notna()].reset_index(drop=True)
@@ -161,10 +167,7 @@ class Replay:
     def __init__(self, requests, *, interval_s, seed, resamples=_RESAMPLES):
         held = np.stack([_five(of) for of in requests["Held"]]) if len(requests) else np.empty((0, len(PERSISTENCES)))
         days, day = np.unique(requests["Time"].to_numpy("datetime64[D]"), return_inverse=True)
-        used = requests[["Readings", "Rejected", "Unknown"]].fillna(0).to_numpy()
-        self.worn = (
-            np.bincount(day, used[:, 0] - used[:, 1] - used[:, 2], len(days)) * interval_s / 86_400
-        )  # wearer-days
+        self.worn = np.bincount(day, log_lines.worn(requests, interval_s=interval_s), len(days))  # wearer-days
         self._day, self._held = day, held
         reached, said = held[:, 0] >= 1, requests["correct"].to_numpy(dtype=float)
         alerted = reached & (requests["Alerts"] != 0).to_numpy() if "Alerts" in requests else reached

@@ -3,7 +3,8 @@
 One row a request, columns as in the line (`lambda/request_log.py`): `Time` (UTC), `Version` (the run and the first
 digits of its weights' SHA-256; UNANSWERED where the model could not be had), `RequestId`, `Status`, `Level`, the counts
 and times of NUMBERS (NaN where a line has none), and the LISTS as arrays (None where it has none). What is no such line
-is counted, never raised for: a log holds what the platform writes, too.
+is counted, never raised for: a log holds what the platform writes, too. Of a request that the platform ended, for it
+crashed or took too long, that is all there is: a row of UNANSWERED with the status that a gateway gives, 502 or 504.
 """
 
 import glob
@@ -12,6 +13,7 @@ import json
 import math
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ NUMBERS = (
     "Readings",
     "Rejected",
     "Unknown",
+    "Seconds",
     "Wearers",
     "Windows",
     "Alerts",
@@ -36,7 +39,13 @@ LISTS = ("HeartRate", "HeartRateMoving", "Steps", "Errors", "Held")
 TEXTS = ("RequestId", "Level", "Code")
 _MOST_MS = 4_102_444_800_000  # the year 2100
 _DAY_MS = 86_400_000
-_OF_PLATFORM = re.compile(r"^(?:START|END|REPORT|INIT_START|EXTENSION)\b")
+_BEFORE = r"^(?:\d{4}-\d\d-\d\d[T ]\S+ )?(?:\S+ )?"  # of a line: its time, a stream's name or a request's id
+_OF_PLATFORM = re.compile(_BEFORE + r"(?:START|END|REPORT|INIT_START|INIT_REPORT|EXTENSION)\b")
+_ENDED = re.compile(
+    r"REPORT RequestId: (?P<report>\S+)\s.*\bStatus: (?P<status>timeout|error)\b|"
+    r"\b(?P<task>[0-9a-f]{8}-[0-9a-f-]{27}) Task timed out after "
+)
+_ENDINGS = {"timeout": 504, "error": 502}
 
 
 class NoLog(ValueError):
@@ -57,6 +66,24 @@ def of_weights(lines, sha256):
         seen = ", ".join(lines["Version"].unique()[:5])
         raise NoLog(f"none of {len(lines)} lines is of the weights {sha256[:12]}; the log's versions: {seen}")
     return mine
+
+
+def without_pings(lines):
+    """The lines of a log's table but for those that kept the function warm: answered, and of no readings."""
+    return lines[(lines["Status"] >= 400) | lines["Readings"].notna()].reset_index(drop=True)
+
+
+def in_use(lines):
+    """The version that answered most requests of the table's last day: a deployment's check is one request."""
+    last = lines["Version"][lines["Time"] > lines["Time"].max() - pd.Timedelta(days=1)]
+    return last.value_counts().idxmax()
+
+
+def worn(lines, *, interval_s):
+    """Wearer-days that each line's request scored anew; of a line without Seconds, all that its readings make."""
+    readings = lines["Readings"] - lines["Rejected"].fillna(0) - lines["Unknown"].fillna(0)
+    told = lines["Seconds"] if "Seconds" in lines else pd.Series(math.nan, lines.index)
+    return told.fillna(readings * interval_s).fillna(0) / 86_400
 
 
 def since_first(lines, version):
@@ -92,7 +119,8 @@ def fetch(group, *, days, client=None):
         raise NoLog(f"log_group={group}: {error.response['Error']['Code']}") from None
     except BotoCoreError as error:
         raise NoLog(f"log_group={group}: {error}; give AWS credentials and AWS_DEFAULT_REGION") from None
-    return _whole(table(event["message"] for event in events), f"log_group={group}, last {days} days")
+    found = table((event["message"] for event in events), moments=[event["timestamp"] for event in events])
+    return _whole(found, f"log_group={group}, last {days} days")
 
 
 def _lines(path):
@@ -110,19 +138,27 @@ def _whole(found, where):
     return found
 
 
-def table(lines):
-    """(table, skipped) of lines of text, in time order; a line that came twice counts once."""
-    rows, skipped = [], 0
-    for line in lines:
+def table(lines, *, moments=None):
+    """(table, skipped) of lines of text, in time order; a line that came twice counts once.
+
+    moments: Unix ms of each line. Without, one of the platform's that does not begin with its time has that of the
+    handler's line before it, and is skipped where there is none.
+    """
+    rows, skipped, moment = [], 0, None
+    for place, line in enumerate(lines):
         row = _row(line)
+        moment = row["Time"] if row else moment
+        row = row or _ended(line, moments[place] if moments else moment)
         if row is not None:
             rows.append(row)
-        elif line.strip() and not _OF_PLATFORM.match(line):
+        elif line.strip() and (_ENDED.search(line) or not _OF_PLATFORM.match(line)):
             skipped += 1
     columns = ["Time", "Version", "Status", *TEXTS, *NUMBERS, *LISTS]
     found = pd.DataFrame(rows, columns=columns)
     found = found.assign(Time=pd.to_datetime(found["Time"], unit="ms"))
-    once = ~(found.duplicated(["Time", "RequestId"]) & found["RequestId"].notna())
+    ended = (found["Version"] == UNANSWERED) & found["Code"].isin(_ENDINGS)
+    twice = found.duplicated(["Time", "RequestId"]) | (ended & found["RequestId"].where(ended).duplicated())
+    once = ~(twice & found["RequestId"].notna())
     return found[once].sort_values("Time", kind="stable", ignore_index=True), skipped
 
 
@@ -144,6 +180,24 @@ def _row(line):
         **{name: float(said[name]) if _is_number(said.get(name)) else math.nan for name in NUMBERS},
         **{name: _list(said.get(name)) for name in LISTS},
     }
+
+
+def _ended(line, moment):
+    """The row of a request that the platform ended, at `moment` (Unix ms, or None) unless the line says when; or None.
+
+    AWS Lambda Developer Guide, "Understanding Lambda logs": Status is part of REPORT where a request did not succeed.
+    """
+    found = _ENDED.search(line)
+    if not found:
+        return None
+    with suppress(ValueError):
+        moment = int(pd.Timestamp(line.split()[0]).timestamp() * 1000)
+    if moment is None:
+        return None
+    code = found["status"] or "timeout"
+    said = {"RequestId": found["report"] or found["task"], "Code": code, "Status": _ENDINGS[code]}
+    absent = {**dict.fromkeys(TEXTS), **dict.fromkeys(NUMBERS, math.nan), **dict.fromkeys(LISTS)}
+    return absent | said | {"Time": moment, "Version": UNANSWERED}
 
 
 def _is_number(value):

@@ -4,30 +4,38 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from lib import log_lines
 from lib.drift import INPUTS
 
 VERDICTS = HEALTHY, ADJUST, RETRAIN, REPAIR = "healthy", "adjust", "retrain", "repair"
 LEAST_ANSWERED = 20  # alerts that wearers spoke of, from which their share tells
 _MOST_FAILED = 0.01  # share of requests answered with 5xx that a deployment may have
-_MOST_LOST = 0.2  # share of readings rejected or unknown that does
+_MOST_LOST = 0.2  # share of readings rejected or unknown, or of requests refused, that is told of
+_SURGE = 0.1  # by how much such a share may surely exceed what is usual
+_USUAL = 0.9  # of the days before, by the share of each, that are no worse than usual
+_DAY = pd.Timedelta(days=1)
+LOST = {"rejected": "readings are rejected", "unknown": "readings are unknown", "refused": "requests are refused (4xx)"}
 
 
 def figures(lines, by, *, interval_s):
     """Requests, wearer-days, shares, times of a log's table, one row for each value of `by`, a list of columns' names
     or series.
 
-    wearer_days: of readings that got a score; alerts a wearer-day; rejected and unknown as shares of the readings,
-    failed (5xx) and cold of the requests; milliseconds at the median and the 99th percentile; of requests' windows'
-    errors over the threshold the median request's median, its 90th percentile, and the largest; the largest score.
+    wearer_days: that got a score, of `log_lines.worn`; requests that alert, a wearer-day; rejected and unknown as
+    shares of the readings, refused (4xx), failed (5xx) and cold of the requests; milliseconds at the median and the
+    99th percentile; of requests' windows' errors over the threshold the median request's median, its 90th percentile,
+    and the largest; the largest score.
     """
-    groups = lines.assign(failed=lines["Status"] >= 500).groupby(by, sort=False)
-    sums = groups[["Readings", "Rejected", "Unknown", "Windows", "Alerts"]].sum()
-    worn = (sums["Readings"] - sums["Rejected"] - sums["Unknown"]) * interval_s / 86_400
+    status = {"refused": lines["Status"].between(400, 499), "failed": lines["Status"] >= 500}
+    groups = lines.assign(**status, worn=log_lines.worn(lines, interval_s=interval_s)).groupby(by, sort=False)
+    sums = groups[["Readings", "Rejected", "Unknown", "Windows", "Alerts", "worn"]].sum()
+    worn = sums["worn"]
     table = pd.DataFrame({"requests": groups.size(), "wearer_days": worn})
     table["alerts_per_day"] = sums["Alerts"] / worn.where(worn > 0)
     readings = sums["Readings"].where(sums["Readings"] > 0)
     table["rejected"], table["unknown"] = sums["Rejected"] / readings, sums["Unknown"] / readings
-    table["failed"], table["cold"] = groups["failed"].mean(), groups["ColdStart"].mean()
+    table["refused"], table["failed"] = groups["refused"].mean(), groups["failed"].mean()
+    table["cold"] = groups["ColdStart"].mean()
     for name, place in (("median_ms", 0.5), ("p99_ms", 0.99)):
         table[name] = groups["DurationMs"].quantile(place)
     table["error_p50"], table["error_p90"] = groups["ErrorP50"].median(), groups["ErrorP90"].median()
@@ -67,23 +75,68 @@ def failures(lines):
     return {**of, "last": time[failed].max()}
 
 
-def verdict(*, judged, false_share, answered, most_false, figures, failures):
+def losses(lines, every):
+    """What came to nothing on the last day of `log_lines.since_first`'s lines, beside the days before in `every` line.
+
+    {"scored": readings that got a score, "sent": readings and refused requests, "codes": {code: refused requests}}, and
+    of each of LOST {"share", "low" (of `share`), "usual"}: the share that nine in ten of the days before stayed below,
+    None without such days. The chance in a share is that of the requests, for the readings of one are alike.
+    """
+    end, codes = lines["Time"].max(), lines["Code"].where(lines["Status"].between(400, 499))
+    last = lines["Time"] > end - _DAY
+    before = every[every["Time"] <= end - _DAY]
+    today, days = _lost(lines[last], end).iloc[0], _lost(before, end)
+    found = {"scored": int(today["scored"]), "sent": int(today["sent"]), "codes": codes[last].value_counts().to_dict()}
+    for name in LOST:
+        usual = days[name].quantile(_USUAL)
+        low = share(today[name] * today["requests"], today["requests"])[1] if today[name] > 0 else 0.0
+        found[name] = {"share": float(today[name]), "low": low, "usual": None if np.isnan(usual) else float(usual)}
+    return found
+
+
+def silence(lines, now):
+    """(the last request of `log_lines.since_first`'s lines, now) where a day or more lies between; else None.
+
+    now: as text, UTC in ISO 8601, or "" for the moment itself.
+    """
+    moment = pd.Timestamp(now) if now else pd.Timestamp.now("UTC")
+    moment = moment.tz_convert(None) if moment.tzinfo else moment
+    last = lines["Time"].max()
+    return (last, moment) if moment - last >= _DAY else None
+
+
+def _lost(lines, end):
+    """A row for each day of 24 hours before `end`: requests, scored, sent, and the shares of LOST (NaN of nothing)."""
+    refused = lines["Status"].between(400, 499)
+    counts = lines[["Readings", "Rejected", "Unknown"]].fillna(0).assign(requests=1, refused=refused)
+    sums = counts.groupby((end - lines["Time"]) // _DAY).sum()
+    readings = sums["Readings"].where(sums["Readings"] > 0)
+    table = pd.DataFrame({"requests": sums["requests"], "sent": sums["Readings"] + sums["refused"]})
+    table["scored"] = sums["Readings"] - sums["Rejected"] - sums["Unknown"]
+    table["rejected"], table["unknown"] = sums["Rejected"] / readings, sums["Unknown"] / readings
+    return table.assign(refused=sums["refused"] / sums["requests"])
+
+
+def verdict(*, judged, false_share, answered, most_false, losses, failures, silent=None, unmet=0):
     """{"verdict", "why", "also"} of the version that is deployed.
 
     judged: of `drift.Usual.judge`, None where there are too few normal days; false_share: of `share`, among the
-    `answered` alerts that wearers spoke of; figures: one row of `figures`; failures: of that name.
+    `answered` alerts that wearers spoke of; losses, failures, silent: of those names, the last of `silence`;
+    unmet: of `feedback.unmet`.
 
-    Surely more than 1 % of the last day's requests failed, or none of all readings got a score: repair, for it is the
-    deployment that has to be mended first. Else, what comes in has changed on the last judged day: retrain. It has not,
-    but the errors have, or surely more than the share `most_false` of alerts are false: adjust. Sensors and watches are
-    to be looked at before either.
+    Nobody asked for a day or more, surely more than 1 % of the last day's requests failed, none of its readings got a
+    score, or surely far more than usual came to nothing: repair, for it is the deployment or the app that has to be
+    mended first. Else, what comes in has changed on the last judged day: retrain. It has not, but the errors have, or
+    surely more than the share `most_false` of alerts are false: adjust. Sensors and watches are to be looked at before
+    either.
     """
     called, passed = _called(judged)
     inputs = [of for of in called if of["name"] in INPUTS]
-    broken = _broken(failures, figures)
+    broken = _silent(silent) + _broken(failures) + _lost_today(losses)
     also = [f"drift was called on {day} and has passed" for day in passed]
     also += ["drift can not be told yet: too few normal days"] if judged is None else _unjudged(judged)
-    also += _of_operation(figures, failures)
+    also += _of_operation(losses, failures)
+    also += [f"{unmet} rows of the feedback met no request of the log"] if unmet else []
     false = None
     if false_share is None or answered < LEAST_ANSWERED:
         also.append(f"wearers spoke of {answered} alerts; {LEAST_ANSWERED} are wanted to tell how many are false")
@@ -116,18 +169,47 @@ def _unjudged(judged):
     return [f"less than half the usual traffic since {later.min():%Y-%m-%d}: {told}"]
 
 
-def _broken(failures, figures):
+def _silent(silent):
+    """That no request has come for long, as of a function that is dead or that nobody reaches."""
+    if silent is None:
+        return []
+    last, now = silent
+    return [
+        f"no request since {last:%Y-%m-%d %H:%M}, {(now - last) / _DAY:.1f} days before {now:%Y-%m-%d %H:%M}: the "
+        "function or what calls it is down, or its log does not arrive"
+    ]
+
+
+def _broken(failures):
     """Why the deployment itself is to be mended, none where it is whole."""
-    found = []
-    if failures["last_day"][1] > _MOST_FAILED:
-        found.append(
-            f"{failures['last_day'][0]:.1%} of the last day's requests failed (5xx), the last at "
-            f"{failures['last']:%Y-%m-%d %H:%M}: Fault and Defect in the log say why; deploy.py --rollback, or "
-            "deploy the run again"
-        )
-    if figures["wearer_days"] == 0 and figures["rejected"] + figures["unknown"] > 0:
-        found.append("no reading got a score: what watches send is not what the model reads; look at the app first")
-    return found
+    if failures["last_day"][1] <= _MOST_FAILED:
+        return []
+    return [
+        f"{failures['last_day'][0]:.1%} of the last day's requests failed (5xx), the last at "
+        f"{failures['last']:%Y-%m-%d %H:%M}: Fault and Defect in the log say why; deploy.py --rollback, or "
+        "deploy the run again"
+    ]
+
+
+def _lost_today(losses):
+    """Why what watches send is to be looked at before the model, none where it is much as it was."""
+    codes = ", ".join(f"{number} {code}" for code, number in losses["codes"].items())
+    answers = f" (answers: {codes})" if codes else ""
+    if losses["sent"] and not losses["scored"]:
+        return [
+            "no reading got a score on the last day: what watches send is not what the model reads; look at the app "
+            f"first{answers}"
+        ]
+    return [
+        f"{losses[name]['share']:.0%} of the last day's {what}, {losses[name]['usual']:.0%} are usual: look at what "
+        f"the app sends{answers if name == 'refused' else ''}"
+        for name, what in LOST.items()
+        if _surged(losses[name])
+    ]
+
+
+def _surged(lost):
+    return lost["usual"] is not None and lost["low"] > lost["usual"] + _SURGE
 
 
 def _sentence(call):
@@ -138,12 +220,12 @@ def _sentence(call):
     )
 
 
-def _of_operation(figures, failures):
+def _of_operation(losses, failures):
     said = []
     if failures["in_all"][0] > _MOST_FAILED:
         last = f"the last at {failures['last']:%Y-%m-%d %H:%M}: see Fault and Defect in the log"
         said.append(f"{failures['in_all'][0]:.1%} of all requests failed (5xx), {last}")
-    for name in ("rejected", "unknown"):
-        if figures[name] > _MOST_LOST:
-            said.append(f"{figures[name]:.0%} of readings are {name}")
+    for name, what in LOST.items():
+        if losses[name]["share"] > _MOST_LOST and not _surged(losses[name]) and losses["scored"]:
+            said.append(f"{losses[name]['share']:.0%} of the last day's {what}")
     return said

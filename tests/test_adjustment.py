@@ -80,6 +80,16 @@ def test_every_limit_moves_by_the_factor_and_model_json_says_what_it_came_from(b
     }
 
 
+def test_what_was_true_of_the_old_limits_alone_is_not_said_of_the_new_ones():
+    limits = {"threshold": 1.0, "alert": 2.0, "threshold_percentile": 95.0, "alert_percentile": 99.9, "windows": 9000}
+    measured = {"epochs": 7, "val_loss": 0.1, "share_of_normal": {}, "false_alarms_per_day": 0.4, "enough": {}}
+    model = {"calibration": limits, "metrics": measured | {"evaluation": {"recall_macro": 0.7}}}
+    changed = adjustment.scaled(model, 2.0, run="x")
+    assert changed["calibration"] == {"threshold": 2.0, "alert": 4.0, "windows": 9000}
+    assert changed["metrics"] == {"epochs": 7, "val_loss": 0.1}
+    assert model["calibration"] == limits
+
+
 def test_limits_of_known_baselines_move_too():
     limits = {"threshold": 1.0, "alert": 2.0, "sizes": [1, 60], "sets": {"a": {"alert": [2.0]}}}
     changed = adjustment.scaled({"calibration": {**limits, "own": {"a": {"alert": [3.0]}}}}, 2.0, run="x")

@@ -93,13 +93,23 @@ def measures(vus, recall):
         (row(-0.01, -0.051, 0.02), row(-0.01, -0.099, 0.02), 1),  # it may be worse: the test is too small to tell
         (row(-0.01, -0.049, 0.02), row(-0.01, -0.101, 0.02), 1),
         (row(0.01, -0.049, 0.02, above_chance=-0.01), row(0.01, -0.01, 0.02), 1),
-        (row(-0.04, np.nan, np.nan, above_chance=np.nan), row(-0.09, np.nan, np.nan), 0),  # one wearer
-        (row(-0.06, np.nan, np.nan, above_chance=np.nan), row(-0.11, np.nan, np.nan), 2),
+        (row(+0.04, np.nan, np.nan, above_chance=np.nan), row(+0.09, np.nan, np.nan), 2),  # one wearer
         (row(np.nan, np.nan, np.nan), row(np.nan, np.nan, np.nan), 2),  # no events
     ],
 )
 def test_not_worse_is_a_low_end_above_the_margin(vus, recall, against):
     assert len(challenge.judge(measures(vus, recall), SHARES, margin=0.05)) == against
+
+
+def test_a_single_test_wearer_speaks_against_however_good_the_challenger_unless_it_is_forced(test_life):
+    windows, events, days = test_life
+    alone = (*(of[of["user_id"] == "w0"].reset_index(drop=True) for of in (windows, events)), days[["w0"]])
+    found = compared(alone, 3, 1)
+    assert found.loc[VUS, "difference"] > 0
+    figures = {"challenge": challenge.verdict("old", found, SHARES, margin=0.05, model_sha256="abc")}
+    with pytest.raises(NotExported, match="of a single test wearer, who tells nothing of others: two at least"):
+        challenge.require(figures, model_sha256="abc")
+    assert challenge.require(figures, model_sha256="abc", force=True).startswith("exported by force=true")
 
 
 @pytest.mark.parametrize(
@@ -141,6 +151,27 @@ def test_what_is_worse_is_not_exported_unless_it_is_forced():
 def test_a_verdict_on_another_model_is_none_even_by_force():
     with pytest.raises(NotExported, match="another model than this one: --from 04"):
         challenge.require(verdict(0.02), model_sha256="def", force=True)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"files": {"lstm_weights.npz": "w2", "normal.npz": "n1"}},
+        {"files": {"lstm_weights.npz": "w1", "normal.npz": "n2"}},
+        {"calibration": {"threshold": 1.0, "alert": 2.5}},
+        {"scaler": {"mean": [71.0], "scale": [10.0]}},
+        {"channels": [True, False]},
+    ],
+)
+def test_a_verdict_holds_for_the_same_weights_normal_windows_and_limits_alone(changed):
+    model = {"files": {"lstm_weights.npz": "w1", "normal.npz": "n1"}, "calibration": {"threshold": 1.0, "alert": 2.0}}
+    model |= {"scaler": {"mean": [70.0], "scale": [10.0]}, "channels": [True, True], "metrics": {}, "parameters": {}}
+    judged = challenge.fingerprint(model)
+    found = verdict(model_sha256=judged)
+    written = json.loads(json.dumps(model | {"metrics": {"evaluation": 1}, "parameters": {"force": False}}))
+    assert challenge.require(found, model_sha256=challenge.fingerprint(written)).startswith("as good as 'old'")
+    with pytest.raises(NotExported, match="judged another model than this one"):
+        challenge.require(found, model_sha256=challenge.fingerprint(model | changed))
 
 
 def test_a_run_without_a_base_is_exported_as_it_is():

@@ -38,6 +38,16 @@ def test_feedback_of_wearers_and_times_is_matched_by_the_apps_requests(tmp_path)
     assert said.attrs["unmatched"] == 2
 
 
+def test_feedback_that_met_no_request_of_the_app_or_of_the_log_is_counted(tmp_path):
+    times = "ada,2026-03-02T07:02,false\nada,2026-03-02T07:12,true\nada,2026-03-02T09:00,true\n"
+    path = saved(tmp_path / "f.csv", "user_id,timestamp,correct\n" + times)
+    spans = "ada,2026-03-02T08:00+01:00,2026-03-02T07:05Z,r1\nada,2026-03-02T07:10,2026-03-02T07:15,r2\n"
+    said = feedback.read(path, requests_path=saved(tmp_path / "r.csv", "user_id,from,to,request_id\n" + spans))
+    assert said["request_id"].tolist() == ["r1", "r2"]
+    assert feedback.unmet(pd.DataFrame({"RequestId": ["r1", None]}), said) == 2
+    assert feedback.unmet(pd.DataFrame({"RequestId": ["r1"]}), feedback.read("")) == 0
+
+
 @pytest.mark.parametrize(
     ("text", "requests", "said"),
     [

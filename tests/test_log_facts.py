@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import small_model
 import sync_verdict
-from small_model import LENGTH, envelope, error, metrics, running
+from small_model import LENGTH, envelope, error, metrics, moving, running
 from sync_answer import answer_body
 from sync_request import parse
 
@@ -46,6 +46,26 @@ def test_a_wearer_without_a_usable_reading_counts_nothing(model):
     found = facts(model, metrics(30), unusable())["counts"]
     assert found["HeartRate"].tolist() == [0, 2, 0]
     assert all(np.sum(counts) == 0 for counts in facts(model, unusable())["counts"].values())
+
+
+@pytest.mark.parametrize("overlap", [0, 59])
+def test_batches_that_overlap_by_a_window_less_one_score_each_moment_once(tmp_path, overlap):
+    model, life = small_model.detector(tmp_path, length=60), moving(60 * 8)
+    begins = range(0, 60 * 8, 60)
+    sent = [{"metrics": running(life[max(0, low - overlap) : low + 60])} for low in begins]
+    assert [answer_body(parse(of, interval_s=5), model)[1]["seconds"] for of in sent] == [300.0] * 8
+
+
+def test_of_a_batch_longer_than_a_window_what_comes_before_it_counts_as_scored_by_the_batch_before(model):
+    assert facts(model, metrics(LENGTH + 30))["seconds"] == 5 * 31
+    assert facts(model, metrics(LENGTH + 30), metrics(7))["seconds"] == 5 * (31 + 7)
+    assert facts(model, metrics(LENGTH // 2, spacing=10))["seconds"] == 5 * (LENGTH - 1)  # two samples each
+
+
+def test_what_gets_no_score_counts_no_seconds(model, tmp_path):
+    assert facts(model, unusable())["seconds"] == 0
+    stuck = metrics(60)  # five minutes of one heart rate
+    assert facts(small_model.detector(tmp_path, length=60), stuck)["seconds"] == 0
 
 
 def test_what_windows_hold_is_told_over_the_alert_level(model):

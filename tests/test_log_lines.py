@@ -7,6 +7,7 @@ import time
 
 import boto3
 import numpy as np
+import pandas as pd
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -14,7 +15,12 @@ from lib import log_lines
 from lib.log_lines import NoLog
 
 GROUP = "/aws/lambda/health-anomaly-detector"
-PLATFORM = ["START RequestId: 4f3a Version: 7\n", "REPORT RequestId: 4f3a Duration: 3.1 ms\n", "\n"]
+PLATFORM = [
+    "INIT_REPORT Init Duration: 10008.35 ms Phase: init Status: timeout\n",
+    "START RequestId: 4f3a Version: 7\n",
+    "REPORT RequestId: 4f3a Duration: 3.1 ms\n",
+    "\n",
+]
 
 
 def line(request_id="r1", *, at=1_772_434_800_000, **changes):
@@ -59,6 +65,35 @@ def test_lambdas_own_lines_are_passed_over_and_others_counted():
     assert (len(table), skipped) == (1, 2)
 
 
+ID = "8f507cfc-1a2b-4c3d-9e8f-6f5b4a3c2d1e"
+TIMEOUT = f"REPORT RequestId: {ID}\tDuration: 30000.00 ms\tMemory Size: 512 MB\tStatus: timeout\n"
+CRASH = f"REPORT RequestId: {ID}\tDuration: 9.1 ms\tMemory Size: 512 MB\tStatus: error\tError Type: Runtime.ExitError\n"
+TASK = f"2026-03-02T08:00:00.123Z {ID} Task timed out after 30.03 seconds\n"
+
+
+@pytest.mark.parametrize(("text", "status", "code"), [(TIMEOUT, 504, "timeout"), (CRASH, 502, "error")])
+def test_a_request_that_lambda_ended_is_one_that_failed_and_that_no_model_answered(text, status, code):
+    table, skipped = log_lines.table([line(), text])
+    row = table.iloc[1]
+    assert (len(table), skipped) == (2, 0)
+    assert row[["Version", "Status", "Code", "RequestId"]].tolist() == [log_lines.UNANSWERED, status, code, ID]
+    assert row["Time"] == table["Time"][0]
+    assert np.isnan(row["Readings"])
+    assert row["Held"] is None
+
+
+def test_a_request_that_lambda_ended_is_told_twice_and_counts_once():
+    table, skipped = log_lines.table([line(), TASK, TIMEOUT, "2026-03-02T08:00:00.124Z " + TIMEOUT])
+    assert (len(table), skipped) == (2, 0)
+    assert table["Time"][1] == pd.Timestamp("2026-03-02T08:00:00.123")
+
+
+def test_when_lambda_ended_a_request_is_told_by_the_log_group_and_else_not_known():
+    assert log_lines.table([TIMEOUT], moments=[5])[0]["Time"][0] == pd.Timestamp("1970-01-01T00:00:00.005")
+    table, skipped = log_lines.table([TIMEOUT, line()])
+    assert (len(table), skipped) == (1, 1)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -91,7 +126,7 @@ def test_a_list_of_anything_but_counts_is_absent(bad):
 
 
 def test_files_are_read_from_a_path_a_folder_or_a_glob_and_unpacked(tmp_path):
-    (tmp_path / "a.jsonl").write_text(line("a", at=1000) + PLATFORM[0])
+    (tmp_path / "a.jsonl").write_text(line("a", at=1000) + PLATFORM[1])
     (tmp_path / "deeper").mkdir()
     (tmp_path / "deeper/b.gz").write_bytes(gzip.compress(line("b", at=2000).encode()))
     assert log_lines.read(str(tmp_path / "a.jsonl"))[0]["RequestId"].tolist() == ["a"]
@@ -124,6 +159,25 @@ def test_lines_of_other_weights_are_left_out_and_none_is_refused():
         log_lines.of_weights(table, "fedcba9876543210")
 
 
+def test_a_wearer_day_is_of_what_was_scored_anew_and_in_an_older_line_of_all_that_was_scored():
+    told = [line("a", Seconds=3600), line("b", Readings=720, Rejected=20, Unknown=100), line("c", Readings=None)]
+    worn = log_lines.worn(log_lines.table(told)[0], interval_s=6)
+    np.testing.assert_allclose(worn, [1 / 24, 600 * 6 / 86_400, 0])
+
+
+def test_what_only_keeps_the_function_warm_is_no_request():
+    sent = [line("ping", Readings=None, Level=None), line("bad", Status=400, Readings=None), line("scored")]
+    kept = log_lines.without_pings(log_lines.table(sent)[0])
+    assert kept["RequestId"].tolist() == ["bad", "scored"]
+
+
+def test_the_version_in_use_is_the_one_that_answered_most_of_the_last_day_whatever_the_last_line_says():
+    old = [line(f"a{n}", at=n, Model="a") for n in range(9)]
+    day = [line(f"b{n}", at=100_000_000 + n, Model="b") for n in range(3)]
+    checked = line("check", at=100_000_009, Model="c")
+    assert log_lines.in_use(log_lines.table([*old, *day, checked])[0]) == "b/0123456789ab"
+
+
 @pytest.fixture(scope="module")
 def cloudwatch():
     """A function's log group on loopback, two lines today and one a month ago."""
@@ -141,14 +195,15 @@ def cloudwatch():
         now = int(time.time() * 1000)
         told = [(now - 13 * 86_400_000, "old"), (now - 2000, "a"), (now - 1000, "b")]
         events = [{"timestamp": at, "message": line(name, at=at)} for at, name in told]
+        events.append({"timestamp": now - 500, "message": TIMEOUT})
         logs.put_log_events(logGroupName=GROUP, logStreamName="s", logEvents=events)
         yield logs
     server.stop()
 
 
 def test_the_last_days_of_a_log_group_are_read_over_http(cloudwatch):
-    assert log_lines.load("", GROUP, days=1)[0]["RequestId"].tolist() == ["a", "b"]
-    assert log_lines.load("", GROUP, days=30)[0]["RequestId"].tolist() == ["old", "a", "b"]
+    assert log_lines.load("", GROUP, days=1)[0]["RequestId"].tolist() == ["a", "b", ID]
+    assert log_lines.load("", GROUP, days=30)[0]["RequestId"].tolist() == ["old", "a", "b", ID]
 
 
 def test_a_log_group_that_is_not_there_is_refused_in_one_line(cloudwatch):

@@ -70,9 +70,9 @@ def log(path, days, *, drifts=False):
     return alerted
 
 
-def monitored(*words):
-    """The exit status of `run_all.sh --only monitor` with these words, and what it wrote."""
-    status = pipeline.main(["--only", "monitor", "run=small", *words])
+def monitored(*words, now="2026-04-03T06:00"):
+    """The exit status of `run_all.sh --only monitor` with these words at that moment, and what it wrote."""
+    status = pipeline.main(["--only", "monitor", "run=small", f"now={now}", *words])
     path = Run.at("small").models / "monitor.json"
     return status, json.loads(path.read_text()) if path.exists() else None
 
@@ -94,6 +94,17 @@ def test_a_normal_month_is_healthy_and_the_contract_is_the_committed_one(run, da
     assert "Warning" not in "".join(output.text for output in said if output.get("name") == "stderr")
 
 
+def test_that_lambda_ends_requests_and_then_none_comes_asks_for_a_repair(run, days, tmp_path):
+    log(tmp_path / "log.jsonl", days)
+    ended = [f"\nREPORT RequestId: {number}\tDuration: 30000.00 ms\tStatus: timeout" for number in range(60)]
+    with open(tmp_path / "log.jsonl", "a") as file:
+        file.write("".join(ended))
+    status, found = monitored(f"log_path={tmp_path}/log.jsonl", now="2026-04-05T06:00")
+    assert (status, found["verdict"]) == (0, "repair")
+    assert found["why"][0].startswith("no request since 2026-04-02")
+    assert "of the last day's requests failed (5xx)" in found["why"][1]
+
+
 def test_an_outage_at_the_end_of_a_normal_month_asks_for_a_repair(run, days, tmp_path):
     log(tmp_path / "log.jsonl", days)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
@@ -103,6 +114,20 @@ def test_an_outage_at_the_end_of_a_normal_month_asks_for_a_repair(run, days, tmp
     (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
     status, found = monitored(f"log_path={tmp_path}/log.jsonl")
     assert (status, found["verdict"]) == (0, "repair")
+
+
+def test_a_release_of_the_app_whose_readings_are_all_rejected_since_the_last_day_asks_for_a_repair(run, days, tmp_path):
+    log(tmp_path / "log.jsonl", days)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    end = max(line["_aws"]["Timestamp"] for line in lines)
+    for line in lines:
+        if line["_aws"]["Timestamp"] > end - DAY_MS:
+            line["Rejected"], line["Unknown"] = line["Readings"], 0
+            line.pop("Held", None)
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    status, found = monitored(f"log_path={tmp_path}/log.jsonl")
+    assert (status, found["verdict"]) == (0, "repair")
+    assert found["why"][0].startswith("no reading got a score on the last day")
 
 
 def test_where_nothing_was_scored_the_replay_is_skipped_and_it_is_said(run, days, tmp_path):
@@ -185,6 +210,7 @@ def test_without_a_log_it_says_so_and_how_to_go_on(run, capsys):
     [
         "log_path=none.jsonl",
         "log_days=0",
+        "now=noon",
         "reference_days=6",
         "most_false=1.5",
         "cut_false_alarms=0",
@@ -192,5 +218,5 @@ def test_without_a_log_it_says_so_and_how_to_go_on(run, capsys):
     ],
 )
 def test_what_can_not_be_is_refused_at_once(run, capsys, word):
-    assert monitored(word)[0] == 2
+    assert pipeline.main(["--only", "monitor", "run=small", word]) == 2
     assert capsys.readouterr().err.startswith(f"run_all.sh: {word}")

@@ -7,7 +7,8 @@ from lib import log_lines, monitoring
 from lib.log_lines import UNANSWERED
 from lib.monitoring import ADJUST, HEALTHY, REPAIR, RETRAIN
 
-QUIET = pd.Series({"wearer_days": 5.0, "rejected": 0.01, "unknown": 0.05})
+FEW = {"share": 0.02, "low": 0.01, "usual": 0.02}
+QUIET = {"scored": 9000, "sent": 9500, "codes": {}, "rejected": FEW, "unknown": FEW, "refused": FEW}
 SOUND = {"last_day": (0.0, 0.0, 0.01), "in_all": (0.0, 0.0, 0.001), "last": pd.NaT}
 
 
@@ -25,6 +26,8 @@ def test_figures_are_told_by_version():
         ("a", 200, 8640, 100, 300, 2, 6.0, 0),
         ("b", 200, 100, 50, 0, 0, 5.0, 0),
         ("b", 503, None, None, None, None, 1.0, 1),
+        ("b", 413, None, None, None, None, 1.0, 0),
+        ("b", 400, None, None, None, None, 1.0, 0),
     )
     table = monitoring.figures(lines, "Version", interval_s=5)
     assert table.loc["a", "wearer_days"] == pytest.approx((17280 - 400) * 5 / 86400)
@@ -32,7 +35,7 @@ def test_figures_are_told_by_version():
     assert table.loc["a", ["rejected", "unknown", "failed", "cold", "median_ms"]].tolist() == pytest.approx(
         [100 / 17280, 300 / 17280, 0, 0.5, 5.0]
     )
-    assert table.loc["b", ["requests", "rejected", "failed", "cold"]].tolist() == [2, 0.5, 0.5, 0.5]
+    assert table.loc["b", ["requests", "rejected", "refused", "failed", "cold"]].tolist() == [4, 0.5, 0.5, 0.25, 0.25]
     errors = table[["error_p50", "error_p90", "error_max", "largest_score"]]
     assert errors.loc["a"].tolist() == pytest.approx([0.3, 0.7, 3.0, 0.4])
     assert errors.loc["b"].isna().all()
@@ -66,10 +69,10 @@ def days(*rows):
     return table.assign(shift=0.25, psi=0.2, surprise=9.0)
 
 
-def told(judged=None, *, false_share=None, answered=0, figures=QUIET, failures=SOUND):
+def told(judged=None, *, false_share=None, answered=0, losses=QUIET, failures=SOUND):
     judged = days(("2026-03-02", "Steps", True, False)) if judged is None else judged
     given = {"false_share": false_share, "answered": answered, "most_false": 0.5}
-    return monitoring.verdict(judged=judged, figures=figures, failures=failures, **given)
+    return monitoring.verdict(judged=judged, losses=losses, failures=failures, **given)
 
 
 def test_nothing_out_of_the_ordinary_is_healthy():
@@ -105,6 +108,12 @@ def test_false_alarms_that_may_be_chance_do_not_count(false_share, answered):
     assert told(false_share=false_share, answered=answered)["verdict"] == HEALTHY
 
 
+def test_feedback_that_met_no_request_is_told_beside_the_verdict():
+    given = {"judged": days(("2026-03-02", "Steps", True, False)), "most_false": 0.5, "failures": SOUND}
+    said = monitoring.verdict(false_share=(0, 0, 0.1), answered=60, losses=QUIET, unmet=3, **given)
+    assert (said["verdict"], said["also"]) == (HEALTHY, ["3 rows of the feedback met no request of the log"])
+
+
 def test_a_day_that_is_not_judged_says_nothing_and_a_call_may_pass():
     rows = [("2026-03-02", "Steps", True, True), ("2026-03-03", "Steps", True, False)]
     said = told(days(*rows, ("2026-03-04", "Steps", False, False)))
@@ -122,7 +131,7 @@ def test_days_of_little_traffic_after_the_last_judged_one_are_told():
 
 def test_too_few_normal_days_are_told():
     given = {"false_share": None, "answered": 3, "most_false": 0.5}
-    said = monitoring.verdict(judged=None, figures=QUIET, failures=SOUND, **given)
+    said = monitoring.verdict(judged=None, losses=QUIET, failures=SOUND, **given)
     assert said["verdict"] == HEALTHY
     assert said["also"] == [
         "drift can not be told yet: too few normal days",
@@ -174,14 +183,97 @@ def test_an_outage_that_has_passed_is_told_beside_the_verdict():
     )
 
 
-def test_that_nothing_at_all_is_scored_is_mended_first():
-    said = told(figures=pd.Series({"wearer_days": 0.0, "rejected": 0.0, "unknown": 1.0}))
+def sent(*rows):
+    """Lines of (days before the end, status, how many, readings of each, of which rejected, and unknown)."""
+    end = pd.Timestamp("2026-03-30T12:00")
+    table = [
+        (end - pd.Timedelta(days=day, minutes=n), status, readings, rejected, unknown)
+        for day, status, count, readings, rejected, unknown in rows
+        for n in range(count)
+    ]
+    lines = pd.DataFrame(table, columns=["Time", "Status", "Readings", "Rejected", "Unknown"])
+    return lines.assign(Code=lines["Status"].map({400: "not_json", 500: "defect"})).sort_values("Time")
+
+
+USUAL = [(day, 200, 50, 60, 1, 5) for day in range(1, 29)]
+
+
+def of(*last):
+    every = sent(*USUAL, *last)
+    return monitoring.losses(every, every)
+
+
+def test_what_came_to_nothing_is_that_of_the_last_day_beside_what_is_usual():
+    found = of((0, 200, 30, 60, 3, 6), (0, 400, 10, None, None, None))
+    assert (found["scored"], found["sent"], found["codes"]) == (30 * 51, 30 * 60 + 10, {"not_json": 10})
+    shares = {name: (found[name]["share"], found[name]["usual"]) for name in monitoring.LOST}
+    assert shares["rejected"] == pytest.approx((3 / 60, 1 / 60))
+    assert shares["unknown"] == pytest.approx((6 / 60, 5 / 60))
+    assert shares["refused"] == pytest.approx((0.25, 0.0))
+    assert found["refused"]["low"] == pytest.approx(monitoring.share(10, 40)[1])
+
+
+def test_an_app_release_of_which_every_reading_is_rejected_since_yesterday_is_a_repair():
+    said = told(losses=of((0, 200, 50, 60, 60, 0)))
     assert said["verdict"] == REPAIR
-    assert said["why"][0].startswith("no reading got a score: what watches send is not what the model reads")
-    unused = pd.Series({"wearer_days": 0.0, "rejected": float("nan"), "unknown": float("nan")})
-    assert told(figures=unused)["verdict"] == HEALTHY
+    assert said["why"][0].startswith("no reading got a score on the last day: what watches send is not what the model")
 
 
-def test_what_is_lost_is_told_beside_the_verdict():
-    figures = pd.Series({"wearer_days": 5.0, "rejected": 0.3, "unknown": 0.1})
-    assert told(figures=figures, answered=60, false_share=(0, 0, 1))["also"] == ["30% of readings are rejected"]
+def test_that_every_request_of_the_last_day_is_refused_is_a_repair_that_names_the_codes():
+    said = told(losses=of((0, 400, 50, None, None, None)))
+    assert said["verdict"] == REPAIR
+    assert said["why"][0].endswith("look at the app first (answers: 50 not_json)")
+
+
+@pytest.mark.parametrize(
+    ("last", "why"),
+    [
+        ([(0, 200, 50, 60, 30, 5)], "50% of the last day's readings are rejected, 2% are usual: look at what the app "),
+        ([(0, 200, 50, 60, 1, 30)], "50% of the last day's readings are unknown, 8% are usual: look at what the app "),
+        (
+            [(0, 200, 25, 60, 1, 5), (0, 400, 25, None, None, None)],
+            "50% of the last day's requests are refused (4xx), 0% are usual: look at what the app sends (answers: 25 "
+            "not_json)",
+        ),
+    ],
+)
+def test_a_surge_of_what_comes_to_nothing_is_a_repair(last, why):
+    said = told(losses=of(*last))
+    assert (said["verdict"], len(said["why"])) == (REPAIR, 1)
+    assert said["why"][0].startswith(why)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        [(0, 200, 50, 60, 7, 10)],  # more, but not by much
+        [(0, 200, 2, 60, 30, 5)],  # two requests, which may be chance
+        [(0, 500, 50, None, None, None)],  # for `failures` to tell
+    ],
+)
+def test_a_little_more_or_what_may_be_chance_is_no_surge(last):
+    assert told(losses=of(*last))["verdict"] == HEALTHY
+
+
+def test_without_days_before_much_that_comes_to_nothing_is_told_beside_the_verdict():
+    first = sent((0, 200, 50, 60, 30, 5))
+    said = told(losses=monitoring.losses(first, first), answered=60, false_share=(0, 0, 1))
+    assert (said["verdict"], said["also"]) == (HEALTHY, ["50% of the last day's readings are rejected"])
+
+
+@pytest.mark.parametrize("now", ["2026-03-03T11:59", "2026-03-03T13:59+02:00", "2026-03-02T12:00"])
+def test_within_a_day_of_the_last_request_nobody_is_silent(now):
+    assert monitoring.silence(statuses(("a", 200, 1, 12 * 60)), now) is None
+
+
+def test_a_function_that_has_had_no_request_for_a_day_is_a_repair():
+    silent = monitoring.silence(statuses(("a", 200, 1, 12 * 60)), "2026-03-05T00:00Z")
+    said = monitoring.verdict(
+        judged=None, false_share=None, answered=0, most_false=0.5, losses=QUIET, failures=SOUND, silent=silent
+    )
+    assert said["verdict"] == REPAIR
+    assert said["why"][0].startswith("no request since 2026-03-02 12:00, 2.5 days before 2026-03-05 00:00: the ")
+
+
+def test_the_moment_itself_is_what_a_log_is_to_reach_unless_another_is_given():
+    assert monitoring.silence(statuses(("a", 200, 1, 0)), "")[0] == pd.Timestamp("2026-03-02")

@@ -9,7 +9,7 @@ import pytest
 import request_log
 from cfnlint.decode import cfn_yaml
 
-from lib import bundle
+from lib import bundle, parameters
 from lib.runs import ROOT
 
 TEMPLATE = ROOT / "lambda" / "template.yaml"
@@ -72,7 +72,11 @@ def test_the_prefix_that_the_role_may_read_is_the_one_that_deployments_write(tem
 def test_the_function_is_what_the_deployment_makes_it_so_that_neither_undoes_the_other(template, resources):
     detector, given = resources["Detector"], deploy.parsed([])
     assert detector["Handler"] == deployment_package.HANDLER
-    assert detector["Runtime"] in deployment_package.RUNTIMES
+    assert detector["Runtime"] == {"Ref": "Runtime"}
+    runtime = template["Parameters"]["Runtime"]
+    assert set(runtime["AllowedValues"]) == set(deployment_package.RUNTIMES)
+    (python,) = [of for of in parameters.in_notebook(ROOT / "notebooks/05_export.ipynb") if of.name == "lambda_python"]
+    assert runtime["Default"] == f"python{python.default}"
     assert detector["Architectures"] == ["x86_64"]
     assert (given.timeout, given.memory) == (None, None)  # what the template made of them stays
     assert detector["Timeout"] == deployment_plan.TIMEOUT_S
