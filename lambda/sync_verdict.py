@@ -106,7 +106,8 @@ def _verdict(laid, scored, detector):
     found = _reasons(scored, alerting, laid, detector)
     own = laid.own and laid.own.after(scored.first, scored.rest, interval_s=detector.interval_s)
     of_minutes = population.count(detector.population, laid.samples, laid.segment, kept, interval_s=detector.interval_s)
-    held = _held(np.where(np.isnan(scored.scores), 0.0, scored.over_alert))
+    apart = np.flatnonzero(np.diff(laid.segment[scored.first])) + 1
+    held = _held(np.insert(np.where(np.isnan(scored.scores), 0.0, scored.over_alert), apart, 0.0))  # none across a hole
     longest = int(np.argmax(scored.size))
     first, size = scored.first[longest], int(scored.size[longest])
     of_longest = int(((laid.rows >= first) & (laid.rows < first + size)).sum())

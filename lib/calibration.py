@@ -11,15 +11,15 @@ from lib import scoring
 from lib.features import CHANNELS
 
 _SIZES = 6  # how many sizes are calibrated, from one sample to a whole window; others are interpolated
-_BENDS = 3, 0.87  # samples, and share of a window, about which the limits bend: calibrated, too
+_BENDS = 3, 0.87, 0.95  # samples, and shares of a window, about which the limits bend: calibrated, too
 _BEYOND = 10  # errors past a percentile from which it is taken as it is
 _TAIL = 90.0  # percentile past which a tail is fitted
 
 
 def sizes(length):
     """The sizes (in samples) that are calibrated: from 1 to a window's `length`, evenly in logarithms, and _BENDS."""
-    few, share = _BENDS
-    bends = [min(few, length), share * length]
+    few, *parts = _BENDS
+    bends = [min(few, length), *(part * length for part in parts)]
     return np.unique(np.append(np.geomspace(1, length, _SIZES), bends).round().astype(int)).tolist()
 
 

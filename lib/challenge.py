@@ -20,6 +20,7 @@ CHALLENGER, CHAMPION, CHANCE = "challenger", "champion", "chance"
 VUS, RECALL = "VUS-PR", "recall at 1 a day"
 MARGINS = {VUS: 1, RECALL: 2}  # of `margin`: recall rests on some hundred events, and varies twice as much
 OFF = {"reach 0.3": (0.2, 3.0), "reach 0.7": (0.1, 5.0)}  # times what is promised: further off is nonsense
+MOST_ALARMED = 0.25  # of normal windows: a champion that alerts at more of them is told of something else than before
 _PROMISED = 20  # windows: where fewer are promised, that none reaches a level says nothing
 
 
@@ -65,16 +66,21 @@ def _row(measured, draws):
     }
 
 
-def judge(compared, shares, *, margin):
+def judge(compared, shares, *, margin, alarmed=0.0):
     """What speaks against the challenger, a list of sentences; empty where it may be exported.
 
     compared: of `compare`; shares: a frame with the rows of OFF and the columns promised, measured and windows, of the
-    challenger's normal windows. Not worse is a difference whose low end is above -margin (for recall, twice that):
-    a test of non-inferiority, by which too small a test speaks against. So does one of a single wearer, which has no
-    interval.
+    challenger's normal windows; alarmed: the share of the same at which the champion alerts. Not worse is a difference
+    whose low end is above -margin (for recall, twice that): a test of non-inferiority, by which too small a test speaks
+    against. So does one of a single wearer, which has no interval.
     """
     against = [_worse(what, row, MARGINS[what] * margin) for what, row in compared.iterrows()]
     against += [_nonsense(level, **shares.loc[level]) for level in OFF]
+    if alarmed > MOST_ALARMED:
+        against.append(
+            f"the champion alerts at {alarmed:.0%} of these wearers' normal windows: the readings are not what they "
+            "were; where they are right, and the wearers or the watch are others, force=true"
+        )
     return [reason for reason in against if reason]
 
 
@@ -124,12 +130,12 @@ def fingerprint(model):
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
-def verdict(base, compared, shares, *, margin, model_sha256, known=None):
+def verdict(base, compared, shares, *, margin, model_sha256, known=None, alarmed=0.0):
     """All that is to be recorded of a challenge, as JSON has it.
 
-    model_sha256: of `fingerprint`, of the model that was judged; known: of `known_wearers`.
+    model_sha256: of `fingerprint`, of the model that was judged; known: of `known_wearers`; alarmed: as for `judge`.
     """
-    against = judge(compared, shares, margin=margin)
+    against = judge(compared, shares, margin=margin, alarmed=alarmed)
     return {
         "base": base,
         "margin": margin,
@@ -137,6 +143,7 @@ def verdict(base, compared, shares, *, margin, model_sha256, known=None):
         "against": against,
         "measures": plain(compared),
         "calibration": plain(shares),
+        "normal_at_which_the_champion_alerts": alarmed,
         "test_wearers_known_to_the_champion": known,
         "model_sha256": model_sha256,
     }

@@ -61,7 +61,7 @@ def test_ten_windows_beyond_the_999_permille_need_ten_thousand():
 
 
 def test_sizes_go_from_one_sample_to_a_whole_window():
-    assert calibration.sizes(60) == [1, 2, 3, 5, 12, 26, 52, 60]
+    assert calibration.sizes(60) == [1, 2, 3, 5, 12, 26, 52, 57, 60]
     assert calibration.sizes(8) == [1, 2, 3, 5, 7, 8]
     assert calibration.sizes(3) == [1, 2, 3]
     assert calibration.sizes(2) == [1, 2]

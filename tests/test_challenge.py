@@ -131,6 +131,13 @@ def test_thresholds_that_mean_nothing_on_normal_life_do_not_pass(at_borderline, 
     assert [reason.startswith(said) for reason, said in zip(found, against, strict=True)] == [True] * len(against)
 
 
+def test_readings_at_most_of_which_the_champion_alerts_are_not_what_they_were():
+    good = measures(row(0.5, 0.4, 0.6), row(0.5, 0.4, 0.6))
+    assert challenge.judge(good, SHARES, margin=0.05, alarmed=0.2) == []
+    (against,) = challenge.judge(good, SHARES, margin=0.05, alarmed=0.3)
+    assert against.startswith("the champion alerts at 30% of these wearers' normal windows")
+
+
 def verdict(difference=0.0, **changes):
     pair = measures(row(difference, difference - 0.01, difference + 0.01), row(0, -0.01, 0.01))
     return {"challenge": challenge.verdict("old", pair, SHARES, margin=0.05, model_sha256="abc") | changes}
