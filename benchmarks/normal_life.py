@@ -4,8 +4,8 @@
 
 Wearers are simulated anew, none of whom the run has in its tables, a day each, without an anomaly, and followed by the
 run's exported model: once as the function does where the baseline is handed back, once without. Some of their windows
-are then cut short, to numbers of samples between those that 03_train calibrates, and to fewer channels. A share is the
-mean over wearers, ± its standard error: windows of one wearer are alike, so their number says little.
+are then cut short, to one sample and to numbers between those that 03_train calibrates, and to fewer channels. A share
+is the mean over wearers, ± its standard error: windows of one wearer are alike, so their number says little.
 """
 
 import argparse

@@ -41,6 +41,7 @@ _MOST_MS = 4_102_444_800_000  # the year 2100
 _DAY_MS = 86_400_000
 _BEFORE = r"^(?:\d{4}-\d\d-\d\d[T ]\S+ )?(?:\S+ )?"  # of a line: its time, a stream's name or a request's id
 _OF_PLATFORM = re.compile(_BEFORE + r"(?:START|END|REPORT|INIT_START|INIT_REPORT|EXTENSION)\b")
+_BEGINS_WITH_TIME = re.compile(r"\d{4}-\d\d-\d\dT")
 _ENDED = re.compile(
     r"REPORT RequestId: (?P<report>\S+)\s.*\bStatus: (?P<status>timeout|error)\b|"
     r"\b(?P<task>[0-9a-f]{8}-[0-9a-f-]{27}) Task timed out after "
@@ -69,8 +70,14 @@ def of_weights(lines, sha256):
 
 
 def without_pings(lines):
-    """The lines of a log's table but for those that kept the function warm: answered, and of no readings."""
-    return lines[(lines["Status"] >= 400) | lines["Readings"].notna()].reset_index(drop=True)
+    """The lines of a log's table but for those that kept the function warm: answered, and of no readings.
+
+    Raises NoLog where no other is left.
+    """
+    asked = lines[(lines["Status"] >= 400) | lines["Readings"].notna()].reset_index(drop=True)
+    if asked.empty:
+        raise NoLog(f"all {len(lines)} requests kept the function warm: nobody has sent it a reading")
+    return asked
 
 
 def in_use(lines):
@@ -190,8 +197,9 @@ def _ended(line, moment):
     found = _ENDED.search(line)
     if not found:
         return None
-    with suppress(ValueError):
-        moment = int(pd.Timestamp(line.split()[0]).timestamp() * 1000)
+    if _BEGINS_WITH_TIME.match(line):
+        with suppress(ValueError):
+            moment = int(pd.Timestamp(line.split()[0]).timestamp() * 1000)
     if moment is None:
         return None
     code = found["status"] or "timeout"

@@ -127,7 +127,7 @@ def _readable(kinds):
 def recall_bars(card):
     """Percent of events found, by kind, at each level of a score card, and of those that the gate finds."""
     shares = card.filter(regex="^recall_|^found_by_gate$") * 100
-    names = {"found_by_gate": "not scored: off the wrist or stuck"}
+    names = {"found_by_gate": "not scored: off the wrist, or a sensor at fault"}
     shares = shares.rename(columns=lambda name: names.get(name, name.replace("recall_", "score ≥ ")))
     shares.index = [f"{name} ({n})" for name, n in zip(_readable(card.index), card["events"], strict=True)]
     figure, axis = canvas.axes(1.8 + 0.42 * len(card))

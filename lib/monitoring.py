@@ -8,6 +8,7 @@ from lib import log_lines
 from lib.drift import INPUTS
 
 VERDICTS = HEALTHY, ADJUST, RETRAIN, REPAIR = "healthy", "adjust", "retrain", "repair"
+_FEW = 5  # requests of a day: of fewer, that none got a score says little
 LEAST_ANSWERED = 20  # alerts that wearers spoke of, from which their share tells
 _MOST_FAILED = 0.01  # share of requests answered with 5xx that a deployment may have
 _MOST_LOST = 0.2  # share of readings rejected or unknown, or of requests refused, that is told of
@@ -78,15 +79,17 @@ def failures(lines):
 def losses(lines, every):
     """What came to nothing on the last day of `log_lines.since_first`'s lines, beside the days before in `every` line.
 
-    {"scored": readings that got a score, "sent": readings and refused requests, "codes": {code: refused requests}}, and
-    of each of LOST {"share", "low" (of `share`), "usual"}: the share that nine in ten of the days before stayed below,
-    None without such days. The chance in a share is that of the requests, for the readings of one are alike.
+    {"requests", "scored": readings that got a score, "sent": readings and refused requests, "codes": {code: refused
+    requests}}, and of each of LOST {"share", "low" (of `share`), "usual"}: the share that nine in ten of the days
+    before stayed below, None without such days. The chance in a share is that of the requests, for the readings of one
+    are alike.
     """
     end, codes = lines["Time"].max(), lines["Code"].where(lines["Status"].between(400, 499))
     last = lines["Time"] > end - _DAY
     before = every[every["Time"] <= end - _DAY]
     today, days = _lost(lines[last], end).iloc[0], _lost(before, end)
-    found = {"scored": int(today["scored"]), "sent": int(today["sent"]), "codes": codes[last].value_counts().to_dict()}
+    found = {name: int(today[name]) for name in ("requests", "scored", "sent")}
+    found["codes"] = codes[last].value_counts().to_dict()
     for name in LOST:
         usual = days[name].quantile(_USUAL)
         low = share(today[name] * today["requests"], today["requests"])[1] if today[name] > 0 else 0.0
@@ -195,7 +198,7 @@ def _lost_today(losses):
     """Why what watches send is to be looked at before the model, none where it is much as it was."""
     codes = ", ".join(f"{number} {code}" for code, number in losses["codes"].items())
     answers = f" (answers: {codes})" if codes else ""
-    if losses["sent"] and not losses["scored"]:
+    if losses["sent"] and not losses["scored"] and losses["requests"] >= _FEW:
         return [
             "no reading got a score on the last day: what watches send is not what the model reads; look at the app "
             f"first{answers}"

@@ -58,12 +58,12 @@ def _found(filesystem, name):
 
 
 def _below(filesystem, folder):
-    """The readable files in a folder's sub-folders: not in those whose names begin with . or _, as Spark's own do."""
-    inside = {entry: entry.removeprefix(f"{folder}/").split("/")[:-1] for entry in filesystem.find(folder)}
+    """The readable files in a folder's sub-folders, but for what has a name that begins with . or _, as Spark's own."""
+    inside = {entry: entry.removeprefix(f"{folder}/").split("/") for entry in filesystem.find(folder)}
     return sorted(
         entry
-        for entry, folders in inside.items()
-        if entry.endswith(SUFFIXES) and not any(name.startswith((".", "_")) for name in folders)
+        for entry, names in inside.items()
+        if entry.endswith(SUFFIXES) and not any(name.startswith((".", "_")) for name in names)
     )
 
 

@@ -99,6 +99,8 @@ def _parsed_table(table, name, zone):
     table["timestamp"], instant = _wall_clock(table["timestamp"], zone, name)
     table.insert(table.columns.get_loc("timestamp") + 1, "instant", instant)
     if "user_id" not in table:
+        if "/user_id=" in f"/{name}":
+            raise ReadingsError("its folder names a wearer, and it has no such column", file=name, column="user_id")
         table.insert(0, "user_id", ONE_WEARER)
     return table
 

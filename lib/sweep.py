@@ -152,11 +152,17 @@ def main(path, given, known, notebooks, *, say=print):
         ) from None
     finally:
         if outcomes:
-            say(f"  compared in {sweep_page.write(found['name'], outcomes)}")
+            there = [name for name in (member.name for member in all_of_them) if name in outcomes or _is_there(name)]
+            of_all = {name: outcomes.get(name, "") for name in there}  # of those not reached, what earlier calls made
+            say(f"  compared in {sweep_page.write(found['name'], of_all)}")
     failed = [name for name, problem in outcomes.items() if problem]
     if failed:
         say(f"{len(failed)} of {len(outcomes)} runs failed; the same command goes on with those: {', '.join(failed)}")
     return 1 if failed else 0
+
+
+def _is_there(name):
+    return any(Run.at(name, staged=staged).models.exists() for staged in (False, True))
 
 
 def execute(found, members, *, say=print):

@@ -169,6 +169,8 @@ def test_what_only_keeps_the_function_warm_is_no_request():
     sent = [line("ping", Readings=None, Level=None), line("bad", Status=400, Readings=None), line("scored")]
     kept = log_lines.without_pings(log_lines.table(sent)[0])
     assert kept["RequestId"].tolist() == ["bad", "scored"]
+    with pytest.raises(log_lines.NoLog, match="all 1 requests kept the function warm"):
+        log_lines.without_pings(log_lines.table(sent[:1])[0])
 
 
 def test_the_version_in_use_is_the_one_that_answered_most_of_the_last_day_whatever_the_last_line_says():

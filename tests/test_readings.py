@@ -205,6 +205,13 @@ def test_of_a_folder_with_files_its_sub_folders_are_left_alone(tmp_path):
     assert readings.read(folder / "year=2026/**")["user_id"].tolist() == ["d", "a", "b"]  # a pattern takes all
 
 
+def test_a_wearer_whom_only_the_folder_names_is_asked_for(tmp_path):
+    (tmp_path / "user_id=7").mkdir()
+    (tmp_path / "user_id=7/a.csv").write_text("timestamp,heartRate\n2026-03-02T07:01:05,70\n")
+    with pytest.raises(readings.ReadingsError, match="its folder names a wearer, and it has no such column"):
+        readings.read(tmp_path)
+
+
 def test_nothing_there_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         readings.read(tmp_path / "nowhere*.csv")
