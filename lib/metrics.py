@@ -102,7 +102,7 @@ def beside_simpler(vus_pr):
 
     Leads of less than a hundredth count as none.
     """
-    said = []
+    said, vus_pr = [], vus_pr.dropna()
     for lstm, error in ((LSTM, ""), (LSTM_BY_CHANNEL, ", by channel")):
         others = vus_pr.filter(items=[f"{name}{error}" for name in ("PCA", "dense autoencoder")])
         if lstm not in vus_pr or others.empty:
