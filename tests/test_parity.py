@@ -12,7 +12,7 @@ from lib.baseline import KNOWN, Baseline
 from lib.detector import Detector
 from lib.following import follow
 
-LENGTHS = (2, 5, 59, 60, 61, 7, 100, 1, 30, 240, 17, 500)  # readings in a request, over and over
+LENGTHS = (2, 5, 59, 60, 61, 7, 100, 30, 240, 17, 500)  # readings in a request, over and over
 STRETCH = sum(LENGTHS)
 LENGTH, INTERVAL_S = 60, 5
 
@@ -44,7 +44,7 @@ def _faster_and_faster(rows):
 def _parts(rows):
     ends = np.cumsum(np.resize(LENGTHS, len(rows)))
     bounds = [0, *ends[ends < len(rows)], len(rows)]
-    return [rows.iloc[low:high] for low, high in zip(bounds, bounds[1:], strict=False)]
+    return [rows.iloc[low:high] for low, high in zip(bounds, bounds[1:], strict=False) if high - low > 1]
 
 
 def _request(rows, counters):
