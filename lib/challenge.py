@@ -143,7 +143,7 @@ def verdict(base, compared, shares, *, margin, model_sha256, known=None, alarmed
         "against": against,
         "measures": plain(compared),
         "calibration": plain(shares),
-        "normal_at_which_the_champion_alerts": alarmed,
+        "normal_at_which_the_champion_alerts": plain(alarmed),
         "test_wearers_known_to_the_champion": known,
         "model_sha256": model_sha256,
     }

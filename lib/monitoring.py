@@ -98,7 +98,7 @@ def losses(lines, every):
 
 
 def silence(lines, now):
-    """(the last request of `log_lines.since_first`'s lines, now) where a day or more lies between; else None.
+    """(the last request of a log's lines, of all versions, now) where a day or more lies between; else None.
 
     now: as text, UTC in ISO 8601, or "" for the moment itself.
     """

@@ -48,7 +48,8 @@ def _results(table, runs, outcomes):
             link = f'<a href="{escape(run.models.name)}/{report.NAME}">{link}</a>'
         cells = [link, *(escape(_text(name, row[name])) for name in COLUMNS)]
         body += f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n"
-        if said := outcomes[run.name] or row["verdict"]:
+        verdict = row["verdict"] if isinstance(row["verdict"], str) else ""  # of a run that has come to none
+        if said := outcomes[run.name] or verdict:
             wrong += f"<p><b>{escape(shown)}</b>: {escape(said)}</p>\n"
     table = f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
     return table + (f"<h2>What became of them</h2>\n{wrong}" if wrong else "")

@@ -175,6 +175,23 @@ def test_a_model_of_other_features_is_refused(export, tmp_path):
         Detector.load(folder)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({"scaler": scaler} for scaler in (None, {}, {"mean": [1.0] * 4, "scale": [1.0, 1.0, 0.0, 1.0]})),
+        {"scaler": {"mean": [1.0] * 3, "scale": [1.0] * 3}},
+        {"sequence_length": 0},
+        {"interval_s": -5},
+    ],
+)
+def test_a_model_whose_form_is_none_is_damaged(export, tmp_path, changed):
+    folder = shutil.copytree(export, tmp_path / "other")
+    model = json.loads((folder / "model.json").read_text()) | changed
+    (folder / "model.json").write_text(json.dumps(model))
+    with pytest.raises(DamagedModel, match="scaler|mean|subscriptable|not positive"):
+        Detector.load(folder)
+
+
 @pytest.mark.parametrize("name", ["lstm_weights.npz", "normal.npz", "threshold.npy"])
 @pytest.mark.parametrize("share", [0, 0.5])
 def test_a_file_that_was_cut_off_before_it_was_listed_is_refused(export, tmp_path, name, share):

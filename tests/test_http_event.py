@@ -121,6 +121,10 @@ def test_what_is_no_json_is_400(changes):
     assert refused(post(**changes)) == (400, "not_json")
 
 
+def test_a_body_is_base64_where_the_event_says_true_and_not_in_words():
+    assert payload(post(body="{}", isBase64Encoded="false")) == {}
+
+
 def test_the_largest_body_is_taken_and_one_byte_more_is_413():
     text = "{}".ljust(LARGEST_BODY)
     assert payload(post(text)) == payload(post(**encoded(text))) == {}

@@ -75,6 +75,12 @@ def test_what_windows_hold_is_told_over_the_alert_level(model):
     np.testing.assert_allclose(held, np.array([error(144 / LENGTH)] * 2 + [error()] * 2 + [0]) / 4)
 
 
+def test_windows_on_both_sides_of_a_hole_are_not_in_a_row(model):
+    later = metrics(LENGTH + 1, start=small_model.MONDAY_7H + 3600)
+    held = facts(model, [*metrics(LENGTH + 1), *later])["held"]
+    assert (held > 0).tolist() == [True] + [False] * 4  # of two windows on either side none are three in a row
+
+
 @pytest.mark.parametrize(
     ("over", "held"), [([], [0] * 5), ([2], [2, 0, 0, 0, 0]), ([1, 3, 2, 4, 1, 5], [5, 2, 1, 0, 0])]
 )

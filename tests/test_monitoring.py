@@ -219,6 +219,13 @@ def test_an_app_release_of_which_every_reading_is_rejected_since_yesterday_is_a_
     assert said["why"][0].startswith("no reading got a score on the last day: what watches send is not what the model")
 
 
+def test_of_a_few_requests_that_none_got_a_score_says_little():
+    first = sent((0, 200, 4, 60, 0, 60))
+    assert told(losses=monitoring.losses(first, first))["verdict"] == HEALTHY
+    first = sent((0, 200, 5, 60, 0, 60))
+    assert told(losses=monitoring.losses(first, first))["verdict"] == REPAIR
+
+
 def test_that_every_request_of_the_last_day_is_refused_is_a_repair_that_names_the_codes():
     said = told(losses=of((0, 400, 50, None, None, None)))
     assert said["verdict"] == REPAIR

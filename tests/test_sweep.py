@@ -215,6 +215,9 @@ def test_a_sweep_that_is_cut_off_has_its_page_of_what_is_done(toys, write, tmp_p
     page = (tmp_path / "home/models/sweep-c.html").read_text()
     assert "<td>a</td>" in page
     assert "<td>b</td>" not in page
+    (tmp_path / "home/models/b").mkdir(parents=True)  # as an earlier call leaves it
+    pipeline.main(["--sweep", path], notebooks=toys["01_use"].parent)
+    assert "<td>b</td>" in (tmp_path / "home/models/sweep-c.html").read_text()
 
 
 def test_a_killed_sweep_stops_its_runs_and_is_taken_up_again(toys, write, tmp_path, capsys):

@@ -214,6 +214,14 @@ def test_a_counter_that_jumps_leaves_the_windows_that_hold_it_without_a_score(as
     assert None not in scores(body)[:30] + scores(body)[30 + LENGTH :]
 
 
+def test_a_rejected_reading_lends_its_reason_to_no_other(ask, tmp_path):
+    given = metrics(60, spacing=30)
+    given[0]["heartRate"] = 0
+    body = ask(given, small_model.detector(tmp_path, interval_s=30))
+    assert (body["rejected"], body["level"]) == (1, "unknown")
+    assert body["message"].startswith("No score: stuck sensor")
+
+
 def test_a_sensor_stuck_throughout_is_unknown_and_no_alert(ask, tmp_path):
     body = ask(metrics(60, spacing=30), small_model.detector(tmp_path, interval_s=30))
     assert (body["level"], body["anomalyDetected"], body["anomalyScore"]) == ("unknown", False, None)
