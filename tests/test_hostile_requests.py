@@ -11,9 +11,11 @@ import hostile
 import pytest
 import small_model
 import sync_request
+from execution_environment import ExecutionEnvironment
 from http_event import Problem, is_http, is_ping
 from hypothesis import HealthCheck, given, settings
 
+from lib import bundle
 from lib.runs import ROOT
 
 repeatable = settings(deadline=None, derandomize=True, max_examples=400, suppress_health_check=list(HealthCheck))
@@ -168,3 +170,16 @@ def test_nothing_of_a_request_is_told_by_a_defect(handler, monkeypatch, name, pa
     (line,) = log.splitlines()
     assert json.loads(line)["Defect"].startswith("KeyError at ")
     assert [secret for secret in SECRETS if secret in line + json.dumps(answer)] == []
+
+
+def test_nothing_of_a_request_is_written_by_the_real_runtime_either(export, tmp_path):
+    with (
+        (tmp_path / "log").open("w") as log,
+        bundle.unpacked(export / bundle.ZIP) as folder,
+        ExecutionEnvironment(folder, log=log) as environment,
+    ):
+        for request_, _ in PATHS.values():
+            environment.invoke(json.dumps(request_).encode())
+    written = (tmp_path / "log").read_text()
+    assert written.count('"RequestId"') == len(PATHS)
+    assert [secret for secret in SECRETS if secret in written] == []
