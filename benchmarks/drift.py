@@ -1,9 +1,9 @@
 """Is drift called within a day, and how often falsely? Prints a table.
 
 Simulated wearers live without a pause: 28 normal days, ten normal months, and days on which something has changed. A
-day's counts are those that the function's log holds; no model is needed for them. About two minutes.
+day's counts are those that the function's log holds; no model is needed for them. About ten minutes.
 
-    .venv/bin/python benchmarks/drift.py [--wearers 10,20,40] [--seeds 3]
+    .venv/bin/python benchmarks/drift.py [--wearers 10,20,40,80] [--seeds 3]
 """
 
 import argparse
@@ -80,7 +80,7 @@ def measured(number, *, seed):
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--wearers", default="10,20,40", help="populations' sizes")
+    parser.add_argument("--wearers", default="10,20,40,80", help="populations' sizes")
     parser.add_argument("--seeds", type=int, default=3, help="populations of each size")
     given = parser.parse_args()
     sizes = [int(size) for size in given.wearers.split(",")]

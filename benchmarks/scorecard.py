@@ -1,6 +1,6 @@
 """What a run's detector finds, beside simpler methods: prints the README's table, and copies the figures it shows.
 
-    .venv/bin/python benchmarks/scorecard.py --run default
+    .venv/bin/python benchmarks/scorecard.py --run default [--all]     # every column, as benchmarks/README.md has it
 
 Of the run's metrics.json alone: it says what was evaluated, and nothing here is reckoned anew.
 """
@@ -19,45 +19,68 @@ COLUMNS = {  # of a method's figures: (what the README calls it, decimals, wheth
     "VUS-PR": ("VUS-PR", 3, False),
     "auroc_macro": ("AUROC", 3, False),
     "recall at 1 a day": ("recall at 1 false alarm a day", 2, False),
-    "with the gate": ("with the gate", 2, False),
-    "calibrated: recall": ("by the calibrated threshold: recall", 2, False),
-    "calibrated: with the gate": ("with the gate", 2, False),
-    "calibrated: false alarms a day": ("false alarms a day", 1, False),
+    "with the gate": ("recall at 1 a day, with the gate", 2, False),
+    "calibrated: recall": ("recall by the calibrated threshold", 2, False),
+    "calibrated: with the gate": ("calibrated recall, with the gate", 2, False),
+    "calibrated: false alarms a day": ("its false alarms a day", 1, False),
     "recall_macro_0.7": ("recall at 0.7", 2, False),
     "false_alarms_per_day_0.7": ("false alarms a day at 0.7", 1, False),
     "share_of_normal_0.3": ("normal at 0.3", 1, True),
     "share_of_normal_0.7": ("normal at 0.7", 2, True),
     "ms a window": ("ms a window", 3, False),
 }
+BRIEF = (  # what the README shows of them
+    "VUS-PR",
+    "auroc_macro",
+    "with the gate",
+    "calibrated: with the gate",
+    "calibrated: false alarms a day",
+    "share_of_normal_0.3",
+    "share_of_normal_0.7",
+    "ms a window",
+)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", default="default", help="whose metrics.json (default: %(default)s)")
-    run = Run.at(parser.parse_args().run)
+    parser.add_argument("--all", action="store_true", help="every column")
+    given = parser.parse_args()
+    run = Run.at(given.run)
     metrics = run.models / "metrics.json"
     if not metrics.exists():
         sys.exit(f"{metrics}: not there; ./run_all.sh run={run.name} makes it")
-    print(table(json.loads(metrics.read_text(encoding="utf-8"))))
+    print(table(json.loads(metrics.read_text(encoding="utf-8")), COLUMNS if given.all else BRIEF))
     FIGURES.mkdir(exist_ok=True)
     for name in SHOWN:
         if (run.models / name).exists():  # without events there is no AUROC to draw
             shutil.copyfile(run.models / name, FIGURES / name)
 
 
-def table(metrics):
+def table(metrics, columns=COLUMNS):
     """The Markdown of a metrics.json: of what and where it was measured, and a row for each method, the best first."""
     promised = {row.split()[1]: item["promised"] for row, item in metrics["calibration"].items()}
     names = [
-        f"{name} (promised {100 * promised[figure.split('_')[-1]]:.3g} %)" if percent else name
-        for figure, (name, _, percent) in COLUMNS.items()
+        f"{COLUMNS[figure][0]} (promised {100 * promised[figure.split('_')[-1]]:.3g} %)"
+        if figure.startswith("share_of_normal")
+        else COLUMNS[figure][0]
+        for figure in columns
     ]
     lines = [measured(metrics), "", f"| method | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
     for method, ranked in metrics["ranking"].items():
         figures = ranked | metrics["methods"][method]
-        cells = [written(figures[figure], decimals, percent) for figure, (_, decimals, percent) in COLUMNS.items()]
-        lines.append(f"| {method} | {' | '.join(cells)} |")
+        lines.append(f"| {method} | {' | '.join(cell(figures, figure) for figure in columns)} |")
     return "\n".join([*lines, "", *leads(metrics["best_rival"]), *beside(metrics)])
+
+
+def cell(figures, name):
+    """One of a method's figures as COLUMNS has it, with its interval where it has one."""
+    _, decimals, percent = COLUMNS[name]
+    said = written(figures[name], decimals, percent)
+    if figures.get(f"{name}, low") is None:
+        return said
+    low, high = (written(figures[f"{name}, {end}"], decimals, percent) for end in ("low", "high"))
+    return f"{said} ({low}–{high})"
 
 
 def leads(best):
