@@ -26,7 +26,7 @@ def refused(event):
     return caught.value.status, caught.value.body["code"]
 
 
-@pytest.mark.parametrize("name", EVENTS.keys() - PINGS)
+@pytest.mark.parametrize("name", sorted(EVENTS.keys() - PINGS))
 def test_each_example_event_holds_a_request(name):
     request = payload(EVENTS[name])
     readings = request["metrics"] if isinstance(request, dict) else [item["metrics"] for item in request]
