@@ -21,13 +21,17 @@ FEW_TO_CALIBRATE = 18  # wearers or days: with fewer, a sixth of them are too fe
 
 @dataclass(frozen=True)
 class Dataset:
-    """The tables; `by` is "wearer" or "day", and `validation` the sorted units (see `units`) kept for it."""
+    """The tables; `by` is "wearer" or "day", `validation` and `tested` the sorted units (see `units`) kept for them.
+
+    Of large data the test's table is a sample, and `tested` all that it was drawn from.
+    """
 
     development: pd.DataFrame
     calibration: pd.DataFrame
     test: pd.DataFrame
     by: str
     validation: list
+    tested: list
 
 
 def simulated(
@@ -60,7 +64,7 @@ def simulated(
         tables = [since_the_last(table) for table in tables]
     names = np.unique(tables[0]["user_id"])
     validation = names[:: min(5, len(names))].tolist()  # every fifth
-    return Dataset(*tables, "wearer", validation)
+    return Dataset(*tables, "wearer", validation, np.unique(tables[2]["user_id"]).tolist())
 
 
 def recorded(raw, *, seed):
@@ -109,8 +113,8 @@ def gathered(raw, *, by, part_of):
         raw[np.isin(part, names)].reset_index(drop=True) for names in (PARTS[:2], PARTS[2:3], PARTS[3:])
     )
     unlabelled = {"columns": "label", "errors": "ignore"}
-    validation = sorted(name for name, part in part_of.items() if part == "validation")
-    return Dataset(development.drop(**unlabelled), calibration.drop(**unlabelled), test, by, validation)
+    kept = [sorted(name for name, part in part_of.items() if part == kept) for kept in ("validation", "test")]
+    return Dataset(development.drop(**unlabelled), calibration.drop(**unlabelled), test, by, *kept)
 
 
 def drawn(days, *, by, part_of, at_most, rng):
