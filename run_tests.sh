@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sets up .venv on first use, then runs every check and test. Arguments go to pytest: ./run_tests.sh -k threshold
+# Sets up .venv on first use, then runs every check and test, the files shared out to as many processes as there are
+# cores. Arguments go to pytest: ./run_tests.sh -k threshold; ./run_tests.sh -n 0 --pdb for one process.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 
@@ -10,4 +11,4 @@ export TF_CPP_MIN_LOG_LEVEL=3 PYDEVD_DISABLE_FILE_VALIDATION=1 JUPYTER_PLATFORM_
 ruff check .
 ruff format --check .
 shellcheck run_all.sh run_tests.sh .ci/run
-exec python -m pytest "$@"
+exec python -m pytest -n auto --maxprocesses 4 --dist loadfile "$@"

@@ -62,7 +62,7 @@ def table(metrics, columns=COLUMNS):
     promised = {row.split()[1]: item["promised"] for row, item in metrics["calibration"].items()}
     names = [
         f"{COLUMNS[figure][0]} (promised {100 * promised[figure.split('_')[-1]]:.3g} %)"
-        if figure.startswith("share_of_normal")
+        if COLUMNS[figure][2]
         else COLUMNS[figure][0]
         for figure in columns
     ]

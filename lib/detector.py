@@ -27,8 +27,11 @@ class DamagedModel(Exception):
     """A model file is missing, or is not the one that was exported; `file` names it."""
 
     def __init__(self, file, problem):
-        self.file = file
+        self.file, self.problem = file, problem
         super().__init__(f"{file}: {problem}")
+
+    def __reduce__(self):  # a worker's error reaches the one who asked
+        return type(self), (self.file, self.problem)
 
 
 @dataclass(frozen=True)

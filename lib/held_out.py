@@ -2,7 +2,8 @@
 
 The run's test table is a sample of it, whole days, with anomalies laid on them; here is everything, as it was recorded,
 with the labels that it came with. A wearer is in one part alone, so that what is counted by part adds up to what one
-table of all would give.
+table of all would give; but life in which there is no whole window counts for nothing. Windows are kept, not readings:
+a wearer-day's of one a minute take about 100 KB.
 """
 
 import json
@@ -13,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from lib import alerts, clean, cluster, dataset, evaluation, parts, scoring, windows
-from lib.detector import Detector
 from lib.following import follow
 
 
@@ -28,7 +28,7 @@ class Followed(NamedTuple):
     days: float  # of `evaluation.wearer_days`
 
 
-def asked(folder, *, models, stride, counters):
+def asked(folder, *, detector, stride, counters):
     """The tasks and the form of `score_card` for a run's data folder; no tasks where its tables hold everything.
 
     Raises ValueError for a folder that an older version made.
@@ -37,21 +37,21 @@ def asked(folder, *, models, stride, counters):
     split = json.loads((folder / "split.json").read_text(encoding="utf-8"))
     if tasks and "test" not in split:
         raise ValueError("split.json was made by an older version: begin from 01, --from 01_generate")
-    form = {"models": str(models), "units": split.get("test", []), "by": split["by"], "stride": stride}
+    form = {"detector": detector, "units": split.get("test", []), "by": split["by"], "stride": stride}
     return tasks, form | {"timezone": read_as.get("timezone", "UTC"), "counters": counters}
 
 
-def followed(part, *, models, units, by, stride, timezone="UTC", counters="cumulative"):
+def followed(part, *, detector, units, by, stride, timezone="UTC", counters="cumulative"):
     """The Followed of a parts.Part, or None where it holds nothing of the test.
 
-    models: the folder that `Detector.load` reads; units: who or which days are in the test, `by` wearer or day, as
-    `dataset.units` names them; stride: samples between windows. Raises ReadingsError for a file that can not be read.
+    detector: a Detector, which goes to the workers with the part; units: who or which days are in the test, `by` wearer
+    or day, as `dataset.units` names them; stride: samples between windows. Raises ReadingsError for a file that can not
+    be read.
     """
     raw = parts.read(part, timezone=timezone)
-    raw = raw[np.isin(dataset.units(raw, by=by), units)].reset_index(drop=True)
+    raw = raw[pd.Series(dataset.units(raw, by=by)).isin(units).to_numpy()].reset_index(drop=True)
     if raw.empty:
         return None
-    detector = Detector.load(models)
     table, _ = clean.clean(raw, interval_s=detector.interval_s, counters=counters)
     return of_table(table, detector, stride=stride)
 
@@ -80,11 +80,15 @@ def score_card(tasks, form, *, scheduler="", on_bad_part="stop", progress=iter):
     raises, and ValueError where no part holds a window of the test.
     """
     how = {"scheduler": scheduler, "on_bad_part": on_bad_part, "progress": progress}
-    outcomes = list(cluster.each(partial(followed, **form), tasks, **how))
-    set_aside = {str(part): problem for part, _, problem in outcomes if problem}
-    found = [result for _, result, problem in outcomes if not problem and result is not None]
+    found, set_aside = [], {}
+    for part, result, problem in cluster.each(partial(followed, **form), tasks, **how):
+        if problem:
+            set_aside[str(part)] = problem
+        elif result is not None:
+            found.append(result)
     if not found:
-        raise ValueError(f"none of {len(outcomes)} parts holds a window of the test")
+        because = "".join(f"; {problem}" for problem in list(set_aside.values())[:1])
+        raise ValueError(f"none of {len(tasks)} parts holds a window of the test{because}")
     seen, scores, lasting, events, gated, days = zip(*found, strict=True)
     seen, events = pd.concat(seen, ignore_index=True), _joined(events)
     scores, lasting, gated = map(np.concatenate, (scores, lasting, gated))

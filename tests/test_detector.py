@@ -1,5 +1,6 @@
 import builtins
 import json
+import pickle
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -203,3 +204,8 @@ def test_a_file_that_was_cut_off_before_it_was_listed_is_refused(export, tmp_pat
     (folder / "model.json").write_text(json.dumps(model))
     with pytest.raises(DamagedModel, match="is incomplete"):
         Detector.load(folder)
+
+
+def test_a_damaged_model_is_told_as_it_is_by_another_process():
+    told = pickle.loads(pickle.dumps(DamagedModel("normal.npz", "is missing")))
+    assert (str(told), told.file) == ("normal.npz: is missing", "normal.npz")

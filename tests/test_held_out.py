@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def form(export):
-    return {"models": str(export), "units": TESTED, "by": "wearer", "stride": 12}
+    return {"detector": Detector.load(export), "units": TESTED, "by": "wearer", "stride": 12}
 
 
 @pytest.fixture(scope="module")
@@ -84,15 +84,50 @@ def test_a_part_that_can_not_be_read_is_named_and_the_others_count(folder, form,
 
 
 def test_parts_that_hold_nothing_of_the_test_are_told(folder, form):
-    with pytest.raises(ValueError, match="none of 2 parts holds a window of the test"):
+    with pytest.raises(ValueError, match="none of 2 parts holds a window of the test$"):
         held_out.score_card(parts.survey(str(folder)).parts, form | {"units": ["nobody"]})
+
+
+def test_where_no_part_can_be_read_it_is_said_why(folder, form, tmp_path):
+    mine = shutil.copytree(folder, tmp_path / "watch")
+    tasks = parts.survey(str(mine)).parts
+    for path in mine.iterdir():
+        path.write_bytes(b"PAR1 no more")
+    with pytest.raises(ValueError, match="none of 2 parts .*; .*a.parquet: can not be read"):
+        held_out.score_card(tasks, form, on_bad_part="skip")
+
+
+def test_days_of_wearers_without_a_label_have_no_events_and_their_time_counts(form, tmp_path):
+    days = life("w1", interval_s=5, days=2).iloc[17_280 - 1440 : 17_280 + 720]  # two hours before midnight, one after
+    write(tmp_path / "watch", {"a": [days]})
+    tasks, by_day = parts.survey(str(tmp_path / "watch")).parts, {"by": "day", "units": ["w1 2026-03-03"]}
+    (card, summary), _ = held_out.score_card(tasks, form | by_day)
+    assert card.empty
+    assert summary["wearer_days"] == pytest.approx(1 / 24, abs=0.001)
+    assert 0 <= summary["share_of_normal_0.3"] <= 1
+
+
+def test_a_runs_parts_and_test_are_what_is_asked(folder, tmp_path):
+    source = parts.survey(str(folder), timezone="Europe/Rome")
+    parts.save(source.parts, tmp_path / "parts.json", timezone="Europe/Rome", labelled=True)
+    (tmp_path / "split.json").write_text(json.dumps({"by": "wearer", "validation": [], "test": TESTED}))
+    tasks, form = held_out.asked(tmp_path, detector=None, stride=12, counters="interval")
+    assert tasks == source.parts
+    assert form == {
+        "detector": None,
+        "units": TESTED,
+        "by": "wearer",
+        "stride": 12,
+        "timezone": "Europe/Rome",
+        "counters": "interval",
+    }
 
 
 def test_a_run_of_an_older_version_is_told_so(folder, tmp_path):
     parts.save(parts.survey(str(folder)).parts, tmp_path / "parts.json", timezone="UTC")
     (tmp_path / "split.json").write_text('{"by": "wearer", "validation": []}')
     with pytest.raises(ValueError, match="split.json was made by an older version: begin from 01"):
-        held_out.asked(tmp_path, models=tmp_path, stride=12, counters="cumulative")
+        held_out.asked(tmp_path, detector=None, stride=12, counters="cumulative")
 
 
 def test_04_says_the_same_of_everything_as_of_a_test_that_holds_it(smoke, tmp_path):
