@@ -34,11 +34,13 @@ def asked(folder, *, detector, stride, counters):
     Raises ValueError for a folder that an older version made.
     """
     tasks, read_as = parts.load(folder / "parts.json")
+    if not tasks:
+        return [], {}
     split = json.loads((folder / "split.json").read_text(encoding="utf-8"))
-    if tasks and "test" not in split:
+    if "test" not in split:
         raise ValueError("split.json was made by an older version: begin from 01, --from 01_generate")
-    form = {"detector": detector, "units": split.get("test", []), "by": split["by"], "stride": stride}
-    return tasks, form | {"timezone": read_as.get("timezone", "UTC"), "counters": counters}
+    form = {"detector": detector, "units": split["test"], "by": split["by"], "stride": stride}
+    return tasks, form | {"timezone": read_as["timezone"], "counters": counters}
 
 
 def followed(part, *, detector, units, by, stride, timezone="UTC", counters="cumulative"):
