@@ -20,6 +20,9 @@ NAMES_WIDTH = 40  # what a progress bar leaves of a terminal's line to notebook 
 CONTRACT = "# NBVAL_CHECK_OUTPUT"  # what a contract cell begins with
 MESSAGE_LINES = 5  # of an exception's message; TensorFlow's can fill a screen
 
+# A kernel logs its own shutting down as an error, where the machine is busy by way of tornado, too.
+_QUIET = "__import__('logging').getLogger('tornado.general').setLevel('CRITICAL')"
+
 
 def _bars():
     """How the kernel's progress bars look: as wide as there is place for, and none where there is no terminal."""
@@ -71,7 +74,7 @@ def execute(notebook, output, *, parameters, progress):
             cwd=notebook.parent,
             progress_bar=False,
             kernel_manager_class=StagedKernel,
-            extra_arguments=["--log-level=CRITICAL"],  # a kernel logs its own shutting down as an error
+            extra_arguments=["--log-level=CRITICAL", f"--IPKernelApp.exec_lines={_QUIET}"],
             on_cell_start=progress.cell,
             stderr_file=progress,
         )

@@ -52,6 +52,15 @@ def test_a_notebook_runs_staged_in_its_folder_with_this_python_and_is_heard(tmp_
     assert heard.written == "\repoch 3/20\n"
 
 
+def test_a_kernel_says_nothing_of_its_own_shutting_down_and_knows_no_name_for_that(tmp_path, capfd):
+    names = "print([name for name in dir() if name == 'logging'])\n"
+    late = "import logging; logging.getLogger('tornado.general').error('the socket is closed')"
+    execute(notebook(tmp_path, names + late), tmp_path / "executed.ipynb", parameters={}, progress=Listener())
+    cell = nbformat.read(tmp_path / "executed.ipynb", as_version=4).cells[1]
+    assert [output.text for output in cell.outputs] == ["[]\n"]
+    assert capfd.readouterr().err == ""
+
+
 def test_a_long_message_is_cut_and_the_executed_notebook_kept(tmp_path):
     output = tmp_path / "executed.ipynb"
     source = notebook(tmp_path, "raise ValueError('\\n'.join('abcdefgh'))", "never = 'run'")
