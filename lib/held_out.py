@@ -2,8 +2,8 @@
 
 The run's test table is a sample of it, whole days, with anomalies laid on them; here is everything, as it was recorded,
 with the labels that it came with. A wearer is in one part alone, so that what is counted by part adds up to what one
-table of all would give; but life in which there is no whole window counts for nothing. Windows are kept, not readings:
-a wearer-day's of one a minute take about 100 KB.
+table of all would give; but life in which there is no whole window counts for nothing. The windows of all
+parts are kept in memory, the readings are not.
 """
 
 import json
