@@ -1,6 +1,5 @@
 """Which engine should run the model on Lambda: NumPy, onnxruntime or LiteRT? Prints the README's table.
 
-    .venv/bin/pip install -r benchmarks/requirements.txt
     .venv/bin/python benchmarks/engines.py --run default
 
 Each engine runs a run's model in a process of its own, with one thread, on windows of the run's test wearers. All take
@@ -19,25 +18,21 @@ import tempfile
 import time
 import zlib
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import numpy_lstm
+from onnxruntime.quantization import quantize_dynamic
 
 from lib import clean, features, scoring, silence
-from lib.detector import Detector
+from lib.detector import NETWORK, Detector
 from lib.runs import Run
 from lib.windows import gather, starts
 
 CHILD = Path(__file__).with_name("one_engine.py")
 ROOT = CHILD.parents[1]
 BATCHES = (8, 41)  # LiteRT's, besides 1
-BASE = "onnxruntime"  # what the ratios are to
-INSTALL = {
-    "onnxruntime": "pip install -r benchmarks/requirements.txt",
-    "litert": "pip install -r requirements.txt",
-}
-MODULES = {"onnxruntime": ("onnx", "onnxruntime"), "litert": ("ai_edge_litert", "tf_keras")}
+BASE = "onnxruntime"  # as it is by default: what the ratios are to
 HEADS = ("engine", "cold start ms", "1 window ms", "p99", "ratio", "41 windows ms", "ratio", "memory MB", "zip MB")
 HEADS += ("error off by", "score off by")
 GUIDE = ("*the guide expects*", "2,000–3,000", "100–200 a batch", "", "", "", "", "~500", "< 50", "", "")
@@ -62,8 +57,6 @@ def main():
         cells = figures(name, rounds[1:], sizes[name])
         cells += differences(windows, rounds[0][name]["rebuilt"], expected, detector)
         print(f"| {' | '.join([name, *cells])} |")
-    for engine in missing():
-        print(f"| {engine}: not installed, `{INSTALL[engine]}` |{' |' * (len(HEADS) - 1)}")
 
 
 def _arguments():
@@ -82,11 +75,6 @@ def windows_of(run, describer, *, at_most):
     return gather(samples, first[:: -(-len(first) // at_most)], length=length).astype(np.float32)
 
 
-def missing():
-    """The engines that are not installed."""
-    return [engine for engine, modules in MODULES.items() if not all(find_spec(name) for name in modules)]
-
-
 def write_models(run, windows, folder):
     """The windows as Keras rebuilds them, and the engines: {name: (what one_engine.py calls it, its model's path)}."""
     with silence.stderr():
@@ -94,24 +82,17 @@ def write_models(run, windows, folder):
 
         model = keras.saving.load_model(run.models / "lstm_autoencoder.keras", compile=False)
         expected = model.predict(windows, verbose=0)
-    weights = run.models / "lambda_export/lstm_weights.npz"
-    engines = {"NumPy (deployed)": ("numpy", weights)}
-    if "onnxruntime" not in missing():
-        with silence.stderr():
-            engines |= _onnx(weights, folder, length=windows.shape[1])
-    if "litert" not in missing():
-        with silence.stderr():
-            engines |= _tflite(model, folder)
+    network = run.models / "lambda_export" / NETWORK
+    engines = {"onnxruntime, as deployed": ("deployed", network), BASE: ("onnxruntime", network)}
+    with silence.stderr():
+        numpy_lstm.export_weights(model, folder / "weights.npz")
+        quantize_dynamic(network, folder / "quantised.onnx", op_types_to_quantize=["LSTM", "MatMul"])
+        engines |= {
+            f"{BASE}, quantised": ("onnxruntime", folder / "quantised.onnx"),
+            "NumPy": ("numpy", folder / "weights.npz"),
+        }
+        engines |= _tflite(model, folder)
     return expected, engines
-
-
-def _onnx(weights, folder, *, length):
-    import onnx_graph
-
-    whole, small = folder / "model.onnx", folder / "quantised.onnx"
-    onnx_graph.write(weights, whole, length=length)
-    onnx_graph.write_quantised(whole, small)
-    return {BASE: ("onnxruntime", whole), f"{BASE}, quantised": ("onnxruntime", small)}
 
 
 def _tflite(model, folder):
@@ -137,7 +118,7 @@ def measure(engine, path, folder):
 
     cold_ms is from its spawn to its first window's error.
     """
-    packages = os.pathsep.join([str(ROOT), *sys.path[1:]])
+    packages = os.pathsep.join([str(ROOT), str(CHILD.parent), *sys.path[1:]])
     single = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")}
     windows, rebuilt = folder / "windows.npy", folder / "rebuilt.npy"
     command = [sys.executable, "-S", str(CHILD), engine, str(path), str(windows), str(rebuilt)]
@@ -176,8 +157,6 @@ def figures(name, rounds, size):
 
 def _ratio(name, rounds, what):
     """An engine's time over onnxruntime's in the same round."""
-    if BASE not in rounds[0]:
-        return "–"
     return f"{np.median([np.median(found[name][what]) / np.median(found[BASE][what]) for found in rounds]):.2f}"
 
 

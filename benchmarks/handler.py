@@ -1,12 +1,12 @@
 """What the deployed handler takes: cold start, time a request, memory. Prints the README's tables.
 
     python benchmarks/handler.py --run default --requests 10000
-    pip install -r benchmarks/requirements.txt     # for the row with onnxruntime, which is left out without it
 
 A run's function, built for this Python, under AWS' runtime client, in one process with one thread for NumPy, is sent
 requests of the run's test wearers. `server` is from the invocation's leaving the runtime API to its answer's being
-back; `handler` is what the handler's log says of the same requests. The handler and onnxruntime, which rebuilds the
-same windows and does nothing else, take turns, each on one thread. Linux only: memory is read from /proc.
+back; `handler` is what the handler's log says of the same requests. The handler and onnxruntime, as it
+is by default, which rebuilds the same windows and does nothing else, take turns, each on one thread. Linux only:
+memory is read from /proc.
 """
 
 import argparse
@@ -19,13 +19,13 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from one_engine import onnxruntime_engine
 
 from lib import bundle, clean, features
-from lib.detector import MODEL, NORMAL, THRESHOLD, WEIGHTS
+from lib.detector import MODEL, NETWORK, NORMAL, THRESHOLD
 from lib.runs import ROOT, Run
 from lib.windows import gather
 
@@ -46,6 +46,7 @@ def mark(*modules):
     marks.append(time.monotonic())
 mark("awslambdaric.__main__", "concurrent.futures.thread")
 mark("numpy")
+mark("onnxruntime")
 mark(*sys.argv[2:])
 mark("lambda_function")
 print(json.dumps([marks[0] - float(sys.argv[1]), *(b - a for a, b in zip(marks, marks[1:]))]))
@@ -60,7 +61,14 @@ LIMITS = {  # what each figure may be at most, in its own unit
     "growth": "2",
     "zip": "30, stretch 18",
 }
-SPAN_NAMES = ("Python", "awslambdaric", "NumPy", "the handler's modules", "the bundle checked, the model read")
+SPAN_NAMES = (
+    "Python",
+    "awslambdaric",
+    "NumPy",
+    "onnxruntime",
+    "the handler's modules",
+    "the bundle checked, the model read",
+)
 
 
 def main():
@@ -97,7 +105,7 @@ def built_for_here(export):
     """Yield the folder of a run's function, built for this Python as its zip is for Lambda's: compiled and checked."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for file in (THRESHOLD, WEIGHTS, NORMAL):
+        for file in (THRESHOLD, NETWORK, NORMAL):
             shutil.copyfile(export / file, folder / file)
         bundle.write_export(folder, json.loads((export / MODEL).read_text()), target="local")
         with bundle.unpacked(folder / bundle.ZIP) as unpacked:
@@ -173,9 +181,6 @@ def durations(log, since):
 def beside_onnxruntime(environment, log, draw, export):
     """The whole handler's time over that of onnxruntime for the same 41 windows alone, which take turns."""
     print("\n| 100 readings, 41 windows | handler: median ms | onnxruntime | ratio | at most |\n|---|---|---|---|---|")
-    if not (find_spec("onnx") and find_spec("onnxruntime")):
-        print("| onnxruntime is not installed: pip install -r benchmarks/requirements.txt | | | | |", flush=True)
-        return
     rebuild, windows = onnxruntime_of(export)
     bare, before = [], log.tell()
     for request in [draw(100) for _ in range(TURNS + 5)]:
@@ -191,14 +196,8 @@ def beside_onnxruntime(environment, log, draw, export):
 
 def onnxruntime_of(export):
     """A function that rebuilds windows by onnxruntime, and one that makes the windows (41, length, 7) of a request."""
-    import onnx_graph
-    from one_engine import onnxruntime_engine
-
     model = json.loads((export / MODEL).read_text())
-    length = model["sequence_length"]
-    with tempfile.TemporaryDirectory() as name:
-        onnx_graph.write(export / WEIGHTS, Path(name) / "model.onnx", length=length)
-        rebuild = onnxruntime_engine(str(Path(name) / "model.onnx"))
+    length, rebuild = model["sequence_length"], onnxruntime_engine(str(export / NETWORK))
 
     def windows(request):
         samples = np.array([[one.get(name, np.nan) for name in features.FEATURES] for one in request["metrics"]])

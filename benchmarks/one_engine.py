@@ -16,16 +16,23 @@ TOGETHER = 41  # windows in a request of 100 readings
 CALLS, SECONDS = 200, 1.0  # whichever comes first
 
 
+def deployed_engine(path):
+    """A function that rebuilds windows (N, length, features) with an ONNX graph, as the handler does."""
+    from lib.inference import Network
+
+    return Network.load(path).reconstruct
+
+
 def numpy_engine(path):
-    """A function that rebuilds windows (N, length, features) with the weights in an .npz, as the handler does."""
-    from lib.inference import load_weights, reconstruct
+    """The same with the weights in an .npz."""
+    from numpy_lstm import load_weights, reconstruct
 
     weights = load_weights(path)
     return lambda windows: reconstruct(windows, weights)
 
 
 def onnxruntime_engine(path):
-    """The same with an ONNX graph."""
+    """The same with an ONNX graph, and onnxruntime as it is by default, but for its threads."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -60,7 +67,8 @@ def litert_engine(path):
     return reconstruct
 
 
-ENGINES = {"numpy": numpy_engine, "onnxruntime": onnxruntime_engine, "litert": litert_engine}
+ENGINES = {"deployed": deployed_engine, "numpy": numpy_engine}
+ENGINES |= {"onnxruntime": onnxruntime_engine, "litert": litert_engine}
 
 
 def main():

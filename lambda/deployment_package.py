@@ -14,7 +14,7 @@ from refusals import Refused
 
 from lib import bundle
 from lib.checksums import sha256
-from lib.detector import MODEL, WEIGHTS
+from lib.detector import MODEL, NETWORK
 from lib.runs import Run
 
 HANDLER = "lambda_function.lambda_handler"
@@ -81,7 +81,7 @@ def _checked(folder, run):
         files = dict(json.loads((folder / MODEL).read_text(encoding="utf-8"))["files"])
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise Refused(f"{folder / MODEL} can not be read ({type(error).__name__}): {again}") from None
-    for name in (WEIGHTS, bundle.ZIP):
+    for name in (NETWORK, bundle.ZIP):
         if name not in files:
             raise Refused(f"{folder / MODEL} does not list {name}: {again}")
     for name, expected in files.items():

@@ -22,7 +22,7 @@ from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 
-from lib.detector import MODEL, NORMAL, THRESHOLD, WEIGHTS, DamagedModel, Detector
+from lib.detector import MODEL, NETWORK, NORMAL, THRESHOLD, DamagedModel, Detector
 
 AGAIN_S = 30  # at least so long between two attempts after a transient fault
 LARGEST = 50_000_000  # bytes of one file
@@ -161,7 +161,7 @@ class _Objects:
         """The bytes of model.json as an object, and the SHA-256 of the files that the handler needs, by name."""
         try:
             model = json.loads(exported)
-            needed = [THRESHOLD, WEIGHTS, *({NORMAL} & set(model["files"]))]
+            needed = [THRESHOLD, NETWORK, *({NORMAL} & set(model["files"]))]
             files = {name: str(model["files"][name]) for name in needed}
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             reason = f"is not a model.json that lists the model's files ({type(error).__name__})"

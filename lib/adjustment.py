@@ -12,6 +12,7 @@ import pandas as pd
 from lib import calibration, checksums
 from lib.bundle import ZIP, write_zip
 from lib.detector import MODEL, THRESHOLD, Detector
+from lib.packages import is_packages
 from lib.persistence import Persistence
 from lib.runs import Run, write_json, writing
 
@@ -112,6 +113,6 @@ def _write_archive(folder, archive, model, made):
     mine = {**held["files"], THRESHOLD: checksums.sha256(made / THRESHOLD)}
     write_json(made / MODEL, {**model, "compiled": held.get("compiled"), "files": mine})
     files = {path.relative_to(made).as_posix(): path for path in sorted(made.rglob("*")) if path.is_file()}
-    files.pop(checksums.SUMS)
-    (made / checksums.SUMS).write_text(checksums.written(files), encoding="ascii")
-    write_zip(folder / ZIP, {**files, checksums.SUMS: made / checksums.SUMS})
+    for name in (checksums.SUMS, checksums.CRCS):
+        files.pop(name, None)
+    write_zip(folder / ZIP, files | checksums.write(made, files, is_quick=is_packages))

@@ -1,6 +1,7 @@
-"""The Lambda bundle: the model in its formats, the handler, and the zip that holds both and NumPy."""
+"""The Lambda bundle: the model in its formats, the handler, and the zip that holds both and what they import."""
 
 import ast
+import importlib.metadata
 import json
 import os
 import shutil
@@ -13,10 +14,10 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from lib import bytecode, checksums
-from lib.checksums import SUMS, sha256
-from lib.detector import MODEL, NORMAL, THRESHOLD, WEIGHTS
+from lib.checksums import CRCS, SUMS, sha256
+from lib.detector import MODEL, NETWORK, NORMAL, THRESHOLD
 from lib.features import FEATURES
-from lib.packages import REQUIREMENTS, TARGETS, check_target, numpy_files, python_of
+from lib.packages import HELD, REQUIREMENTS, TARGETS, check_target, is_packages, local, package_files, python_of
 from lib.runs import ROOT, write_json, writing
 
 HANDLER = ROOT / "lambda"
@@ -48,8 +49,8 @@ EXAMPLE_READING = {
 def sources(handler=HANDLER):
     """The handler's files by their name in the bundle: {name: path}, with all that lambda_function.py imports.
 
-    Raises ValueError when one of them needs anything but the standard library, NumPy and its neighbours, or boto3,
-    which Lambda's Python has but takes long to load, other than within a function.
+    Raises ValueError when one of them needs anything but the standard library, the packages it holds and its
+    neighbours, or boto3, which Lambda's Python has but takes long to load, other than within a function.
     """
     found = {"lambda_function.py": handler / "lambda_function.py", "lib/__init__.py": ROOT / "lib/__init__.py"}
     waiting = [found["lambda_function.py"]]
@@ -65,7 +66,7 @@ def sources(handler=HANDLER):
                     waiting.append(found[name])
             elif package in OF_LAMBDA and at_once:
                 raise ValueError(f"{path.name} imports {module} outside a function: each cold start would load it")
-            elif package not in {"numpy"} | OF_LAMBDA | sys.stdlib_module_names:
+            elif package not in {*HELD} | OF_LAMBDA | sys.stdlib_module_names:
                 raise ValueError(f"{path.name} imports {module}, which the bundle does not hold")
     return dict(sorted(found.items()))
 
@@ -87,8 +88,8 @@ def _imports(path):
 def write_export(folder, model, *, target=TARGETS[0]):
     """Complete an export folder that holds the model's formats: handler, zip, and model.json with every file's hash.
 
-    folder: with threshold.npy, lstm_weights.npz and normal.npz in it; model: what model.json is to say. Raises
-    ValueError for an unknown target or a zip beyond Lambda's limits, RuntimeError when its NumPy can not be had.
+    folder: with threshold.npy, lstm_model.onnx and normal.npz in it; model: what model.json is to say. Raises
+    ValueError for an unknown target or a zip beyond Lambda's limits, RuntimeError when its packages can not be had.
     """
     check_target(target)
     code = sources()
@@ -97,7 +98,7 @@ def write_export(folder, model, *, target=TARGETS[0]):
         shutil.copyfile(path, folder / name)
     shutil.copyfile(REQUIREMENTS, folder / REQUIREMENTS.name)
     evidence = [NORMAL] if (folder / NORMAL).exists() else []
-    own = {name: folder / name for name in [*code, THRESHOLD, WEIGHTS, *evidence]}
+    own = {name: folder / name for name in [*code, THRESHOLD, NETWORK, *evidence]}
     with tempfile.TemporaryDirectory() as made:
         write_zip(folder / ZIP, _deployed(own, model, Path(made), target=target))
     every = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MODEL)
@@ -109,19 +110,18 @@ def _deployed(own, model, made, *, target):
     """The zip's files: {name: path}, those that are not to be had elsewhere written to the folder `made`.
 
     Its model.json says which Python compiled the code ("compiled", None where none was found) and lists the function's
-    own files, its SHA256SUMS all.
+    own files; SHA256SUMS and CRC32SUMS list all.
     """
-    files = own | numpy_files(target=target)
+    files = own | package_files(target=target)
     python = bytecode.interpreter(python_of(target))
     if python:
         files |= bytecode.compiled(files, made / "code", by=python)
     else:
         print(f"no Python {target} was found to compile the zip's code: each cold start will, and take twice as long")
-    mine = {name: sha256(path) for name, path in sorted(files.items()) if not name.startswith("numpy")}
+    mine = {name: sha256(path) for name, path in sorted(files.items()) if not is_packages(name)}
     write_json(made / MODEL, {**model, "compiled": python and python.version, "files": mine})
     files[MODEL] = made / MODEL
-    (made / SUMS).write_text(checksums.written(files), encoding="ascii")
-    return {**files, SUMS: made / SUMS}
+    return files | checksums.write(made, files, is_quick=is_packages)
 
 
 def write_zip(path, files):
@@ -171,14 +171,15 @@ print(json.dumps([start, calls]))
 def unpacked(archive):
     """Yield a folder that holds what is in the zip `archive`, and from which its handler runs in this Python.
 
-    Where the zip's NumPy is for another Python, this one's stands in. Raises RuntimeError when that is another version.
+    Where the zip's packages are for another Python, this one's stand in. Raises RuntimeError when one of those is of
+    another version.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         with zipfile.ZipFile(archive) as opened:
             opened.extractall(folder)
         if not _runs_here(folder):
-            _link_local_numpy(folder)
+            _link_local_packages(folder)
         yield folder
 
 
@@ -186,21 +187,25 @@ def _runs_here(folder):
     return (folder / f"numpy/_core/_multiarray_umath{EXTENSION_SUFFIXES[0]}").is_file()
 
 
-def _link_local_numpy(folder):
-    import numpy
+def _link_local_packages(folder):
+    for name in HELD:
+        if (held := _version(folder, name)) != (here := importlib.metadata.version(name)):
+            raise RuntimeError(
+                f"the zip's {name} {held} is for another Python, and this one's {here} can not stand in for it"
+            )
+        for part in (name, f"{name}.libs"):
+            shutil.rmtree(folder / part, ignore_errors=True)
+            if (beside := local(name) / part).exists():
+                (folder / part).symlink_to(beside)
+    if (folder / SUMS).exists():
+        own = [name for name in checksums.listed(folder) if name != CRCS]
+        checksums.write(folder, {name: folder / name for name in own})
 
-    held = next((path.name.split("-")[1].removesuffix(".dist") for path in folder.glob("numpy-*.dist-info")), "unknown")
-    if held != (here := numpy.__version__):
-        raise RuntimeError(
-            f"the zip's NumPy {held} is for another Python, and this one's {here} can not stand in for it"
-        )
-    for name in ("numpy", "numpy.libs"):
-        shutil.rmtree(folder / name)
-        if (local := Path(numpy.__file__).parents[1] / name).exists():
-            (folder / name).symlink_to(local)
-    if (sums := folder / SUMS).exists():
-        kept = [line for line in sums.read_text().splitlines(keepends=True) if "  numpy" not in line]
-        sums.write_text("".join(kept))
+
+def _version(folder, package):
+    """The version of a package in the folder, by its .dist-info, or "unknown"."""
+    names = (path.name for path in folder.glob(f"{package}-*.dist-info"))
+    return next((name.split("-")[1].removesuffix(".dist") for name in names), "unknown")
 
 
 def call(archive, events):

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lib import operating_point, resampling, volume
-from lib.detector import MODEL, NORMAL, WEIGHTS
+from lib.detector import MODEL, NETWORK, NORMAL
 from lib.metrics import plain
 from lib.runs import Run
 
@@ -125,7 +125,7 @@ def known_wearers(base, names):
 
 def fingerprint(model):
     """The SHA-256 of what decides on a model's scores, of model.json's content: weights, normal windows, limits."""
-    files = {name: model["files"].get(name) for name in (WEIGHTS, NORMAL)}
+    files = {name: model["files"].get(name) for name in (NETWORK, NORMAL)}
     decides = [files, *(model[name] for name in ("calibration", "scaler", "channels"))]
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 

@@ -1,11 +1,11 @@
-"""From samples to the columns that describe their windows, by way of the autoencoder. NumPy alone."""
+"""From samples to the columns that describe their windows, by way of the autoencoder. NumPy and onnxruntime alone."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from lib import evidence, features, scoring, windows
-from lib.inference import Weights, reconstruct
+from lib.inference import Network
 
 _AT_ONCE = 64  # windows: bounds memory, and larger batches are no faster
 
@@ -14,7 +14,7 @@ _AT_ONCE = 64  # windows: bounds memory, and larger batches are no faster
 class Describer:
     """An autoencoder, what its samples are scaled with, and the heart rate that is usual at each hour."""
 
-    weights: Weights
+    network: Network
     scaler: dict
     curve: np.ndarray  # of `evidence.fit_curve`; None where windows are only rebuilt
     length: int  # samples in a window
@@ -34,8 +34,8 @@ class Describer:
     def columns(self, samples, first, *, size=None, counted=None, each=map, progress=iter):
         """The columns (N, 23) of windows, and their `scoring.faults` (N,); the arguments are those of `batches`.
 
-        `each` does a function for every batch, in order: `map`, or that of an executor of threads, for NumPy lets them
-        work side by side.
+        `each` does a function for every batch, in order: `map`, or that of an executor of threads, for the network lets
+        them work side by side.
         """
         rebuilt = self._rebuilder(samples, first, size, counted)
         counted = _of_each(counted, first, samples)
@@ -59,7 +59,7 @@ class Describer:
         def rebuilt(batch):
             raw = windows.gather(samples, first[batch], length=self.length, size=size[batch])
             given = features.scale(np.where(counted[batch, None], raw, np.nan), self.scaler)
-            return batch, raw, given, reconstruct(given, self.weights), size[batch]
+            return batch, raw, given, self.network.reconstruct(given), size[batch]
 
         return rebuilt
 

@@ -1,6 +1,6 @@
-"""The detector as it is deployed: a folder of model files in, scores of samples out. NumPy alone.
+"""The detector as it is deployed: a folder of model files in, scores of samples out. NumPy and onnxruntime alone.
 
-The folder holds model.json, threshold.npy, lstm_weights.npz and normal.npz; each is checked against the SHA-256 that
+The folder holds model.json, threshold.npy, lstm_model.onnx and normal.npz; each is checked against the SHA-256 that
 model.json lists before it is used. A model of old, without normal.npz, is scored by its plain reconstruction error.
 """
 
@@ -15,11 +15,11 @@ import numpy as np
 from lib import baseline, evidence, features, grid, scoring, windows
 from lib.checksums import sha256
 from lib.description import Describer
-from lib.inference import load_weights
+from lib.inference import Network
 from lib.persistence import Persistence
 from lib.reasons import reasons
 
-MODEL, THRESHOLD, WEIGHTS, NORMAL = "model.json", "threshold.npy", "lstm_weights.npz", "normal.npz"
+MODEL, THRESHOLD, NETWORK, NORMAL = "model.json", "threshold.npy", "lstm_model.onnx", "normal.npz"
 _STEPS = features.FEATURES.index("steps")
 
 
@@ -63,7 +63,7 @@ class Detector:
     calibration: dict
     channels: np.ndarray  # (7,) booleans: the features that count
     run: str
-    sha256: str  # of the weights
+    sha256: str  # of the network
     normal: evidence.Normal = None  # what windows are compared with; None: they are scored by their plain error
     population: dict = field(default_factory=dict)  # the bins in which the log counts, of `population.fit`
     persistence: Persistence = Persistence()  # what an alert takes
@@ -91,7 +91,7 @@ class Detector:
                 raise DamagedModel(MODEL, "its features are not those of this code")
             normal = evidence.Normal.load(folder / NORMAL) if NORMAL in model["files"] else None
             describer = Describer(
-                weights=load_weights(folder / WEIGHTS),
+                network=Network.load(folder / NETWORK),
                 scaler=_checked_scaler(model["scaler"]),
                 curve=normal and normal.curve,
                 length=int(model["sequence_length"]),
@@ -104,7 +104,7 @@ class Detector:
                 calibration=calibration,
                 channels=np.array(model["channels"], dtype=bool),
                 run=str(model["run"]),
-                sha256=model["files"][WEIGHTS],
+                sha256=model["files"][NETWORK],
                 normal=normal,
                 population=dict(model.get("population", {})),
                 persistence=Persistence.of(calibration),
@@ -112,7 +112,7 @@ class Detector:
         except (KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
             raise DamagedModel(MODEL, f"is incomplete ({error})") from error
         except OSError as error:
-            raise _unreadable(error.filename or WEIGHTS, error) from error
+            raise _unreadable(error.filename or NETWORK, error) from error
 
     def score(self, samples, segment, rows=None, own=None):
         """What samples (T, 7), in raw units and NaN for a channel that is absent throughout, are worth: a Scored.
@@ -245,7 +245,7 @@ def _checked_model(folder):
         files = dict(model["files"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedModel(MODEL, f"can not be read ({type(error).__name__})") from error
-    for name in {THRESHOLD, WEIGHTS, *files}:
+    for name in {THRESHOLD, NETWORK, *files}:
         try:
             found = sha256(folder / name) if (folder / name).is_file() else None
         except OSError as error:

@@ -1,4 +1,4 @@
-"""The model's formats: SavedModel, .h5, TFLite and plain weights; writers, and readers that run each."""
+"""The model's formats: SavedModel, .h5, TFLite and ONNX; writers, and readers that run each."""
 
 import io
 import logging
@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-from lib import inference, scoring, silence
+from lib import scoring, silence
+from lib.inference import Network
 
 
 @contextmanager
@@ -123,10 +124,9 @@ def read_tflite(path):
     return reconstruct
 
 
-def read_numpy(path):
-    """The same with plain weights in NumPy: what the Lambda function runs."""
-    weights = inference.load_weights(path)
-    return lambda windows: inference.reconstruct(windows, weights)
+def read_onnx(path):
+    """The same with an ONNX file: what the Lambda function runs."""
+    return Network.load(path).reconstruct
 
 
 def compare(files, windows):

@@ -1,167 +1,45 @@
-"""The autoencoder's forward pass in NumPy alone: what Lambda runs. Equal to Keras' within rounding.
+"""The autoencoder's forward pass, by onnxruntime: what the notebooks, batch scoring and Lambda run.
 
-Weights are named arrays in an .npz: `<layer>_kernel`, `<layer>_recurrent`, `<layer>_bias` for the LSTM layers
-0, 1, … (gates in Keras' order: input, forget, cell, output), `repeat` (how many LSTM layers come before the window is
-one vector) and `dense_kernel`, `dense_bias`.
-
-A NumPy call takes as long as its work on one window, so the pass makes few calls. The layers of a stack run side by
-side, each a step behind the one that feeds it, and share every call but the matrix products. Every gate is made alike
-of its sum, by 1 / (1 + exp(sum)), which takes NumPy two thirds of a tanh's time: what makes it the gate's own function,
-sigmoid(x) = 1 / (1 + exp(-x)) or tanh(x) = 2 sigmoid(2 x) - 1, is folded into the weights.
-
-Windows lie side by side, a column each: a product of a kernel with few columns is up to twice as fast as one of few
-rows with it, for OpenBLAS copies what stands on the right before it multiplies. A single window is a vector, and its
-products take as long as it takes to read the weights: they are read row by row. A layer's gates lie side by side, and
-are put in their places afterwards.
+Equal to Keras' within rounding. One thread does it, and what it needed is given back after each call: onnxruntime
+would else keep room for the largest batch it ever saw.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as refusals
 
-_CACHE_LINE = 64  # bytes
-_ONE = np.array(1, dtype=np.float32)  # Python's own takes twice as long
-
-
-@dataclass(frozen=True)
-class Stack:
-    """LSTM layers that feed one another, ready for `_run`: gates in the order input, forget, output, candidate."""
-
-    kernels: tuple  # a layer's (4 * units, inputs + units), for its inputs and its own outputs
-    rows: tuple  # the same of each layer as (inputs + units, 4 * units), for a single window
-    places: np.ndarray  # (4, units of all layers) where each gate is among what the products make, layer by layer
-    bias: np.ndarray  # (4, units of all layers, 1)
-    ends: tuple  # where each layer's units end among all
+_DAMAGED = (refusals.Fail, refusals.InvalidArgument, refusals.InvalidGraph, refusals.InvalidProtobuf)
+_DAMAGED += (refusals.NotImplemented, refusals.RuntimeException)
+_ERRORS_ALONE = 3  # of onnxruntime's own log
 
 
-@dataclass(frozen=True)
-class Weights:
-    """The whole autoencoder: LSTM layers before and after the bottleneck, and the dense layer at the end."""
+class Network:
+    """An exported autoencoder, ready to rebuild windows. Threads may share it; it can be pickled."""
 
-    encoder: Stack
-    decoder: Stack
-    dense_kernel: np.ndarray  # (units, features)
-    dense_bias: np.ndarray  # (features,)
+    def __init__(self, content):
+        """content: the bytes of an ONNX file that lib.onnx_graph wrote. Raises ValueError for others."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
+        options.log_severity_level = _ERRORS_ALONE
+        self._content = content
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except _DAMAGED as error:
+            raise ValueError(f"no ONNX model ({type(error).__name__})") from None
+        if [given.name for given in self._session.get_inputs()] != ["windows"]:
+            raise ValueError("an ONNX model of something else than windows")
 
+    @classmethod
+    def load(cls, path):
+        """The Network in a file. Raises ValueError where it holds none."""
+        with open(path, "rb") as file:
+            return cls(file.read())
 
-def export_weights(model, path):
-    """Write a Keras autoencoder's weights to `path`, an .npz of float32 arrays."""
-    recurrent = [layer for layer in model.layers if type(layer).__name__ == "LSTM"]
-    arrays = {"repeat": np.int64(_bottleneck(recurrent))}
-    for number, layer in enumerate(recurrent):
-        for part, values in zip(("kernel", "recurrent", "bias"), layer.get_weights(), strict=True):
-            arrays[f"{number}_{part}"] = np.asarray(values, dtype=np.float32)
-    arrays["dense_kernel"], arrays["dense_bias"] = model.layers[-1].get_weights()
-    with open(path, "wb") as stream:
-        np.savez(stream, **arrays)
+    def __reduce__(self):
+        return type(self), (self._content,)
 
-
-def _bottleneck(recurrent):
-    """How many LSTM layers there are up to the one that makes a vector of its window."""
-    return next(number for number, layer in enumerate(recurrent) if not layer.return_sequences) + 1
-
-
-def load_weights(path):
-    """The Weights in an .npz that `export_weights` wrote. Raises ValueError or KeyError for another file."""
-    with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-        count = sum(name.endswith("_recurrent") for name in arrays.files)
-        layers = [_folded(arrays, number) for number in range(count)]
-        encoder, decoder = layers[: int(arrays["repeat"])], layers[int(arrays["repeat"]) :]
-        return Weights(_stack(encoder), _stack(decoder), arrays["dense_kernel"], arrays["dense_bias"])
-
-
-def _stack(layers):
-    """A Stack of layers (kernel, bias), each by gate: (4, inputs + units, units) and (4, 1, units)."""
-    kernels, biases = zip(*layers, strict=True)
-    units = [kernel.shape[2] for kernel in kernels]
-    rows = [kernel.transpose(1, 0, 2).reshape(kernel.shape[1], -1) for kernel in kernels]
-    places = [4 * sum(units[:layer]) + np.arange(4 * own).reshape(4, own) for layer, own in enumerate(units)]
-    return Stack(
-        kernels=tuple(_aligned(of_layer.T) for of_layer in rows),
-        rows=tuple(map(_aligned, rows)),
-        places=np.concatenate(places, axis=1),
-        bias=np.concatenate(biases, axis=2).transpose(0, 2, 1),
-        ends=tuple(np.cumsum(units).tolist()),
-    )
-
-
-def _folded(arrays, number):
-    """A layer's kernel and bias by gate."""
-    kernel, recurrent, bias = (arrays[f"{number}_{part}"] for part in ("kernel", "recurrent", "bias"))
-    return _by_gate(np.concatenate([kernel, recurrent])), _by_gate(bias[None])
-
-
-def _by_gate(columns):
-    """Columns (R, 4U) in Keras' order as (4, R, U) float32 in this module's, folded: see above."""
-    let_in, keep, new, let_out = np.split(columns, 4, axis=1)
-    return np.stack([-let_in, -keep, -let_out, -2 * new]).astype(np.float32)
-
-
-def _aligned(values):
-    """A contiguous copy of float32 values that begins at a cache line."""
-    room = np.empty(values.nbytes + _CACHE_LINE, dtype=np.uint8)
-    begin = -room.ctypes.data % _CACHE_LINE
-    aligned = room[begin : begin + values.nbytes].view(np.float32).reshape(values.shape)
-    aligned[...] = values
-    return aligned
-
-
-def reconstruct(windows, weights):
-    """Reconstructions (N, length, features) float32 of scaled windows of that shape."""
-    steps = windows.transpose(1, 2, 0)  # (length, features, N)
-    code = _run(weights.encoder, steps, len(steps))[-1:]  # (1, bottleneck, N)
-    decoded = _run(weights.decoder, code, len(steps))  # (length, units, N)
-    return (weights.dense_kernel.T @ decoded + weights.dense_bias[:, None]).transpose(2, 0, 1)
-
-
-def _run(stack, steps, length):
-    """The last layer's outputs (length, units, N) for inputs (length, inputs, N), or (1, inputs, N) held."""
-    inputs, number = steps.shape[1:]
-    state = np.zeros((inputs + stack.ends[-1], number), dtype=np.float32)  # the inputs, and all layers' outputs
-    planes = np.zeros((5, stack.ends[-1], number), dtype=np.float32)  # the gates in their order, and the cells
-    sums = np.empty((4 * stack.ends[-1], number), dtype=np.float32)  # the gates, those of each layer side by side
-    given, hidden = state[:inputs], state[inputs:]
-    gates, entry, kept, (let_out, new, cell) = planes[:4], planes[:2], planes[3:], planes[2:]
-    places, bias = stack.places, np.repeat(stack.bias, number, axis=2)
-    over = np.ones_like(gates)  # what is divided by them: of twice a sigmoid a tanh is made
-    over[3] = 2
-    products = list(_products(stack, state, sums))
-    behind = len(products) - 1  # steps that the last layer is behind the first
-    last = hidden[(0, *stack.ends)[behind] :]
-    outputs = np.empty((length, *last.shape), dtype=np.float32)
-    with np.errstate(over="ignore"):  # of exp: a gate that is shut
-        for step in range(length + behind):
-            if step < len(steps):
-                given[...] = steps[step]
-            for product, left, right, made in products:
-                product(left, right, out=made)
-            sums.take(places, axis=0, out=gates, mode="clip")  # the mode that needs no copy
-            gates += bias
-            np.exp(gates, out=gates)
-            gates += _ONE
-            np.divide(over, gates, out=gates)
-            new -= _ONE
-            kept *= entry  # the candidate by the input gate, the cell by the forget gate
-            cell += new
-            np.tanh(cell, out=hidden)
-            hidden *= let_out
-            if step >= behind:
-                outputs[step - behind] = last
-            else:  # nothing has reached the layers after this step's: they begin at zero
-                cell[stack.ends[step] :] = hidden[stack.ends[step] :] = 0
-    return outputs
-
-
-def _products(stack, state, sums):
-    """Each layer's product: its function, its factors, and where to: the layer's gates in `sums`.
-
-    What a layer sees of the state are its inputs and its own outputs: of (inputs + units, N), or of a single window's.
-    """
-    inputs = len(state) - stack.ends[-1]
-    for layer, (begin, end) in enumerate(zip((0, *stack.ends), stack.ends, strict=False)):
-        rows, made = stack.rows[layer], sums[4 * begin : 4 * end]
-        seen = state[inputs + end - len(rows) : inputs + end]
-        if state.shape[1] == 1:
-            yield np.dot, seen[:, 0], rows, made[:, 0]
-        else:
-            yield np.matmul, stack.kernels[layer], seen, made
+    def reconstruct(self, windows):
+        """Reconstructions (N, length, features) float32 of scaled windows of that shape."""
+        given = np.ascontiguousarray(windows, dtype=np.float32)
+        return self._session.run(None, {"windows": given})[0] if len(given) else given.copy()

@@ -1,5 +1,6 @@
-"""NumPy as the bundle holds it: of the wheel for Lambda's Python, without what the handler never loads."""
+"""NumPy and onnxruntime as the bundle holds them: of the wheels for Lambda's Python, less what is never loaded."""
 
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -17,9 +18,17 @@ REFUSED = {
     "3.11": "Lambda runs it on Amazon Linux 2, near its end of life, whose glibc 2.26 is too old for NumPy's wheels"
 }
 
+HELD = ("numpy", "onnxruntime")
+
 # What NumPy loads on demand and no other part of NumPy needs (`numpy.ma` is no such part: nanmedian needs it).
-LEFT_OUT = {"core", "ctypeslib", "distutils", "doc", "f2py", "fft", "polynomial", "random", "testing", "typing"}
+NUMPYS_LEFT_OUT = {"core", "ctypeslib", "distutils", "doc", "f2py", "fft", "polynomial", "random", "testing", "typing"}
 _FOR_TESTS = re.compile(r"/tests/|/conftest\.py$|/_pyinstaller/|/ma/testutils\.py$|/_core/(_simd|_\w+_tests)\.")
+_TO_RUN_ONNX = re.compile(  # the rest makes, converts and trains models, or is for other processors
+    r"onnxruntime/(__init__\.py|LICENSE|ThirdPartyNotices\.txt|capi/(__init__|_ld_preload|_pybind_state"
+    r"|build_and_package_info|onnxruntime_(inference_collection|validation))\.py"
+    r"|capi/(libonnxruntime_providers_shared|onnxruntime_pybind11_state\.[\w-]+)\.so)"
+    r"|onnxruntime-[\w.]+\.dist-info/METADATA"  # which names its version and licence
+)
 
 
 def check_target(target):
@@ -34,20 +43,27 @@ def python_of(target):
     return f"{sys.version_info.major}.{sys.version_info.minor}" if target == "local" else target
 
 
-def numpy_files(*, target):
-    """NumPy's files by their name in the zip: of the wheel for Python `target` on Lambda, or the "local" one.
+def package_files(*, target):
+    """The packages' files by their name in the zip: of the wheels for Python `target` on Lambda, or the "local" ones.
 
-    Raises RuntimeError when the wheel is neither in the cache nor to be had.
+    Raises RuntimeError when the wheels are neither in the cache nor to be had.
     """
-    if target == "local":
-        import numpy
-
-        packages = Path(numpy.__file__).parents[1]
-    else:
-        packages = _wheel(target)
-    paths = (path for path in packages.glob("numpy*/**/*") if path.is_file())
-    files = {path.relative_to(packages).as_posix(): path for path in paths}
+    files = {}
+    for package in HELD:
+        packages = local(package) if target == "local" else _wheels(target)
+        paths = (path for path in packages.glob(f"{package}*/**/*") if path.is_file())
+        files |= {path.relative_to(packages).as_posix(): path for path in paths}
     return {name: path for name, path in files.items() if is_kept(name)}
+
+
+def local(package):
+    """The folder in which this Python's `package` lies."""
+    return Path(importlib.metadata.distribution(package).locate_file(""))
+
+
+def is_packages(name):
+    """Whether a file of the zip is of one of the packages."""
+    return name.startswith(HELD)
 
 
 def is_kept(name):
@@ -55,12 +71,14 @@ def is_kept(name):
     package, _, rest = name.partition("/")
     if package == "numpy":
         part = rest.partition("/")[0]
-        return name.endswith((".py", ".so")) and part not in LEFT_OUT and not _FOR_TESTS.search(name)
+        return name.endswith((".py", ".so")) and part not in NUMPYS_LEFT_OUT and not _FOR_TESTS.search(name)
+    if package.startswith("onnxruntime"):
+        return bool(_TO_RUN_ONNX.fullmatch(name))
     return package == "numpy.libs" or (package.startswith("numpy-") and "LICENSE" in rest)
 
 
-def _wheel(target):
-    """The folder into which NumPy's wheel for Python `target` on Lambda is unpacked, fetched on first use."""
+def _wheels(target):
+    """The folder into which the wheels for Python `target` on Lambda are unpacked, fetched on first use."""
     folder = Path(sys.prefix) / "lambda-wheels" / f"{target}-{sha256(REQUIREMENTS)[:16]}"
     if folder.exists():
         return folder
@@ -70,8 +88,9 @@ def _wheel(target):
         command += ["--require-hashes", "--implementation", "cp", "--python-version", target, *platforms]
         done = subprocess.run([*command, "-d", downloads, "-r", REQUIREMENTS], capture_output=True, text=True)
         wheels = list(Path(downloads).glob("*.whl"))
-        if done.returncode or not wheels:
-            raise RuntimeError(f"NumPy for Lambda's Python {target} can not be had: {done.stderr.strip()[-500:]}")
+        if done.returncode or len(wheels) < len(HELD):
+            reason = done.stderr.strip()[-500:]
+            raise RuntimeError(f"{' and '.join(HELD)} for Lambda's Python {target} can not be had: {reason}")
         for wheel in wheels:
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(new)

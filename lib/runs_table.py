@@ -11,7 +11,7 @@ from itertools import starmap
 import pandas as pd
 
 from lib.bundle import ZIP
-from lib.detector import MODEL, WEIGHTS
+from lib.detector import MODEL, NETWORK
 from lib.parameters import UsageError, word
 from lib.runs import Run, runs_home
 
@@ -77,7 +77,7 @@ def row(run):
         "share at 0.7": headline.get("share_of_normal_at_0.7"),
         "zip (MB)": archive.stat().st_size / 1e6 if archive.exists() else None,
         "minutes": sum(seconds) / 60 if seconds else None,
-        "weights": model.get("files", {}).get(WEIGHTS, "")[:8] or None,
+        "weights": model.get("files", {}).get(NETWORK, "")[:8] or None,
         "given": " ".join(starmap(word, given(run).items())),
     }
 

@@ -9,8 +9,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 
-from lib import bundle, calibration, clean, evidence, features, inference, pipeline, scoring, silence, windows
+from lib import bundle, calibration, clean, evidence, features, onnx_graph, pipeline, scoring, silence, windows
 from lib.description import Describer
+from lib.inference import Network
 from lib.readings import parse
 from lib.runs import ROOT
 from lib.watch import record_days
@@ -68,10 +69,10 @@ def model():
     return autoencoder.build()
 
 
-def calibrated(weights, samples, first, *, length, interval_s, scaler):
+def calibrated(network, samples, first, *, length, interval_s, scaler):
     """What 03 makes of windows of normal life, all at once: what to compare with, and model.json's calibration."""
     curve = evidence.fit_curve(windows.gather(samples, first, length=length), interval_s=interval_s)
-    describer = Describer(inference.load_weights(weights), scaler, curve, length, interval_s)
+    describer = Describer(network, scaler, curve, length, interval_s)
     compared, limiting = np.array_split(first, 2)
     columns, _ = describer.columns(samples, compared)
     at_home = np.zeros(len(columns))
@@ -92,9 +93,9 @@ def calibrated(weights, samples, first, *, length, interval_s, scaler):
 def trained(tmp_path_factory, model):
     """A folder with what 03 leaves of the model, and what model.json is to say of it."""
     folder = tmp_path_factory.mktemp("trained")
-    inference.export_weights(model, folder / "lstm_weights.npz")
+    onnx_graph.save(model, folder / "lstm_model.onnx")
     form = {"length": 60, "interval_s": 5, "scaler": SCALER}
-    normal, limits = calibrated(folder / "lstm_weights.npz", *normal_life(), **form)
+    normal, limits = calibrated(Network.load(folder / "lstm_model.onnx"), *normal_life(), **form)
     normal.save(folder / "normal.npz")
     np.save(folder / "threshold.npy", np.float64(limits["threshold"]))
     described = {"run": "test", "features": list(features.FEATURES), "sequence_length": 60, "interval_s": 5}

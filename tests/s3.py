@@ -18,7 +18,7 @@ import pytest
 from model_source import ModelUnavailable
 
 URL = "s3://models/default/lambda_export"
-NEEDED = ["model.json", "threshold.npy", "lstm_weights.npz", "normal.npz"]
+NEEDED = ["model.json", "threshold.npy", "lstm_model.onnx", "normal.npz"]
 CODES = {403: "AccessDenied", 500: "InternalError"}
 SECRETS = {"AWS_ACCESS_KEY_ID": "AKIACANARY", "AWS_SECRET_ACCESS_KEY": "secret-canary"}
 

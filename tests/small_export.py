@@ -1,6 +1,6 @@
-"""A run's lambda_export whose zip is for Lambda's Python and small: NumPy's place in it is there, NumPy is not.
+"""A run's lambda_export whose zip is for Lambda's Python and small: its packages' places are there, they are not.
 
-`lib.bundle.unpacked` lets the local NumPy stand in for one of another Python, so the code runs here as it is.
+`lib.bundle.unpacked` lets the local packages stand in for those of another Python, so the code runs here as it is.
 """
 
 import json
@@ -8,28 +8,33 @@ import shutil
 import zipfile
 
 import numpy as np
+import onnx
+import onnxruntime
 
 from lib import bundle, checksums
+from lib.packages import is_packages
 
-NUMPY = {  # of the wheel for Lambda's Python, as far as anybody looks at it here
+PACKAGES = {  # of the wheels for Lambda's Python, as far as anybody looks at them here
     "numpy/_core/_multiarray_umath.cpython-313-x86_64-linux-gnu.so": b"",
     "numpy.libs/libopenblas.so": b"",
     f"numpy-{np.__version__}.dist-info/licenses/LICENSE.txt": b"",
+    f"onnxruntime-{onnxruntime.__version__}.dist-info/METADATA": b"",
 }
 
 
-def write(folder, export, *, run, shift=0.0, numpy=NUMPY, extra=None):
+LISTS = (checksums.SUMS, checksums.CRCS)
+
+
+def write(folder, export, *, run, shift=0.0, packages=PACKAGES, extra=None):
     """Make `folder` from the export of conftest: a run's name, its last layer's bias moved by `shift`.
 
-    numpy: what stands for it in the zip; extra: more of the zip's files, {name: bytes}.
+    packages: what stands for them in the zip; extra: more of the zip's files, {name: bytes}.
     """
     folder.mkdir()
     for path in {export / "lambda_function.py", export / bundle.ZIP, export / "model.json", *export.glob("*.np[yz]")}:
         shutil.copyfile(path, folder / path.name)
-    with np.load(folder / "lstm_weights.npz") as held:
-        arrays = dict(held)
-    np.savez(folder / "lstm_weights.npz", **{**arrays, "dense_bias": arrays["dense_bias"] + np.float32(shift)})
-    _write_zip(folder, run, {**numpy, **(extra or {})})
+    _move_bias(folder / "lstm_model.onnx", shift)
+    _write_zip(folder, run, {**packages, **(extra or {})})
     seal(folder, run=run)
 
 
@@ -41,18 +46,26 @@ def seal(folder, **changes):
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes, "files": sums}))
 
 
+def _move_bias(path, shift):
+    model = onnx.load(path)
+    (bias,) = (constant for constant in model.graph.initializer if constant.name == "dense_bias")
+    bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + np.float32(shift), bias.name))
+    onnx.save(model, path)
+
+
 def _write_zip(folder, run, added):
     with zipfile.ZipFile(folder / bundle.ZIP) as opened:
-        own = {n: opened.read(n) for n in opened.namelist() if not n.startswith("numpy") and n != checksums.SUMS}
-    own["lstm_weights.npz"] = (folder / "lstm_weights.npz").read_bytes()
+        own = {n: opened.read(n) for n in opened.namelist() if not is_packages(n) and n not in LISTS}
+    own["lstm_model.onnx"] = (folder / "lstm_model.onnx").read_bytes()
     model = json.loads(own["model.json"])
-    files = {**model["files"], "lstm_weights.npz": checksums.sha256(folder / "lstm_weights.npz")}
+    files = {**model["files"], "lstm_model.onnx": checksums.sha256(folder / "lstm_model.onnx")}
     own["model.json"] = json.dumps({**model, "run": run, "files": files}).encode()
     held = folder.with_name(f"{folder.name}.unpacked")
     for name, content in own.items():
         (held / name).parent.mkdir(parents=True, exist_ok=True)
         (held / name).write_bytes(content)
-    own[checksums.SUMS] = checksums.written({name: held / name for name in own}).encode()
+    lists = checksums.write(held, {name: held / name for name in own})
+    own |= {name: path.read_bytes() for name, path in lists.items()}
     shutil.rmtree(held)
     with zipfile.ZipFile(folder / bundle.ZIP, "w") as archive:
         for name, content in {**own, **added}.items():

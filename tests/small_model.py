@@ -9,7 +9,7 @@ import json
 
 import numpy as np
 
-from lib import features
+from lib import features, onnx_graph
 from lib.checksums import sha256
 from lib.detector import Detector
 
@@ -22,11 +22,11 @@ LIMITS = {"threshold": [1.0, 1.0], "alert": [4.0, 4.0]}
 def write(folder, *, length=LENGTH, interval_s=5, limits=LIMITS):
     """The files that the handler needs, in `folder`; limits: of windows that rest on one sample and on `length`."""
     width = len(features.FEATURES)
-    arrays = {"repeat": np.int64(1), "dense_kernel": np.zeros((1, width)), "dense_bias": np.zeros(width)}
+    arrays = {"repeat": 1, "dense_kernel": np.zeros((1, width)), "dense_bias": np.zeros(width)}
     for layer, inputs in enumerate((width, 1)):
         arrays |= {f"{layer}_kernel": np.ones((inputs, 4)), f"{layer}_recurrent": np.ones((1, 4))}
         arrays[f"{layer}_bias"] = np.zeros(4)
-    np.savez(folder / "lstm_weights.npz", **{name: np.asarray(array, np.float32) for name, array in arrays.items()})
+    onnx_graph.write(arrays, folder / "lstm_model.onnx", length=length)
     np.save(folder / "threshold.npy", np.float64(limits["threshold"][-1]))
     sets = dict.fromkeys(features.CHANNEL_SETS, limits)
     calibration = {"threshold": limits["threshold"][-1], "alert": limits["alert"][-1]}
@@ -38,7 +38,7 @@ def write(folder, *, length=LENGTH, interval_s=5, limits=LIMITS):
         "scaler": {"mean": MEAN, "scale": SCALE},
         "channels": [True] * width,
         "calibration": {**calibration, "sizes": [1, length], "sets": sets},
-        "files": {name: sha256(folder / name) for name in ("lstm_weights.npz", "threshold.npy")},
+        "files": {name: sha256(folder / name) for name in ("lstm_model.onnx", "threshold.npy")},
     }
     (folder / "model.json").write_text(json.dumps(model), encoding="utf-8")
     return folder

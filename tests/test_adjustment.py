@@ -124,7 +124,7 @@ def test_what_exists_is_not_overwritten_and_what_is_damaged_is_not_taken_over(ba
     (broken.models / "lambda_export").mkdir(parents=True)
     for path in small_export.glob("*.*"):
         (broken.models / "lambda_export" / path.name).write_bytes(path.read_bytes())
-    (broken.models / "lambda_export/lstm_weights.npz").write_bytes(b"")
+    (broken.models / "lambda_export/lstm_model.onnx").write_bytes(b"")
     with pytest.raises(DamagedModel):
         adjustment.accept(broken, PROPOSED, run="other")
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["broken", "march"]
@@ -146,7 +146,7 @@ def test_what_is_accepted_can_be_deployed(export, tmp_path, monkeypatch):
     package = deployment_package.read("april")
     assert package.runtime == "python3.13"
     assert package.model_sha256 != deployment_package.read("march").model_sha256
-    assert package.files["lstm_weights.npz"] == checksums.sha256(march.models / "lambda_export/lstm_weights.npz")
+    assert package.files["lstm_model.onnx"] == checksums.sha256(march.models / "lambda_export/lstm_model.onnx")
 
 
 def test_candidates_are_percentiles_of_calibration_and_rise():

@@ -188,9 +188,9 @@ def test_what_can_not_be_written_as_json_is_a_defect(ask, answering, monkeypatch
 
 def test_with_a_damaged_model_every_request_gets_503(tmp_path, capsys):
     folder = small_model.write(tmp_path)
-    weights = bytearray((folder / "lstm_weights.npz").read_bytes())
+    weights = bytearray((folder / "lstm_model.onnx").read_bytes())
     weights[len(weights) // 2] ^= 1
-    (folder / "lstm_weights.npz").write_bytes(weights)
+    (folder / "lstm_model.onnx").write_bytes(weights)
     damaged = loaded(folder)
     for event in (EVENTS["direct"], EVENTS["rest"], {}, None):
         answer = damaged.handler(event, None)

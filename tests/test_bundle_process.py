@@ -4,11 +4,13 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from conftest import life
 
 from lib import bundle, checksums
 from lib.detector import Detector
+from lib.packages import is_packages
 
 
 @pytest.fixture(scope="module")
@@ -17,12 +19,14 @@ def archive(export):
 
 
 def small_zip(folder, handler, *, suffix=".cpython-39-x86_64-linux-gnu.so", version=np.__version__):
-    """A zip of a handler's text with a stand-in for a NumPy whose extension modules end in `suffix`."""
+    """A zip of a handler's text with stand-ins for packages whose extension modules end in `suffix`."""
     files = {
         "lambda_function.py": handler,
         "numpy/__init__.py": "raise ImportError('the stand-in')",
         f"numpy/_core/_multiarray_umath{suffix}": "",
         f"numpy-{version}.dist-info/licenses/LICENSE.txt": "",
+        "onnxruntime/__init__.py": "raise ImportError('the stand-in')",
+        f"onnxruntime-{onnxruntime.__version__}.dist-info/METADATA": "",
         "numpy.libs/libopenblas.so": "",
     }
     with zipfile.ZipFile(folder / "small.zip", "w") as opened:
@@ -72,15 +76,16 @@ def test_the_times_of_loading_and_of_each_call_are_told(served):
     assert all(call["ms"] > 0 for call in calls)
 
 
-def test_the_process_sees_the_zip_alone_and_local_numpy_where_the_zips_is_for_another_python(tmp_path):
+def test_the_process_sees_the_zip_alone_and_local_packages_where_the_zips_are_for_another_python(tmp_path):
     text = """
-import importlib.util, numpy
+import importlib.util, numpy, onnxruntime
 def handler(event, context):
     print("a line for the log")
-    return [numpy.__version__, importlib.util.find_spec("pandas") is None, importlib.util.find_spec("lib") is None]
+    unseen = [importlib.util.find_spec(name) is None for name in ("pandas", "lib")]
+    return [numpy.__version__, onnxruntime.__version__, *unseen]
 """
     _, calls = bundle.call(small_zip(tmp_path, text), [{}])
-    assert calls[0]["answer"] == [np.__version__, True, True]
+    assert calls[0]["answer"] == [np.__version__, onnxruntime.__version__, True, True]
 
 
 def test_a_numpy_that_is_for_this_python_is_left_in_place(tmp_path):
@@ -91,20 +96,22 @@ def test_a_numpy_that_is_for_this_python_is_left_in_place(tmp_path):
 
 def test_a_local_numpy_of_another_version_does_not_stand_in(tmp_path):
     with (
-        pytest.raises(RuntimeError, match=f"NumPy 1.2.3 .* and this one.s {np.__version__} can not stand in"),
+        pytest.raises(RuntimeError, match=f"numpy 1.2.3 .* and this one.s {np.__version__} can not stand in"),
         bundle.unpacked(small_zip(tmp_path, "", version="1.2.3")),
     ):
         pytest.fail("it did")
 
 
-def test_the_checksums_hold_where_the_local_numpy_stands_in(tmp_path):
+def test_the_checksums_hold_where_the_local_packages_stand_in(tmp_path):
     made = small_zip(tmp_path, "")
     with zipfile.ZipFile(made, "a") as opened:
         opened.extractall(tmp_path / "held")
-        opened.writestr("SHA256SUMS", checksums.written({name: tmp_path / "held" / name for name in opened.namelist()}))
+        held = {name: tmp_path / "held" / name for name in opened.namelist()}
+        for name, path in checksums.write(tmp_path, held, is_quick=is_packages).items():
+            opened.write(path, name)
     with bundle.unpacked(made) as folder:
         checksums.check(folder)
-        assert list(checksums.listed((folder / "SHA256SUMS").read_text())) == ["lambda_function.py"]
+        assert list(checksums.listed(folder)) == ["lambda_function.py"]
 
 
 def test_an_unpacked_bundle_is_gone_when_it_is_left(archive):
@@ -113,9 +120,9 @@ def test_an_unpacked_bundle_is_gone_when_it_is_left(archive):
     assert not folder.exists()
 
 
-def test_the_local_numpy_is_unharmed_by_the_call_it_stands_in_for(tmp_path):
+def test_the_local_packages_are_unharmed_by_the_call_they_stand_in_for(tmp_path):
     bundle.call(small_zip(tmp_path, "def handler(event, context): return 1"), [{}])
-    assert Path(np.__file__).is_file()
+    assert all(Path(module.__file__).is_file() for module in (np, onnxruntime))
 
 
 def test_a_process_that_dies_is_reported_with_its_reason(tmp_path):

@@ -163,15 +163,15 @@ def test_a_verdict_on_another_model_is_none_even_by_force():
 @pytest.mark.parametrize(
     "changed",
     [
-        {"files": {"lstm_weights.npz": "w2", "normal.npz": "n1"}},
-        {"files": {"lstm_weights.npz": "w1", "normal.npz": "n2"}},
+        {"files": {"lstm_model.onnx": "w2", "normal.npz": "n1"}},
+        {"files": {"lstm_model.onnx": "w1", "normal.npz": "n2"}},
         {"calibration": {"threshold": 1.0, "alert": 2.5}},
         {"scaler": {"mean": [71.0], "scale": [10.0]}},
         {"channels": [True, False]},
     ],
 )
 def test_a_verdict_holds_for_the_same_weights_normal_windows_and_limits_alone(changed):
-    model = {"files": {"lstm_weights.npz": "w1", "normal.npz": "n1"}, "calibration": {"threshold": 1.0, "alert": 2.0}}
+    model = {"files": {"lstm_model.onnx": "w1", "normal.npz": "n1"}, "calibration": {"threshold": 1.0, "alert": 2.0}}
     model |= {"scaler": {"mean": [70.0], "scale": [10.0]}, "channels": [True, True], "metrics": {}, "parameters": {}}
     judged = challenge.fingerprint(model)
     found = verdict(model_sha256=judged)

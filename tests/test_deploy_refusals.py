@@ -57,7 +57,7 @@ def test_a_zip_that_unpacks_beyond_the_limit_is_refused_before_any_call(march, c
 
 
 def test_a_zip_for_a_python_that_lambda_does_not_run_it_on_is_refused_with_the_command_for_another(march, capsys):
-    rezip(march, numpy={"numpy/_core/_multiarray_umath.cpython-311-x86_64-linux-gnu.so": b""})
+    rezip(march, packages={"numpy/_core/_multiarray_umath.cpython-311-x86_64-linux-gnu.so": b""})
     line = refused(capsys)
     assert "holds NumPy for python3.11, and it takes python3.12 or python3.13" in line
     assert line.endswith("./run_all.sh run=march lambda_python=3.13 --from 05_export")
@@ -65,7 +65,7 @@ def test_a_zip_for_a_python_that_lambda_does_not_run_it_on_is_refused_with_the_c
 
 @pytest.mark.parametrize("built_for", ["darwin", "aarch64-linux-gnu"])
 def test_a_zip_for_another_machine_is_refused(march, capsys, built_for):
-    rezip(march, numpy={f"numpy/_core/_multiarray_umath.cpython-313-{built_for}.so": b""})
+    rezip(march, packages={f"numpy/_core/_multiarray_umath.cpython-313-{built_for}.so": b""})
     assert "no NumPy for x86_64 Linux" in refused(capsys)
 
 

@@ -131,7 +131,7 @@ def test_a_stuck_sensor_gets_no_score(detector):
 
 
 @pytest.mark.parametrize(
-    "name", ["lstm_weights.npz", "normal.npz", "threshold.npy", "lambda_function.py", "lib/grid.py"]
+    "name", ["lstm_model.onnx", "normal.npz", "threshold.npy", "lambda_function.py", "lib/grid.py"]
 )
 def test_one_flipped_bit_is_found_and_named(export, tmp_path, name):
     folder = shutil.copytree(export, tmp_path / "damaged")
@@ -143,7 +143,7 @@ def test_one_flipped_bit_is_found_and_named(export, tmp_path, name):
     assert caught.value.file == name
 
 
-@pytest.mark.parametrize("name", ["lstm_weights.npz", "normal.npz", "model.json"])
+@pytest.mark.parametrize("name", ["lstm_model.onnx", "normal.npz", "model.json"])
 def test_a_missing_file_is_named(export, tmp_path, name):
     folder = shutil.copytree(export, tmp_path / "damaged")
     (folder / name).unlink()
@@ -151,7 +151,7 @@ def test_a_missing_file_is_named(export, tmp_path, name):
         Detector.load(folder)
 
 
-@pytest.mark.parametrize("name", ["lstm_weights.npz", "normal.npz", "threshold.npy"])
+@pytest.mark.parametrize("name", ["lstm_model.onnx", "normal.npz", "threshold.npy"])
 @pytest.mark.parametrize("fails_at", [1, 2])  # to check it, to load it
 def test_a_file_that_can_not_be_read_is_named(export, monkeypatch, name, fails_at):
     real, opened = open, []
@@ -193,7 +193,7 @@ def test_a_model_whose_form_is_none_is_damaged(export, tmp_path, changed):
         Detector.load(folder)
 
 
-@pytest.mark.parametrize("name", ["lstm_weights.npz", "normal.npz", "threshold.npy"])
+@pytest.mark.parametrize("name", ["lstm_model.onnx", "normal.npz", "threshold.npy"])
 @pytest.mark.parametrize("share", [0, 0.5])
 def test_a_file_that_was_cut_off_before_it_was_listed_is_refused(export, tmp_path, name, share):
     folder = shutil.copytree(export, tmp_path / "cut")

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from conftest import calibrated, life, runs_in
 
-from lib import clean, features, inference, pipeline, readings, runs, silence
+from lib import clean, features, onnx_graph, pipeline, readings, runs, silence
 from lib.checksums import sha256
 from lib.description import Describer
+from lib.inference import Network
 from lib.windows import starts
 
 LENGTH = 12  # samples of a window, a minute apart
@@ -56,21 +57,22 @@ def _train(run, learned, calm):
         "train": starts(clean.groups(learned), length=LENGTH),
         "calibration": starts(clean.groups(calm), length=LENGTH),
     }
-    inference.export_weights(model, run.models / "lstm_weights.npz")
+    onnx_graph.save(model, run.models / "lstm_model.onnx")
+    network = Network.load(run.models / "lstm_model.onnx")
     form = {"length": LENGTH, "interval_s": 60, "scaler": scaler}
     samples = clean.samples(calm)
-    normal, limits = calibrated(run.models / "lstm_weights.npz", samples, rows["calibration"][:340], **form)
+    normal, limits = calibrated(network, samples, rows["calibration"][:340], **form)
     normal.save(run.models / "normal.npz")
     model.save(run.models / "lstm_autoencoder.keras")
     np.save(run.models / "threshold.npy", np.float64(limits["threshold"]))
-    describer = Describer(inference.load_weights(run.models / "lstm_weights.npz"), curve=normal.curve, **form)
+    describer = Describer(network, curve=normal.curve, **form)
     columns = describer.columns(samples, rows["calibration"])[0]
     excess = normal.evidence(columns, [True] * 4) / limits["threshold"]
     known = {"calibration_columns": columns, "calibration_excess": excess}
     known |= {"compared": rows["calibration"], "compared_columns": columns}
     np.savez(run.models / "windows.npz", **rows, **known)
     np.save(run.models / "calibration_errors.npy", np.full(9, limits["threshold"]))
-    files = {name: sha256(run.models / name) for name in ("lstm_weights.npz", "normal.npz", "threshold.npy")}
+    files = {name: sha256(run.models / name) for name in ("lstm_model.onnx", "normal.npz", "threshold.npy")}
     described = {"run": "by-hand", "features": list(features.FEATURES), "scaler": scaler, "channels": [True] * 7}
     described |= {"sequence_length": LENGTH, "interval_s": 60, "metrics": {}, "calibration": limits, "files": files}
     runs.write_json(run.models / "model.json", described | {"parameters": {"encoding_dim": 4}})

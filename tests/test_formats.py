@@ -2,14 +2,14 @@ import keras
 import numpy as np
 import pytest
 
-from lib import formats, inference, scoring, silence
+from lib import formats, onnx_graph, scoring, silence
 
 READERS = {
     "keras": (formats.read_keras, "model.keras"),
     "h5": (formats.read_keras, "model.h5"),
     "savedmodel": (formats.read_savedmodel, "savedmodel"),
     "tflite": (formats.read_tflite, "model.tflite"),
-    "numpy": (formats.read_numpy, "weights.npz"),
+    "onnx": (formats.read_onnx, "model.onnx"),
 }
 
 
@@ -21,7 +21,7 @@ def folder(tmp_path_factory, model):
     formats.save_h5(model, folder / "model.h5")
     formats.save_savedmodel(model, folder / "savedmodel")
     formats.save_tflite(model, folder / "model.tflite")
-    inference.export_weights(model, folder / "weights.npz")
+    onnx_graph.save(model, folder / "model.onnx")
     return folder
 
 

@@ -1,18 +1,21 @@
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from conftest import SCALER, life
+from onnx import TensorProto, helper
 
-from lib import features, inference
+from lib import features, onnx_graph
+from lib.inference import Network
 from lib.windows import gather
 
 
 @pytest.fixture(scope="module")
-def weights(model, tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "weights.npz"
-    inference.export_weights(model, path)
-    return inference.load_weights(path)
+def network(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("network") / "model.onnx"
+    onnx_graph.save(model, path)
+    return Network.load(path)
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +24,9 @@ def windows():
 
 
 @pytest.mark.parametrize("number", [1, 5, 41, 65])
-def test_numpy_rebuilds_what_keras_rebuilds(model, weights, windows, number):
+def test_the_network_rebuilds_what_keras_rebuilds(model, network, windows, number):
     given = np.ascontiguousarray(windows[:number])
-    expected, rebuilt = model.predict_on_batch(given), inference.reconstruct(given, weights)
+    expected, rebuilt = model.predict_on_batch(given), network.reconstruct(given)
     np.testing.assert_allclose(rebuilt, expected, atol=1e-6)
     np.testing.assert_allclose(_errors(given, rebuilt), _errors(given, expected), rtol=1e-6)
 
@@ -40,14 +43,14 @@ def _errors(windows, rebuilt):
 @pytest.mark.parametrize("length", [1, 2, 9])
 def test_any_autoencoder_computes_the_textbook_equations(tmp_path, encoder, decoder, length):
     arrays = _random_weights(encoder, decoder, features=3)
-    np.savez(tmp_path / "weights.npz", **arrays)
+    onnx_graph.write(arrays, tmp_path / "model.onnx", length=length)
     windows = np.random.default_rng(1).normal(0, 2, (4, length, 3)).astype(np.float32)
-    rebuilt = inference.reconstruct(windows, inference.load_weights(tmp_path / "weights.npz"))
+    rebuilt = Network.load(tmp_path / "model.onnx").reconstruct(windows)
     np.testing.assert_allclose(rebuilt, _textbook(windows, arrays), atol=2e-6)
 
 
 def _random_weights(encoder, decoder, *, features):
-    rng, arrays, inputs = np.random.default_rng(0), {"repeat": np.int64(len(encoder))}, features
+    rng, arrays, inputs = np.random.default_rng(0), {"repeat": len(encoder)}, features
     for number, units in enumerate(encoder + decoder):
         shapes = {"kernel": (inputs, 4 * units), "recurrent": (units, 4 * units), "bias": (4 * units,)}
         for part, shape in shapes.items():
@@ -87,70 +90,79 @@ def _sigmoid(x):
 
 def test_one_step_of_one_unit_is_the_one_worked_out_by_hand(tmp_path):
     zero, layer = np.zeros((1, 4)), {"kernel": np.full((1, 4), 0.5), "bias": np.array([0.1, 0.2, 0.3, 0.4])}
-    silent = {"1_kernel": zero, "1_recurrent": zero, "1_bias": np.array([0, 0, 50.0, 0])}  # gives 0.5 tanh(0.5)
-    arrays = {f"0_{part}": values for part, values in layer.items()} | {"0_recurrent": zero} | silent
+    passing = {"1_kernel": np.array([[0, 0, 1.0, 0]]), "1_recurrent": zero, "1_bias": np.zeros(4)}  # gates half open
+    arrays = {f"0_{part}": values for part, values in layer.items()} | {"0_recurrent": zero} | passing
     dense = {"dense_kernel": np.ones((1, 1)), "dense_bias": np.ones(1)}
-    np.savez(tmp_path / "weights.npz", repeat=1, **arrays, **dense)
-    weights = inference.load_weights(tmp_path / "weights.npz")
+    onnx_graph.write({"repeat": 1, **arrays, **dense}, tmp_path / "model.onnx", length=1)
     window = np.full((1, 1, 1), 2.0, dtype=np.float32)
-    cell = 0.7502601 * 0.8617232  # sigmoid(1.1) tanh(1.3), with nothing kept
-    assert inference._run(weights.encoder, window, 1)[0, 0, 0] == pytest.approx(0.8021839 * np.tanh(cell), abs=1e-6)
-    assert inference.reconstruct(window, weights)[0, 0, 0] == pytest.approx(1 + 0.5 * np.tanh(0.5), abs=1e-6)
+    code = 0.8021839 * np.tanh(0.7502601 * 0.8617232)  # sigmoid(1.4) of sigmoid(1.1) tanh(1.3), with nothing kept
+    cell = 0.5 * np.tanh(code)
+    assert Network.load(tmp_path / "model.onnx").reconstruct(window)[0, 0, 0] == pytest.approx(
+        1 + 0.5 * np.tanh(cell), abs=1e-6
+    )
 
 
-def test_a_window_is_rebuilt_alike_alone_and_among_others(weights, windows):
-    together = inference.reconstruct(windows, weights)
+def test_a_window_is_rebuilt_alike_alone_and_among_others(network, windows):
+    together = network.reconstruct(windows)
     for place in (140, 0, 7):
-        alone = inference.reconstruct(windows[place : place + 1], weights)
+        alone = network.reconstruct(windows[place : place + 1])
         np.testing.assert_allclose(alone[0], together[place], atol=1e-6)
 
 
-def test_a_window_that_is_no_numbers_spoils_no_other(weights, windows):
+def test_a_window_that_is_no_numbers_spoils_no_other(network, windows):
     given = windows[:41].copy()
     given[20] = np.nan
-    rebuilt = inference.reconstruct(given, weights)
-    others = np.arange(41) != 20
-    np.testing.assert_allclose(rebuilt[others], inference.reconstruct(windows[:41], weights)[others], atol=1e-6)
-    assert np.isnan(rebuilt[20]).all()
+    rebuilt, others = network.reconstruct(given), np.arange(41) != 20
+    np.testing.assert_allclose(rebuilt[others], network.reconstruct(windows[:41])[others], atol=1e-6)
 
 
-def test_nothing_is_kept_from_one_call_to_the_next(weights, windows):
+def test_nothing_is_kept_from_one_call_to_the_next(network, windows):
     given = windows[:41].copy()
-    first = inference.reconstruct(given, weights)
+    first = network.reconstruct(given)
     kept = first.copy()
     for other in (windows[100:101], 1e6 * windows[50:60], np.full_like(windows[:41], np.nan)):
-        inference.reconstruct(other, weights)
+        network.reconstruct(other)
     np.testing.assert_array_equal(first, kept)
-    np.testing.assert_array_equal(inference.reconstruct(given, weights), kept)
+    np.testing.assert_array_equal(network.reconstruct(given), kept)
     np.testing.assert_array_equal(given, windows[:41])
 
 
-def test_threads_share_the_weights_without_a_lock(weights, windows):
+def test_threads_share_the_network_without_a_lock(network, windows):
     batches = [windows[begin : begin + size] for begin in range(0, 90, 15) for size in (1, 41)]
-    expected = [inference.reconstruct(batch, weights) for batch in batches]
+    expected = [network.reconstruct(batch) for batch in batches]
     with ThreadPoolExecutor(4) as pool:
-        rebuilt = list(pool.map(lambda batch: inference.reconstruct(batch, weights), batches))
+        rebuilt = list(pool.map(lambda batch: network.reconstruct(batch), batches))
     for ours, theirs in zip(rebuilt, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_values_beyond_all_measure_saturate_quietly(weights, windows):
-    rebuilt = inference.reconstruct(1e30 * windows[:2], weights)
+def test_values_beyond_all_measure_saturate_quietly(network, windows):
+    rebuilt = network.reconstruct(1e30 * windows[:2])
     assert rebuilt.dtype == np.float32
     assert np.isfinite(rebuilt).all()
 
 
-def test_no_windows_are_rebuilt_as_none(weights, windows):
-    assert inference.reconstruct(windows[:0], weights).shape == (0, 60, 7)
+def test_no_windows_are_rebuilt_as_none(network, windows):
+    assert network.reconstruct(windows[:0]).shape == (0, 60, 7)
 
 
-def test_a_file_that_holds_no_model_is_refused(tmp_path):
-    np.savez(tmp_path / "other.npz", a=np.zeros(3))
-    with pytest.raises(KeyError):
-        inference.load_weights(tmp_path / "other.npz")
+def test_another_process_is_given_the_same_network(network, windows):
+    sent = pickle.loads(pickle.dumps(network))
+    np.testing.assert_array_equal(sent.reconstruct(windows[:3]), network.reconstruct(windows[:3]))
 
 
-def test_a_file_that_holds_no_arrays_is_refused(tmp_path):
-    (tmp_path / "text.npz").write_text("no arrays")
-    with pytest.raises(ValueError, match="pickle"):
-        inference.load_weights(tmp_path / "text.npz")
+@pytest.mark.parametrize("content", [b"", b"no model", b"\x08\x09"])
+def test_a_file_that_holds_no_model_is_refused(tmp_path, content):
+    (tmp_path / "model.onnx").write_bytes(content)
+    with pytest.raises(ValueError, match="no ONNX model"):
+        Network.load(tmp_path / "model.onnx")
+
+
+def test_a_model_of_something_else_is_refused():
+    given, made = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("pixels", "label"))
+    graph = helper.make_graph([helper.make_node("Identity", ["pixels"], ["label"])], "other", [given], [made])
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", onnx_graph.OPSET)], ir_version=onnx_graph.IR
+    )
+    with pytest.raises(ValueError, match="something else than windows"):
+        Network(model.SerializeToString())

@@ -91,7 +91,7 @@ def test_a_body_that_stalls_is_not_waited_for(bucket, wire, monkeypatch):
 
 def test_a_file_cut_off_twice_is_refused_and_tried_again_later(bucket, wire, tmp_path):
     wire.faults += [None, None, "cut", "cut"]
-    error = refused(key="default/lambda_export/lstm_weights.npz")
+    error = refused(key="default/lambda_export/lstm_model.onnx")
     assert error.reason == "was cut off twice (IncompleteReadError)"
     assert error.transient
     assert left(tmp_path) == ["threshold.npy"]
@@ -109,7 +109,7 @@ def test_a_file_that_is_not_the_exported_one_is_refused_for_good(bucket, wire, t
 
 def test_a_file_too_large_is_not_read_to_its_end(bucket, wire, monkeypatch):
     monkeypatch.setattr(model_source, "LARGEST", 100_000)
-    error = refused(key="default/lambda_export/lstm_weights.npz")
+    error = refused(key="default/lambda_export/lstm_model.onnx")
     assert error.reason == "is larger than 100000 bytes"
     assert not error.transient
     assert wire.asked == NEEDED[:3]

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from lib import bundle, packages
@@ -17,7 +18,7 @@ from lib.runs import ROOT
 
 @pytest.fixture(scope="module")
 def local():
-    return packages.numpy_files(target="local")
+    return packages.package_files(target="local")
 
 
 def numpy_imports(name, path):
@@ -32,21 +33,22 @@ def numpy_imports(name, path):
             yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
 
 
-def test_only_numpys_own_tests_and_its_lazy_names_ask_for_what_is_left_out(local):
+def test_only_tests_lazy_names_and_type_hints_ask_for_what_is_left_out(local):
     asking = {
         name
         for name, path in local.items()
         if name.endswith(".py")
         for module in numpy_imports(name, path)
-        if module.startswith("numpy.") and module.split(".")[1] in packages.LEFT_OUT
+        if module.startswith("numpy.") and module.split(".")[1] in packages.NUMPYS_LEFT_OUT
     }
-    assert asking == {"numpy/__init__.py", "numpy/_pytesttester.py"}
+    hints = "onnxruntime/capi/onnxruntime_inference_collection.py"
+    assert asking == {"numpy/__init__.py", "numpy/_pytesttester.py", hints}
 
 
 def test_the_handler_uses_nothing_of_numpy_that_is_left_out():
     for path in bundle.sources().values():
         used = set(re.findall(r"\b(?:np|numpy)\.(\w+)", path.read_text(encoding="utf-8")))
-        assert not used & packages.LEFT_OUT, path.name
+        assert not used & packages.NUMPYS_LEFT_OUT, path.name
 
 
 def test_numpys_tests_headers_stubs_and_static_libraries_are_left_out(local):
@@ -69,9 +71,17 @@ def test_numpys_tests_headers_stubs_and_static_libraries_are_left_out(local):
         ("numpy/_core/lib/libnpymath.a", False),
         ("numpy/random/mtrand.cpython-313-x86_64-linux-gnu.so", False),
         ("numpydoc/docscrape.py", False),
+        ("onnxruntime/__init__.py", True),
+        ("onnxruntime/LICENSE", True),
+        ("onnxruntime/capi/onnxruntime_pybind11_state.cpython-313-x86_64-linux-gnu.so", True),
+        ("onnxruntime-1.32.0.dist-info/METADATA", True),
+        ("onnxruntime/capi/libonnxruntime_providers_shared.so", True),
+        ("onnxruntime/capi/libonnxruntime.so.1.32.0", False),
+        ("onnxruntime/transformers/optimizer.py", False),
+        ("onnxruntime_extensions/__init__.py", False),
     ],
 )
-def test_a_file_of_numpys_wheel_is_kept_or_left_out(name, kept):
+def test_a_file_of_a_wheel_is_kept_or_left_out(name, kept):
     assert packages.is_kept(name) == kept
 
 
@@ -84,18 +94,19 @@ def test_the_wheels_asked_for_run_on_amazon_linux_2023():
         assert int(glibc[1] or 17) <= 34
 
 
-def pinned_numpy(path):
-    """The line that pins NumPy in a requirements file, and its hashes."""
+def pinned(package, path):
+    """The line that pins a package in a requirements file, and its hashes."""
     lines = path.read_text().splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith("numpy=="))
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"{package}=="))
     hashes = itertools.takewhile(lambda line: "--hash=" in line, lines[start + 1 :])
     return [line.strip(" \\") for line in (lines[start], *hashes)]
 
 
-def test_the_function_is_given_the_numpy_of_the_lock_with_its_hashes():
-    function = pinned_numpy(ROOT / "lambda" / "requirements.txt")
+@pytest.mark.parametrize("package", packages.HELD)
+def test_the_function_is_given_the_packages_of_the_lock_with_their_hashes(package):
+    function = pinned(package, ROOT / "lambda" / "requirements.txt")
     assert len(function) > 1
-    assert function == pinned_numpy(ROOT / "requirements.lock")
+    assert function == pinned(package, ROOT / "requirements.lock")
 
 
 @pytest.fixture
@@ -105,21 +116,31 @@ def bare_cache(tmp_path, monkeypatch):
     return tmp_path / "lambda-wheels"
 
 
-def test_numpy_that_can_not_be_had_is_reported_and_leaves_nothing(bare_cache, monkeypatch):
+def test_packages_that_can_not_be_had_are_reported_and_leave_nothing(bare_cache, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(RuntimeError, match="Lambda's Python 3.13 can not be had: .*numpy"):
-        packages.numpy_files(target="3.13")
+        packages.package_files(target="3.13")
     assert not list(bare_cache.iterdir())
 
 
-def test_a_wheel_fetched_before_is_used_without_pip(bare_cache, monkeypatch):
+def test_wheels_fetched_before_are_used_without_pip(bare_cache, monkeypatch):
     folder = bare_cache / f"3.13-{sha256(ROOT / 'lambda' / 'requirements.txt')[:16]}"
-    for name in ("numpy/core_.py", "numpy/tests/test_core.py", "numpy/core_.pyi", "numpy.libs/blas.so", "other/x.py"):
+    kept = {"numpy/core_.py", "numpy.libs/blas.so", "onnxruntime/__init__.py"}
+    for name in {*kept, "numpy/tests/test_core.py", "numpy/core_.pyi", "onnxruntime/tools/x.py", "other/x.py"}:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
     monkeypatch.setattr(subprocess, "run", lambda *args, **kwargs: pytest.fail("pip was called"))
-    assert set(packages.numpy_files(target="3.13")) == {"numpy/core_.py", "numpy.libs/blas.so"}
+    assert set(packages.package_files(target="3.13")) == kept
 
 
-def test_the_local_numpy_is_the_one_that_is_imported():
-    assert packages.numpy_files(target="local")["numpy/__init__.py"].samefile(np.__file__)
+def test_the_local_packages_are_those_that_are_imported(local):
+    for module in (np, onnxruntime):
+        assert local[f"{module.__name__}/__init__.py"].samefile(module.__file__)
+
+
+def test_what_onnxruntime_loads_to_run_a_model_is_held(local):
+    program = "import sys, onnxruntime; print(*(getattr(m, '__file__', 0) for m in sys.modules.values()), sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = {Path(name) for name in done.stdout.splitlines() if "/onnxruntime/" in name}
+    assert loaded
+    assert loaded <= set(local.values())
