@@ -28,17 +28,19 @@ def interactive():
     return os.environ.get("RUN_STAGED") != "1"
 
 
-def picks(windows, events, scores, *, level):
+def picks(windows, events, scores, *, level, reported=None):
     """What to look at: a frame of list (one of LISTS), user_id, kind and window (its row), each list in order.
 
     windows, events: of `evaluation`; scores (N,), NaN where there is none. The worst windows are the highest of each
     episode that reaches `level`, the false alarms those of episodes in normal life, highest first; the misses are the
-    best window of each event that never reaches it, the lowest first.
+    best window of each event that never reaches it, the lowest first. reported (E,) boolean: the events that the
+    quality check found, which are no misses; none, unless given.
     """
     strange, kinds = np.nan_to_num(scores, nan=-1.0), windows["kind"].to_numpy()
     worst = _peaks(windows, strange, strange >= level)
     false = _peaks(windows, strange, (strange >= level) & (kinds == evaluation.NORMAL))
-    best = [during[strange[during].argmax()] for during in evaluation.windows_during(windows, events) if len(during)]
+    left = events if reported is None else events[~np.asarray(reported)]
+    best = [during[strange[during].argmax()] for during in evaluation.windows_during(windows, left) if len(during)]
     missed = sorted((row for row in best if -1 < strange[row] < level), key=lambda row: strange[row])
     rows = np.array([*worst, *false, *missed], dtype=int)
     listed = np.repeat(LISTS, [len(worst), len(false), len(missed)])

@@ -11,7 +11,7 @@ DEPLOYED = "deployed score"  # what the handler answers
 NO_BASELINE = "deployed score, no baseline"  # to a wearer of whom it is handed none
 LSTM, LSTM_BY_CHANNEL = "LSTM autoencoder", "LSTM autoencoder, by channel"  # its plain error alone; the better
 OURS = (DEPLOYED, NO_BASELINE, LSTM, LSTM_BY_CHANNEL)  # the others are rivals
-_AS_GOOD = 0.01  # of VUS-PR
+_AS_GOOD = 0.01  # of VUS-PR or AUROC
 OWN = "the run's own test"  # what is evaluated unless a table is given
 
 
@@ -78,20 +78,24 @@ def headline(summary):
 
 
 def verdict(cards, totals):
-    """Who finds what, in a few sentences, from {method: card} and {method: summary} of `evaluation.score_card`."""
+    """Who finds what, in a few sentences, from {method: card} and {method: summary} of `evaluation.score_card`.
+
+    Differences of less than a hundredth in AUROC count as none.
+    """
     table = pd.DataFrame({name: card["auroc"] for name, card in cards.items()}).dropna()
     if table.empty:
         return "No kind of anomaly has windows to compare the methods on."
     mean = table.mean().sort_values(ascending=False)
     others = table.drop(columns=[DEPLOYED, NO_BASELINE], errors="ignore").max(axis=1)
-    card = cards[DEPLOYED]
+    lead, card = table[DEPLOYED] - others, cards[DEPLOYED]
     gated = card.index[card["found_by_gate"] > card["recall_0.3"]]
     return "\n".join(
         [
             f"Mean AUROC over {len(table)} kinds: " + ", ".join(f"{name} {value:.3f}" for name, value in mean.items()),
             *(_events_found(totals, level) for level in ("0.3", "0.7")),
-            f"The deployed score leads on {_named(table.index[table[DEPLOYED] >= others])}.",
-            f"Another method tells these better: {_named(table.index[table[DEPLOYED] < others])}.",
+            f"The deployed score leads on {_named(table.index[lead > _AS_GOOD])}.",
+            f"The best other method is as good on {_named(table.index[lead.abs() <= _AS_GOOD])}.",
+            f"Another method tells these better: {_named(table.index[lead < -_AS_GOOD])}.",
             f"The quality check finds more of these than the score does: {_named(gated)}.",
         ]
     )

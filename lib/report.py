@@ -23,6 +23,16 @@ _COMPARED = {  # column of the report: name in metrics.json
     "from": "low",
     "to (95 %)": "high",
 }
+_LABELS = {  # name in metrics.json: what a reader is told
+    "auroc_macro": "AUROC, mean over kinds of anomaly",
+    "event_recall_at_0.3": "events that reach 0.3 (borderline), mean over kinds",
+    "event_recall_at_0.7": "events that reach 0.7 (alert), mean over kinds",
+    "false_alarms_per_day_at_0.3": "false alarms a wearer-day at 0.3",
+    "false_alarms_per_day_at_0.7": "false alarms a wearer-day at 0.7",
+    "share_of_normal_at_0.3": "normal windows that reach 0.3",
+    "share_of_normal_at_0.7": "normal windows that reach 0.7",
+    "median_delay_s_at_0.7": "median delay of what reaches 0.7, s",
+}
 _STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 _NAV = re.compile(r"<nav>.*?</nav>", re.DOTALL)
 
@@ -139,8 +149,29 @@ def _challenge(run):
 
 
 def _headline(run):
-    rows = [(name.replace("_", " "), "none" if text == "None" else text) for name, text in headline(run).items()]
+    found = _metrics(run).get("headline", {})
+    rows = [*_ranked(run)]
+    rows += [(_LABELS.get(name, name.replace("_", " ")), _shown(name, value)) for name, value in found.items()]
     return _table("Headline figures", ("of the test", "value"), rows)
+
+
+def _ranked(run):
+    """The VUS-PR of the deployed score and of its best rival, where there are events to rank by."""
+    found = _metrics(run)
+    ranking, rival = found.get("ranking") or {}, (found.get("best_rival") or {}).get("name")
+    for name in ("deployed score", rival):
+        value, *ends = (ranking.get(name, {}).get(f"VUS-PR{end}") for end in ("", ", low", ", high"))
+        if value is not None:
+            between = "" if None in ends else f" ({ends[0]:.3f}–{ends[1]:.3f})"
+            yield f"VUS-PR (95 % over wearers): {name}", f"{value:.3f}{between}"
+
+
+def _shown(name, value):
+    if value is None:
+        return "none"
+    if name.startswith(("event_recall", "share_of_normal")):
+        return f"{value:.2%}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _figures(run):

@@ -58,6 +58,13 @@ def test_an_event_that_is_missed_is_shown_at_its_best_window(picked):
     assert picked["kind"].iloc[-1] == "fever"
 
 
+def test_what_the_quality_check_reported_is_no_miss():
+    windows = window_table(("a", 10, "dropout"), ("b", 10, "fever"))
+    events = pd.DataFrame({"user_id": ["a", "b"], "kind": ["dropout", "fever"], "start": at(5), "end": at(10)})
+    found = explorer.picks(windows, events, np.array([0.1, 0.1]), level=0.3, reported=[True, False])
+    assert found[["list", "kind"]].values.tolist() == [[explorer.MISSED, "fever"]]
+
+
 def test_where_nothing_reaches_the_level_there_are_only_misses():
     windows = window_table(("a", 10, "fever"))
     events = pd.DataFrame({"user_id": ["a"], "kind": ["fever"], "start": [at(5)], "end": [at(10)]})

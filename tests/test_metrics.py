@@ -34,6 +34,12 @@ def test_the_verdict_names_the_kinds_where_a_rival_is_better_and_those_that_the_
     assert "Events found at 0.7 (false alarms a wearer-day): deployed score 25% (0.2), PCA 25% (0.2)" in text
 
 
+def test_a_difference_of_less_than_a_hundredth_is_no_lead():
+    text = verdict(**{metrics.DEPLOYED: [0.9, 0.4, np.nan], "PCA": [0.895, 0.409, 0.5]})
+    assert "leads on none." in text
+    assert "The best other method is as good on spikes, cadence lock." in text
+
+
 def test_the_verdict_puts_the_best_method_first():
     assert "kinds: PCA 0.700, deployed score 0.400" in verdict(**{metrics.DEPLOYED: [0.4] * 3, "PCA": [0.7] * 3})
 

@@ -84,14 +84,24 @@ def test_the_report_shows_parameters_with_what_was_given_and_who_took_it(run):
 
 
 def test_the_report_shows_the_headline_figures_the_figures_and_the_files(run):
-    write_json(run.models / "metrics.json", {"headline": {"auroc_macro": 0.91234567, "events": 25, "delay_s": None}})
+    headline = {"auroc_macro": 0.91234567, "share_of_normal_at_0.3": 0.0512, "events": 25, "delay_s": None}
+    of_all = {"VUS-PR": 0.75, "VUS-PR, low": 0.7, "VUS-PR, high": 0.8}
+    ranking = {"deployed score": of_all, "PCA": {"VUS-PR": 0.5}, "random": {"VUS-PR": 0.3}}
+    write_json(run.models / "metrics.json", {"headline": headline, "ranking": ranking, "best_rival": {"name": "PCA"}})
     (run.models / "training_history.png").write_bytes(b"picture")
     (run.models / "lambda_export").mkdir()
     (run.models / "lambda_export/lambda_deployment.zip").write_bytes(bytes(1_250_000))
     executed(run, "01_make", "# Make")
     page = text_of(run)
     rows = re.findall(r"<tr><td>(.*?)</td><td>(.*?)</td></tr>", page)
-    assert rows == [("auroc macro", "0.9123"), ("events", "25"), ("delay s", "none")]
+    assert rows == [
+        ("VUS-PR (95 % over wearers): deployed score", "0.750 (0.700–0.800)"),
+        ("VUS-PR (95 % over wearers): PCA", "0.500"),
+        ("AUROC, mean over kinds of anomaly", "0.9123"),
+        ("normal windows that reach 0.3", "5.12%"),
+        ("events", "25"),
+        ("delay s", "none"),
+    ]
     image = '<a href="training_history.png"><img src="data:image/png;base64,cGljdHVyZQ==" alt="training history"></a>'
     assert image in page
     zipped = '<a href="lambda_export/lambda_deployment.zip">lambda_export/lambda_deployment.zip</a>'
