@@ -31,7 +31,7 @@ def write(folder, export, *, run, shift=0.0, packages=PACKAGES, extra=None):
     packages: what stands for them in the zip; extra: more of the zip's files, {name: bytes}.
     """
     folder.mkdir()
-    for path in {export / "lambda_function.py", export / bundle.ZIP, export / "model.json", *export.glob("*.np[yz]")}:
+    for path in {export / "lambda_function.py", export / bundle.ZIP, export / "model.json", *export.glob("*.np[yz]"), *export.glob("*.onnx")}:
         shutil.copyfile(path, folder / path.name)
     _move_bias(folder / "lstm_model.onnx", shift)
     _write_zip(folder, run, {**packages, **(extra or {})})
