@@ -7,7 +7,7 @@ import numpy as np
 from lib import evidence, features, scoring, windows
 from lib.inference import Network
 
-_AT_ONCE = 64  # windows: bounds memory, and larger batches are no faster
+_AT_ONCE = 48  # windows: bounds memory, and larger batches are no faster
 
 
 @dataclass(frozen=True)
