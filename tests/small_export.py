@@ -12,6 +12,7 @@ import onnx
 import onnxruntime
 
 from lib import bundle, checksums
+from lib.detector import MODEL, NETWORK, NORMAL, THRESHOLD
 from lib.packages import is_packages
 
 PACKAGES = {  # of the wheels for Lambda's Python, as far as anybody looks at them here
@@ -20,8 +21,6 @@ PACKAGES = {  # of the wheels for Lambda's Python, as far as anybody looks at th
     f"numpy-{np.__version__}.dist-info/licenses/LICENSE.txt": b"",
     f"onnxruntime-{onnxruntime.__version__}.dist-info/METADATA": b"",
 }
-
-
 LISTS = (checksums.SUMS, checksums.CRCS)
 
 
@@ -31,8 +30,8 @@ def write(folder, export, *, run, shift=0.0, packages=PACKAGES, extra=None):
     packages: what stands for them in the zip; extra: more of the zip's files, {name: bytes}.
     """
     folder.mkdir()
-    for path in {export / "lambda_function.py", export / bundle.ZIP, export / "model.json", *export.glob("*.np[yz]"), *export.glob("*.onnx")}:
-        shutil.copyfile(path, folder / path.name)
+    for name in ("lambda_function.py", bundle.ZIP, MODEL, THRESHOLD, NETWORK, NORMAL):
+        shutil.copyfile(export / name, folder / name)
     _move_bias(folder / "lstm_model.onnx", shift)
     _write_zip(folder, run, {**packages, **(extra or {})})
     seal(folder, run=run)
