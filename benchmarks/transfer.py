@@ -52,7 +52,7 @@ class Windows:
     @classmethod
     def of(cls, table, channels, detector, *, usable):
         """Those of `usable` samples (T,) alone; channels (7,): what all wearers report."""
-        form = {"length": detector.sequence_length, "stride": round(60 / detector.interval_s), "trusted": usable}
+        form = {"length": detector.sequence_length, "stride": grid.per_minute(detector.interval_s), "trusted": usable}
         return cls(table, np.where(channels, clean.samples(table), np.nan), starts(clean.groups(table), **form))
 
 
@@ -84,7 +84,7 @@ def adapted(detector, calm, role, *, channels, compare):
         describer = replace(describer, curve=evidence.fit_curve(learned, interval_s=describer.interval_s))
     columns, faults = describer.columns(calm.values, calm.first, counted=channels, progress=tqdm)
     owner = pd.factorize(calm.table["user_id"])[0][calm.first]
-    offset, minutes = baseline.follow(owner, columns, faults == grid.OK)
+    offset, minutes = baseline.follow(owner, columns, faults == grid.OK, calm.first, interval_s=detector.interval_s)
     if compare:
         form = {"curve": describer.curve, "at_most": len(normal.columns), "rng": np.random.default_rng(1)}
         normal = evidence.Normal.fit(columns[~limiting], offset[~limiting], counted, **form)
