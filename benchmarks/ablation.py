@@ -73,7 +73,7 @@ class Described:
         """Those of a raw table; rebuild: what PCA makes of scaled windows (N, length, 7)."""
         describer, channels = detector.describer, detector.channels
         table, _ = clean.clean(raw, interval_s=describer.interval_s)
-        usable = (table["quality"] != "not_worn").to_numpy() if "label" in table else clean.trusted(table)
+        usable = clean.worn(table) if "label" in table else clean.trusted(table)
         form = {"length": describer.length, "stride": grid.per_minute(describer.interval_s), "trusted": usable}
         first = windows.starts(clean.groups(table), **form)
         ours, errors = np.empty((len(first), len(NAMES))), np.empty((len(first), IS_ERROR.sum()))

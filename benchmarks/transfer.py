@@ -120,14 +120,10 @@ def without_each(calm, test, detector, channels):
     """Of each wearer: the calm Windows of all others, their roles, and the test Windows of this one."""
     for name in test.table["user_id"].unique():
         others, mine = calm.table["user_id"] != name, test.table["user_id"] == name
-        usable = {"calm": clean.trusted(calm.table)[others], "test": _worn(test.table)[mine]}
+        usable = {"calm": clean.trusted(calm.table)[others], "test": clean.worn(test.table)[mine]}
         of_others = Windows.of(calm.table[others].reset_index(drop=True), channels, detector, usable=usable["calm"])
         of_mine = Windows.of(test.table[mine].reset_index(drop=True), channels, detector, usable=usable["test"])
         yield of_others, _roles(of_others, by="day"), of_mine
-
-
-def _worn(table):
-    return (table["quality"] != "not_worn").to_numpy()
 
 
 def _roles(calm, *, by):
@@ -140,7 +136,7 @@ def main(given):
     calm, test, by = prepared_by(Run.at(given.real)) if given.real else prepared(given.data, detector)
     channels = np.logical_and.reduce([dataset.reported(table).all(axis=0) for table in (calm, test)])
     calm = Windows.of(calm, channels, detector, usable=clean.trusted(calm))
-    test = Windows.of(test, channels, detector, usable=_worn(test))
+    test = Windows.of(test, channels, detector, usable=clean.worn(test))
     role = _roles(calm, by=by)
     print(f"| | {' | '.join(HEADS)} |\n|---|{'---|' * len(HEADS)}")
     print(row("simulated model, as it is", detector, test), flush=True)

@@ -19,7 +19,6 @@ from lib.reasons import sentence
 
 WORST, FALSE, MISSED = LISTS = ("worst windows", "false alarms", "misses")
 EVERYONE = "everyone"
-APART_S = 300  # windows of one wearer that end closer than this are one episode
 
 
 def interactive():
@@ -53,7 +52,7 @@ def _peaks(windows, strange, among):
     wearer, ended = windows["user_id"].astype(str).to_numpy()[rows], windows["end"].to_numpy()[rows]
     order = np.lexsort((ended, wearer))
     rows, wearer, ended = rows[order], wearer[order], ended[order]
-    another = (wearer[1:] != wearer[:-1]) | (np.diff(ended) >= np.timedelta64(APART_S, "s"))
+    another = (wearer[1:] != wearer[:-1]) | (np.diff(ended) >= np.timedelta64(evaluation.EPISODE_S, "s"))
     episode = np.cumsum(np.append(0, another))[: len(rows)]
     falling = np.argsort(-strange[rows], kind="stable")
     _, highest = np.unique(episode[falling], return_index=True)

@@ -53,7 +53,7 @@ def scored(part, *, export, timezone="UTC", counters="cumulative", stride=None):
     detector = Detector.load(export)
     raw = parts.read(part, timezone=timezone)
     table, _ = clean.clean(raw, interval_s=detector.interval_s, counters=counters)
-    worn = (table["quality"] != "not_worn").to_numpy()
+    worn = clean.worn(table)
     apart = {"length": detector.sequence_length, "stride": stride or grid.per_minute(detector.interval_s)}
     first = windows.starts(clean.groups(table), trusted=worn, **apart)
     if not len(first):
@@ -64,17 +64,11 @@ def scored(part, *, export, timezone="UTC", counters="cumulative", stride=None):
         "user_id": last["user_id"].astype("str").to_numpy(dtype=object),
         "timestamp": last["timestamp"].to_numpy("datetime64[ms]"),
         "score": found.scores.astype(np.float32),
-        "level": levels(found.scores),
+        "level": scoring.levels(found.scores),
         "channel_set": found.channel_set,
         "still_minutes": found.minutes.astype(np.int32),
     }
     return pa.table(columns, schema=COLUMNS)
-
-
-def levels(scores):
-    """The names (N,) of the levels of scores (N,)."""
-    reached = (scores >= scoring.BORDERLINE).astype(int) + (scores >= scoring.ALERT)
-    return np.where(np.isnan(scores), scoring.UNKNOWN, np.array(scoring.LEVELS, dtype=object)[reached])
 
 
 def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", timezone="UTC", **form):
