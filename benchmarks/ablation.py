@@ -73,8 +73,8 @@ class Described:
         """Those of a raw table; rebuild: what PCA makes of scaled windows (N, length, 7)."""
         describer, channels = detector.describer, detector.channels
         table, _ = clean.clean(raw, interval_s=describer.interval_s)
-        usable = (table["quality"] != "not_worn").to_numpy() if "label" in table else clean.trusted(table)
-        form = {"length": describer.length, "stride": round(60 / describer.interval_s), "trusted": usable}
+        usable = clean.worn(table) if "label" in table else clean.trusted(table)
+        form = {"length": describer.length, "stride": grid.per_minute(describer.interval_s), "trusted": usable}
         first = windows.starts(clean.groups(table), **form)
         ours, errors = np.empty((len(first), len(NAMES))), np.empty((len(first), IS_ERROR.sum()))
         plain, faulty = np.empty(len(first)), np.empty(len(first), dtype=bool)
@@ -86,7 +86,8 @@ class Described:
             faults = scoring.faults(seen, interval_s=describer.interval_s, counted=channels)
             faulty[batch] = faults != grid.OK
         columns = {LSTM: ours, PCA: np.column_stack([ours[:, ~IS_ERROR], errors])}
-        offset, minutes = baseline.follow(pd.factorize(table["user_id"])[0][first], ours, ~faulty)
+        owner = pd.factorize(table["user_id"])[0][first]
+        offset, minutes = baseline.follow(owner, ours, ~faulty, first, interval_s=describer.interval_s)
         return cls(table, first, columns, plain, faulty, offset, minutes >= baseline.KNOWN)
 
 

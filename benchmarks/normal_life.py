@@ -15,7 +15,7 @@ import pandas as pd
 from ablation import refuse_known_seed
 from tqdm import tqdm
 
-from lib import calibration, champion, clean, features, readings, scoring, watch, windows
+from lib import calibration, champion, clean, features, grid, readings, scoring, watch, windows
 from lib.following import follow
 
 SIZES = (1, 4, 8, 20, 40, 56)  # samples; 60, and others between, are what is calibrated
@@ -61,7 +61,7 @@ def main(given):
     raw = watch.record_days(wearers=given.wearers, days=1, interval_s=interval_s, seed=given.seed, first_id=0)
     table, _ = clean.clean(readings.parse(raw), interval_s=interval_s)
     samples, wearer = clean.samples(table), table["user_id"].to_numpy()
-    form = {"length": detector.sequence_length, "stride": round(60 / interval_s), "trusted": clean.trusted(table)}
+    form = {"length": detector.sequence_length, "stride": grid.per_minute(interval_s), "trusted": clean.trusted(table)}
     first = windows.starts(clean.groups(table), **form)
     promised = (100 - detector.calibration[f"{name}_percentile"] for name in ("threshold", "alert"))
     heads = [*HEADS[:4], *(head.format(share) for head, share in zip(HEADS[4:], promised, strict=True))]

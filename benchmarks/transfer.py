@@ -52,7 +52,7 @@ class Windows:
     @classmethod
     def of(cls, table, channels, detector, *, usable):
         """Those of `usable` samples (T,) alone; channels (7,): what all wearers report."""
-        form = {"length": detector.sequence_length, "stride": round(60 / detector.interval_s), "trusted": usable}
+        form = {"length": detector.sequence_length, "stride": grid.per_minute(detector.interval_s), "trusted": usable}
         return cls(table, np.where(channels, clean.samples(table), np.nan), starts(clean.groups(table), **form))
 
 
@@ -84,7 +84,7 @@ def adapted(detector, calm, role, *, channels, compare):
         describer = replace(describer, curve=evidence.fit_curve(learned, interval_s=describer.interval_s))
     columns, faults = describer.columns(calm.values, calm.first, counted=channels, progress=tqdm)
     owner = pd.factorize(calm.table["user_id"])[0][calm.first]
-    offset, minutes = baseline.follow(owner, columns, faults == grid.OK)
+    offset, minutes = baseline.follow(owner, columns, faults == grid.OK, calm.first, interval_s=detector.interval_s)
     if compare:
         form = {"curve": describer.curve, "at_most": len(normal.columns), "rng": np.random.default_rng(1)}
         normal = evidence.Normal.fit(columns[~limiting], offset[~limiting], counted, **form)
@@ -120,14 +120,10 @@ def without_each(calm, test, detector, channels):
     """Of each wearer: the calm Windows of all others, their roles, and the test Windows of this one."""
     for name in test.table["user_id"].unique():
         others, mine = calm.table["user_id"] != name, test.table["user_id"] == name
-        usable = {"calm": clean.trusted(calm.table)[others], "test": _worn(test.table)[mine]}
+        usable = {"calm": clean.trusted(calm.table)[others], "test": clean.worn(test.table)[mine]}
         of_others = Windows.of(calm.table[others].reset_index(drop=True), channels, detector, usable=usable["calm"])
         of_mine = Windows.of(test.table[mine].reset_index(drop=True), channels, detector, usable=usable["test"])
         yield of_others, _roles(of_others, by="day"), of_mine
-
-
-def _worn(table):
-    return (table["quality"] != "not_worn").to_numpy()
 
 
 def _roles(calm, *, by):
@@ -140,7 +136,7 @@ def main(given):
     calm, test, by = prepared_by(Run.at(given.real)) if given.real else prepared(given.data, detector)
     channels = np.logical_and.reduce([dataset.reported(table).all(axis=0) for table in (calm, test)])
     calm = Windows.of(calm, channels, detector, usable=clean.trusted(calm))
-    test = Windows.of(test, channels, detector, usable=_worn(test))
+    test = Windows.of(test, channels, detector, usable=clean.worn(test))
     role = _roles(calm, by=by)
     print(f"| | {' | '.join(HEADS)} |\n|---|{'---|' * len(HEADS)}")
     print(row("simulated model, as it is", detector, test), flush=True)

@@ -174,6 +174,7 @@ def _reasons(scored, alerting, laid, detector):
     if not alerting.any():
         return []
     top = int(np.argmax(np.where(alerting, scored.scores, -1.0)))
+    offset, _ = detector.personal(laid.own, detector.channel_set(laid.samples)[1])
     first, size = int(scored.first[top]), int(scored.size[top])
     return [
         {
@@ -186,7 +187,7 @@ def _reasons(scored, alerting, laid, detector):
             "from": int(laid.index[why["begin"]]),
             "to": int(laid.index[why["end"]]),
         }
-        for why in detector.explain(laid.samples, first, size, laid.own, scored.columns[top])
+        for why in detector.explain(laid.samples, first, size, offset, scored.columns[top])
     ]
 
 

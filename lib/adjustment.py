@@ -13,7 +13,7 @@ from lib import calibration, checksums
 from lib.bundle import ZIP, write_zip
 from lib.detector import MODEL, THRESHOLD, Detector
 from lib.packages import is_packages
-from lib.persistence import Persistence
+from lib.persistence import IN_A_ROW, Persistence
 from lib.runs import Run, write_json, writing
 
 _OF_LIMITS = {  # what holds of the limits that training chose alone, by where model.json has it
@@ -39,14 +39,29 @@ def deployed(version, *, otherwise):
     return run if (run.models / "lambda_export" / MODEL).exists() else otherwise
 
 
+def in_a_row_of(calibration):
+    """How many windows in a row may be asked for in place of what model.json's `calibration` asks for.
+
+    Of a model that takes several windows to an alert, 1 alone, which leaves that as it is: the log tells of windows in
+    a row, and not at how many of these the model stayed silent.
+    """
+    return IN_A_ROW if Persistence.of(calibration).n == 1 else IN_A_ROW[:1]
+
+
 def scaled(model, factor, *, run, in_a_row=1):
     """model.json's content with every limit times `factor`, as run `run`; the bins of the log's errors move along.
 
     What was measured at the limits before, or says which percentiles they are, is left out. in_a_row: windows, a
-    reading apart, that an alert takes; 1 leaves what the model asks for.
+    reading apart, that an alert takes; 1 leaves what the model asks for. Raises ValueError for what
+    is not among `in_a_row_of`.
     """
     model = {**model, **{name: _without(model[name], of) for name, of in _OF_LIMITS.items() if name in model}}
     limits = model["calibration"]
+    if in_a_row not in in_a_row_of(limits):
+        raise ValueError(
+            f"in_a_row={in_a_row}: an alert of this model takes {Persistence.of(limits)} windows already; "
+            "in_a_row=1 moves the limit alone"
+        )
     moved = {name: limits[name] * factor for name in ("threshold", "alert")}
     for kind in {"sets", "own"} & set(limits):
         moved[kind] = {

@@ -7,6 +7,7 @@ anomalies it passes through. While minutes are few it is shrunk toward the popul
 import numpy as np
 
 from lib.evidence import HEART_RATE, STEPS
+from lib.grid import per_minute
 
 BELOW, STEP, BINS = -40.0, 2.0, 51  # bpm: bins from −40 to 62, the outermost ones open
 SHRUNK = 120  # still minutes that weigh as much as the population
@@ -53,7 +54,7 @@ class Baseline:
         known = np.flatnonzero(~np.isnan(rest))
         if not len(known):
             return later
-        minute = first[known] // max(1, round(60 / interval_s))
+        minute = first[known] // per_minute(interval_s)
         later.add(rest[known[np.unique(minute, return_index=True)[1]]])
         return later
 
@@ -91,19 +92,20 @@ def still(columns):
     return columns[:, STEPS] == 0  # the logarithm of 1 + 0
 
 
-def follow(wearer, columns, usable):
-    """Each window's offset and still minutes known before it, (N,) each, of windows in time order, a minute apart.
+def follow(wearer, columns, usable, first, *, interval_s):
+    """Each window's offset and still minutes known before it, (N,) each, of windows in time order.
 
     wearer (N,): whose they are; columns (N, 23): of `evidence.describe`; usable (N,) booleans: those a baseline may
-    learn from.
+    learn from; first (N,): the rows they begin at. One in each minute is learnt from, as by `Baseline.after`.
     """
     offset, minutes = np.zeros((2, len(columns)))
-    learns = usable & still(columns)
+    learns, minute = usable & still(columns), np.asarray(first) // per_minute(interval_s)
     for name in np.unique(wearer):
-        own, known, learnt = Baseline(), 0, 0.0
+        own, known, learnt, last = Baseline(), 0, 0.0, None
         for row in np.flatnonzero(wearer == name):
             offset[row], minutes[row] = learnt, known
-            if learns[row]:
+            if learns[row] and minute[row] != last:
+                last = minute[row]
                 own.add(columns[row, HEART_RATE : HEART_RATE + 1])
                 known, learnt = own.total, own.offset
     return offset, minutes

@@ -70,9 +70,10 @@ def name_upright(axis, text, x):
     axis.annotate(text, rotation=90, fontsize="small", **place)
 
 
-def time_axis(axis):
-    """Label an x axis of times."""
+def time_axis(axis, *, what="wall clock"):
+    """Label an x axis of times, once its limits are set: `what` they are, and of which days."""
     locator = mdates.AutoDateLocator()
     axis.xaxis.set_major_locator(locator)
-    axis.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
-    axis.set_xlabel("wall clock")
+    axis.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, show_offset=False))
+    first, last = (f"{mdates.num2date(end):%Y-%m-%d}" for end in axis.get_xlim())
+    axis.set_xlabel(f"{what}, {first}" + (f" to {last}" if last != first else ""))

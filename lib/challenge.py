@@ -13,11 +13,10 @@ import pandas as pd
 
 from lib import operating_point, resampling, volume
 from lib.detector import MODEL, NETWORK, NORMAL
-from lib.metrics import plain
+from lib.metrics import RECALL, VUS, plain
 from lib.runs import Run
 
 CHALLENGER, CHAMPION, CHANCE = "challenger", "champion", "chance"
-VUS, RECALL = "VUS-PR", "recall at 1 a day"
 MARGINS = {VUS: 1, RECALL: 2}  # of `margin`: recall rests on some hundred events, and varies twice as much
 OFF = {"reach 0.3": (0.2, 3.0), "reach 0.7": (0.1, 5.0)}  # times what is promised: further off is nonsense
 MOST_ALARMED = 0.25  # of normal windows: a champion that alerts at more of them is told of something else than before

@@ -168,6 +168,11 @@ def trusted(table):
     return table["quality"].isin(TRUSTED).to_numpy()
 
 
+def worn(table):
+    """Which samples (T,) were taken on a wrist, whatever is wrong with them."""
+    return (table["quality"] != "not_worn").to_numpy()
+
+
 def samples(table):
     """The seven features of each row: (T, 7) float64 in raw units, NaN for a channel the data lack."""
     return table[list(FEATURES)].to_numpy(dtype=np.float64)

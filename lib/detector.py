@@ -180,11 +180,11 @@ class Detector:
         excess, over_alert = (found / limits[level] for level in ("threshold", "alert"))
         return Scored(scores, excess, first, size, window, channel_set, rest, over_alert, columns, faults)
 
-    def explain(self, samples, first, size, own=None, columns=None):
+    def explain(self, samples, first, size, offset=0.0, columns=None):
         """Why the window of samples (T, 7) that starts at row `first` and rests on `size` samples is unusual.
 
-        columns: its (23,) where it was scored already, which spares a forward pass. Returns what `lib.reasons.reasons`
-        does, its stretches as rows of `samples`.
+        offset: bpm, of `personal`; columns: its (23,) where it was scored already, which spares a forward pass. Returns
+        what `lib.reasons.reasons` does, its stretches as rows of `samples`.
         """
         _, counted = self.channel_set(samples)
         window = {"first": np.array([first]), "size": np.array([size]), "counted": counted}
@@ -193,7 +193,7 @@ class Detector:
             expected, squares = self._by_reconstruction(samples, **window)
         else:
             columns = self.describer.columns(samples, **window)[0][0] if columns is None else columns
-            expected, squares = self._by_neighbours(columns, observed, counted, *self.personal(own, counted)[:1])
+            expected, squares = self._by_neighbours(columns, observed, counted, offset)
         found = reasons(observed, expected, squares, interval_s=self.interval_s)
         return [{**why, "begin": first + why["begin"], "end": first + why["end"]} for why in found]
 

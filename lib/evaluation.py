@@ -15,6 +15,7 @@ from lib.windows import gather
 
 NORMAL, MIXED = "normal", "mixed"
 NO_EVENTS = pd.DataFrame(columns=["user_id", "kind", "start", "end"])
+EPISODE_S = 300  # windows of one wearer that end closer than this are one episode
 _DAY_S = 86_400
 
 
@@ -123,7 +124,7 @@ def middle(errors, among):
     return int(places[np.argsort(np.asarray(errors)[places], kind="stable")[(len(places) - 1) // 2]])
 
 
-def false_alarms(windows, flagged, *, apart_s=300):
+def false_alarms(windows, flagged, *, apart_s=EPISODE_S):
     """How many episodes of false alarm there are: flagged windows of which no sample is labelled.
 
     Windows of one wearer that end less than `apart_s` seconds after the one before belong to one episode.

@@ -197,9 +197,9 @@ class Normal:
         return made
 
     def _nearest(self, scaled, known):
-        """The mean (23,) of the nearest to one window's scaled columns (1, 23); of all where nothing is known."""
+        """The mean (23,) of the nearest to one window's scaled columns (1, 23); normal life's if nothing is known."""
         if not known.any():
-            return self.columns.mean(axis=0)
+            return np.zeros_like(self.mean)
         nearest = np.argpartition(self._products(scaled, known)[0], NEIGHBOURS - 1)[:NEIGHBOURS]
         return self.columns[nearest].mean(axis=0)
 

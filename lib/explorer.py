@@ -12,15 +12,13 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 
-from lib import evaluation, evidence, explorer_figures, features
-from lib.baseline import Baseline, still
+from lib import evaluation, explorer_figures, features
 from lib.detector import Detector
 from lib.following import Followed
 from lib.reasons import sentence
 
 WORST, FALSE, MISSED = LISTS = ("worst windows", "false alarms", "misses")
 EVERYONE = "everyone"
-APART_S = 300  # windows of one wearer that end closer than this are one episode
 
 
 def interactive():
@@ -54,7 +52,7 @@ def _peaks(windows, strange, among):
     wearer, ended = windows["user_id"].astype(str).to_numpy()[rows], windows["end"].to_numpy()[rows]
     order = np.lexsort((ended, wearer))
     rows, wearer, ended = rows[order], wearer[order], ended[order]
-    another = (wearer[1:] != wearer[:-1]) | (np.diff(ended) >= np.timedelta64(APART_S, "s"))
+    another = (wearer[1:] != wearer[:-1]) | (np.diff(ended) >= np.timedelta64(evaluation.EPISODE_S, "s"))
     episode = np.cumsum(np.append(0, another))[: len(rows)]
     falling = np.argsort(-strange[rows], kind="stable")
     _, highest = np.unique(episode[falling], return_index=True)
@@ -91,25 +89,18 @@ class Test:
         """Why window `row` got its score, as the function would say it; nothing for one without a score."""
         if np.isnan(self.followed.scores[row]):
             return []
-        columns, length = self.followed.columns[row], self.detector.sequence_length
-        return self.detector.explain(self._samples_of(row), 0, length, self.baseline(row), columns)
+        told = {"offset": self.followed.offset[row], "columns": self.followed.columns[row]}
+        return self.detector.explain(self._samples_of(row), 0, self.detector.sequence_length, **told)
 
     def _samples_of(self, row):
         """The window's samples, (length, 7)."""
         return self.samples[self.first[row] : self.first[row] + self.detector.sequence_length]
 
-    def baseline(self, row):
-        """The wearer's Baseline before the window."""
-        before = np.arange(len(self.first)) < row
-        before &= (self.windows["user_id"] == self.windows["user_id"].iloc[row]).to_numpy()
-        columns = self.followed.columns[before & ~self.followed.faulty]
-        own = Baseline()
-        own.add(columns[still(columns), evidence.HEART_RATE])
-        return own
-
     def _expected(self, row):
         """The window as the autoencoder rebuilds it, (length, 7) in raw units."""
-        ((_, _, _, rebuilt, _),) = self.detector.describer.batches(self._samples_of(row), np.array([0]))
+        samples = self._samples_of(row)
+        _, counted = self.detector.channel_set(samples)
+        ((_, _, _, rebuilt, _),) = self.detector.describer.batches(samples, np.array([0]), counted=counted)
         return features.unscale(rebuilt[0], self.detector.describer.scaler)
 
 

@@ -19,6 +19,7 @@ class Followed:
     excess: np.ndarray  # (N,) the evidence over the threshold: 1 scores 0.3
     scores: np.ndarray  # (N,) in 0..1; NaN where a sensor is at fault
     faults: np.ndarray  # (N,) of `scoring.faults`
+    offset: np.ndarray  # (N,) bpm, the wearer's baseline as it was known before each window
     minutes: np.ndarray  # (N,) still minutes that the wearer's baseline rests on
     channel_set: np.ndarray  # (N,) names of features.CHANNEL_SETS
     columns: np.ndarray  # (N, 23) of `evidence.describe`
@@ -33,7 +34,7 @@ def follow(detector, samples, first, wearer, *, baselines=True, described=None, 
     """The Followed of whole windows of samples (T, 7), in raw units, that start at rows first (N,), in time order.
 
     wearer (T,): whose each sample is; baselines: whether each one's own baseline is learnt on the way, from the windows
-    up to the one before: best a minute apart; described: the windows' columns (N, 23) and faults (N,), where they are
+    up to the one before; described: the windows' columns (N, 23) and faults (N,), where they are
     known already. `progress` wraps the loop over batches.
     """
     owner, _ = pd.factorize(np.asarray(wearer)[first])
@@ -42,7 +43,7 @@ def follow(detector, samples, first, wearer, *, baselines=True, described=None, 
         described = detector.describer.columns(samples, first, counted=counted, progress=progress)
     columns, faults = described
     learns = (faults == grid.OK) & counted[:, _STEPS] & baselines & ("own" in detector.calibration)
-    offset, minutes = baseline.follow(owner, columns, learns)
+    offset, minutes = baseline.follow(owner, columns, learns, first, interval_s=detector.interval_s)
     known = minutes >= baseline.KNOWN
     found = detector.normal.evidence(columns, counted[:, : len(CHANNELS)], offset, known)
     excess, scores = np.empty((2, len(first)))
@@ -55,7 +56,7 @@ def follow(detector, samples, first, wearer, *, baselines=True, described=None, 
                 excess[mine] = found[mine] / limits["threshold"]
                 scores[mine] = scoring.anomaly_scores(found[mine], limits)
     scores[faults != grid.OK] = np.nan
-    return Followed(found, excess, scores, faults, minutes, channel_set, columns)
+    return Followed(found, excess, scores, faults, offset, minutes, channel_set, columns)
 
 
 def _channel_sets(detector, samples, first):

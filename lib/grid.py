@@ -23,6 +23,11 @@ OK, FILLED, STUCK, IMPLAUSIBLE, NOT_WORN = range(5)
 QUALITIES = ("ok", "filled", "stuck", "implausible", "not_worn")
 
 
+def per_minute(interval_s):
+    """How many samples a minute holds, to the nearest; at least one."""
+    return max(1, round(60 / interval_s))
+
+
 @dataclass(frozen=True)
 class Grid:
     """T samples of one wearer, `interval_s` seconds apart: arrays of shape (T,), and amounts (T, 3)."""

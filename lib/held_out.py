@@ -60,7 +60,7 @@ def followed(part, *, detector, units, by, stride, timezone="UTC", counters="cum
 
 def of_table(table, detector, *, stride):
     """The Followed of a clean table, or None where it holds no whole window."""
-    group, worn = clean.groups(table), (table["quality"] != "not_worn").to_numpy()
+    group, worn = clean.groups(table), clean.worn(table)
     first = windows.starts(group, length=detector.sequence_length, stride=stride, trusted=worn)
     if not len(first):
         return None

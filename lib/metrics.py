@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 DEPLOYED = "deployed score"  # what the handler answers
+VUS, RECALL = "VUS-PR", "recall at 1 a day"  # a ranking's columns that runs are compared by
 NO_BASELINE = "deployed score, no baseline"  # to a wearer of whom it is handed none
 LSTM, LSTM_BY_CHANNEL = "LSTM autoencoder", "LSTM autoencoder, by channel"  # its plain error alone; the better
 OURS = (DEPLOYED, NO_BASELINE, LSTM, LSTM_BY_CHANNEL)  # the others are rivals

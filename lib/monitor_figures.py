@@ -43,8 +43,7 @@ def rates(by_day):
     for axis in axes[:, 0]:
         axis.set_ylim(bottom=0)
     axes[0, 0].legend()
-    canvas.time_axis(axes[-1, 0])
-    axes[-1, 0].set_xlabel("day (UTC)")
+    canvas.time_axis(axes[-1, 0], what="day (UTC)")
     return figure
 
 
@@ -59,8 +58,7 @@ def drift(judged, limit):
     axis.set(ylabel="standard deviations\nfrom normal days", title="Drift: each day against normal days")
     axis.set_ylim(bottom=0)
     axis.legend(ncols=5, loc="upper left")
-    canvas.time_axis(axis)
-    axis.set_xlabel("day (UTC)")
+    canvas.time_axis(axis, what="day (UTC)")
     return figure
 
 

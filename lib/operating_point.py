@@ -123,7 +123,7 @@ def lowest_within(rates, allowed):
     return max(int(above.argmax()) - 1, 0) if above.any() else len(above) - 1
 
 
-def count(windows, events, errors, *, apart_s=300):
+def count(windows, events, errors, *, apart_s=evaluation.EPISODE_S):
     """The `Counts` of a method at its candidate thresholds; apart_s as in `evaluation.false_alarms`.
 
     Raises ValueError when an error is infinite.

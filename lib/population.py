@@ -12,6 +12,7 @@ no value of anybody. NumPy alone, shared by the notebooks and the handler.
 import numpy as np
 
 from lib.features import FEATURES
+from lib.grid import per_minute
 
 NAMES = ("HeartRate", "HeartRateMoving", "Steps", "Errors")
 MOVING = 60  # steps a minute from which a wearer is on the move
@@ -25,12 +26,12 @@ def minutes(samples, segment, *, interval_s):
 
     segment (T,): changes at each hole, and a minute begins anew after it.
     """
-    per_minute = max(1, round(60 / interval_s))
+    whole = per_minute(interval_s)
     begin = np.flatnonzero(np.append(True, segment[1:] != segment[:-1])[: len(segment)])
     place = np.arange(len(segment)) - np.repeat(begin, np.diff(np.append(begin, len(segment))))
-    first = np.flatnonzero(place % per_minute == 0)
-    first = first[np.diff(np.append(first, len(segment))) == per_minute]
-    held = samples[first[:, None] + np.arange(per_minute)]  # (M, per_minute, 7)
+    first = np.flatnonzero(place % whole == 0)
+    first = first[np.diff(np.append(first, len(segment))) == whole]
+    held = samples[first[:, None] + np.arange(whole)]  # (M, whole, 7)
     return held[:, :, _HEART].mean(axis=1), held[:, :, _STEPS].mean(axis=1) * 60 / interval_s
 
 

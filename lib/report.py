@@ -10,6 +10,7 @@ import re
 from html import escape
 from pathlib import Path
 
+from lib import metrics
 from lib.progress import duration
 from lib.runs import writing
 
@@ -159,7 +160,7 @@ def _ranked(run):
     """The VUS-PR of the deployed score and of its best rival, where there are events to rank by."""
     found = _metrics(run)
     ranking, rival = found.get("ranking") or {}, (found.get("best_rival") or {}).get("name")
-    for name in ("deployed score", rival):
+    for name in (metrics.DEPLOYED, rival):
         value, *ends = (ranking.get(name, {}).get(f"VUS-PR{end}") for end in ("", ", low", ", high"))
         if value is not None:
             between = "" if None in ends else f" ({ends[0]:.3f}–{ends[1]:.3f})"

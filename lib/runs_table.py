@@ -10,6 +10,7 @@ from itertools import starmap
 
 import pandas as pd
 
+from lib import metrics
 from lib.bundle import ZIP
 from lib.detector import MODEL, NETWORK
 from lib.parameters import UsageError, word
@@ -53,15 +54,15 @@ def styled(table):
 
 def row(run):
     """What is known of one Run, {column: value}; the shares are of normal windows that reach a level."""
-    journal, model, metrics = _journal(run), _model(run), _json(run.models / "metrics.json")
-    made, deployed = journal.get("01_generate", {}), metrics.get("ranking", {}).get("deployed score", {})
-    headline, trained = metrics.get("headline", {}), model.get("metrics", {})
+    journal, model, found = _journal(run), _model(run), _json(run.models / "metrics.json")
+    made, deployed = journal.get("01_generate", {}), found.get("ranking", {}).get(metrics.DEPLOYED, {})
+    headline, trained = found.get("headline", {}), model.get("metrics", {})
     seconds = [step["seconds"] for step in journal.get("ran", {}).values() if "seconds" in step]
     archive = run.models / "lambda_export" / ZIP
     return {
-        "state": _state(run, journal, model, metrics),
+        "state": _state(run, journal, model, found),
         "made": _when(run),
-        "base": metrics.get("challenge", {}).get("base") or None,
+        "base": found.get("challenge", {}).get("base") or None,
         "verdict": verdict(run),
         "source": made.get("source"),
         "data": (made.get("fingerprint") or model.get("data", {}).get("fingerprint") or "")[:8] or None,
@@ -69,8 +70,7 @@ def row(run):
         "training windows": trained.get("windows", {}).get("train"),
         "epochs": trained.get("epochs"),
         "validation loss": trained.get("val_loss"),
-        "VUS-PR": deployed.get("VUS-PR"),
-        "recall at 1 a day": deployed.get("recall at 1 a day"),
+        **{name: deployed.get(name) for name in (metrics.VUS, metrics.RECALL)},
         "AUROC": headline.get("auroc_macro"),
         "false alarms a day": headline.get("false_alarms_per_day_at_0.7"),
         "share at 0.3": headline.get("share_of_normal_at_0.3"),
@@ -165,14 +165,14 @@ def _shown(run):
     return run.name + ("…" if run.models.name.startswith(".") else "")
 
 
-def _state(run, journal, model, metrics):
-    if any("unreadable" in found for found in (journal, model, metrics)):
+def _state(run, journal, model, figures):
+    if any("unreadable" in found for found in (journal, model, figures)):
         return "unreadable"
     if not run.models.name.startswith("."):
         if (run.models / "lambda_export" / MODEL).exists():
             return "adjusted" if "adjusted" in model else "exported"
         return "unfinished"
-    refused = metrics.get("challenge", {}).get("passed") is False
+    refused = figures.get("challenge", {}).get("passed") is False
     return "not exported" if refused else "unfinished"
 
 

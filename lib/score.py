@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 from tqdm import tqdm
 
-from lib import clean, cluster, parts, raw_files, runs, scoring, windows
+from lib import clean, cluster, grid, parts, raw_files, runs, scoring, windows
 from lib.checksums import sha256
 from lib.detector import MODEL, DamagedModel, Detector
 from lib.following import follow
@@ -44,8 +44,8 @@ _REFUSED = (OSError, ValueError, DamagedModel, cluster.ClusterError, raw_files.S
 _OF_A_RUN = re.compile(r"^(dask_scheduler|timezone)=")  # what names a parameter of run_all.sh, and here an option
 
 
-def scored(part, *, export, timezone="UTC", counters="cumulative", stride=12):
-    """The COLUMNS, an Arrow table, of the whole windows of a parts.Part, `stride` samples apart.
+def scored(part, *, export, timezone="UTC", counters="cumulative", stride=None):
+    """The COLUMNS, an Arrow table, of the whole windows of a parts.Part, `stride` samples apart, or a minute.
 
     export: the folder of a run's lambda_export. Each wearer is followed from their first reading on, their baseline
     learnt on the way. Raises ReadingsError for a file that can not be read.
@@ -53,8 +53,9 @@ def scored(part, *, export, timezone="UTC", counters="cumulative", stride=12):
     detector = Detector.load(export)
     raw = parts.read(part, timezone=timezone)
     table, _ = clean.clean(raw, interval_s=detector.interval_s, counters=counters)
-    worn = (table["quality"] != "not_worn").to_numpy()
-    first = windows.starts(clean.groups(table), length=detector.sequence_length, stride=stride, trusted=worn)
+    worn = clean.worn(table)
+    apart = {"length": detector.sequence_length, "stride": stride or grid.per_minute(detector.interval_s)}
+    first = windows.starts(clean.groups(table), trusted=worn, **apart)
     if not len(first):
         return COLUMNS.empty_table()
     found = follow(detector, clean.samples(table), first, table["user_id"].astype("str"))
@@ -63,17 +64,11 @@ def scored(part, *, export, timezone="UTC", counters="cumulative", stride=12):
         "user_id": last["user_id"].astype("str").to_numpy(dtype=object),
         "timestamp": last["timestamp"].to_numpy("datetime64[ms]"),
         "score": found.scores.astype(np.float32),
-        "level": levels(found.scores),
+        "level": scoring.levels(found.scores),
         "channel_set": found.channel_set,
         "still_minutes": found.minutes.astype(np.int32),
     }
     return pa.table(columns, schema=COLUMNS)
-
-
-def levels(scores):
-    """The names (N,) of the levels of scores (N,)."""
-    reached = (scores >= scoring.BORDERLINE).astype(int) + (scores >= scoring.ALERT)
-    return np.where(np.isnan(scores), scoring.UNKNOWN, np.array(scoring.LEVELS, dtype=object)[reached])
 
 
 def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", timezone="UTC", **form):
@@ -152,9 +147,7 @@ def parsed(words):
         "--data", required=True, help="readings: a file, folder, glob or s3://, as data_path= takes them"
     )
     parser.add_argument("--out", required=True, type=_of_this_machine, help="the Parquet file to write")
-    parser.add_argument(
-        "--stride", type=int, default=12, help="samples between windows (default: %(default)s, a minute)"
-    )
+    parser.add_argument("--stride", type=int, help="samples between windows (default: a minute's)")
     parser.add_argument("--timezone", default="UTC", help="of UTC timestamps (default: %(default)s)")
     parser.add_argument("--counters", default="cumulative", choices=clean.COUNTER_FORMS)
     parser.add_argument("--workers", type=int, help="processes of one thread each (default: one a core)")

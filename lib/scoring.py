@@ -69,6 +69,12 @@ def level(score):
     return LEVELS[int(score >= BORDERLINE) + int(score >= ALERT)]
 
 
+def levels(scores):
+    """The same of scores (N,), an array of objects."""
+    reached = (scores >= BORDERLINE).astype(int) + (scores >= ALERT)
+    return np.where(np.isnan(scores), UNKNOWN, np.array(LEVELS, dtype=object)[reached])
+
+
 def faults(windows, *, interval_s, counted, size=None):
     """What is wrong with the sensors in windows (N, length, 7), in raw units: (N,) of `grid`'s OK, STUCK, IMPLAUSIBLE.
 

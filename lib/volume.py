@@ -17,7 +17,7 @@ _THRESHOLDS = 250  # of a curve: as many as aeon takes
 
 
 def vus_pr(windows, errors, *, buffer_minutes=BUFFER_MINUTES):
-    """VUS-PR, 0..1, of all wearers' windows (of `evaluation.describe_windows`), a minute apart.
+    """VUS-PR, 0..1, of all wearers' windows (of `evaluation.describe_windows`), a minute or any other step apart.
 
     errors (N,): the larger the stranger; NaN, no score, is the least evidence there is. A window counts as anomalous
     where its kind is not normal. NaN where no window is, or none has a score. Raises ValueError when
@@ -34,13 +34,16 @@ class Surface:
     """
 
     def __init__(self, windows, errors, buffer_minutes):
-        wearer, labels, ranks = _laid_out(windows, errors, buffer_minutes=buffer_minutes)
+        if buffer_minutes < 0 or int(buffer_minutes) != buffer_minutes:
+            raise ValueError(f"buffer_minutes={buffer_minutes!r}: a whole number, 0 or more, is wanted")
+        reach = _windows_a_minute(windows) * np.arange(int(buffer_minutes) + 1)
+        wearer, labels, ranks = _laid_out(windows, errors, edge=int(reach[-1]) // 2 + 1)
         falling = np.argsort(-ranks, kind="stable")
         self.wearer, self.labels, self.ranks = wearer[falling], labels[falling], ranks[falling]
         self.last_alike = np.searchsorted(-self.ranks, -self.ranks, side="right") - 1
         self.buffers = []
-        for buffer in range(int(buffer_minutes) + 1):
-            soft = _soften(labels, buffer)
+        for buffer in reach:
+            soft = _soften(labels, int(buffer))
             first = np.flatnonzero(np.diff(soft > 0, prepend=False) & (soft > 0))  # of each event and its buffer
             peaks = np.maximum.reduceat(np.where(soft > 0, ranks, 0), first) if len(first) else first
             self.buffers.append((soft[falling], peaks, wearer[first]))
@@ -66,21 +69,25 @@ class Surface:
         return np.sum(np.diff(recall) * (precision[1:] + precision[:-1]) / 2)
 
 
-def _laid_out(windows, errors, *, buffer_minutes):
+def _windows_a_minute(windows):
+    """How many windows begin in a minute, by the commonest step from one of a wearer's to the next; 1 of a lone one."""
+    ordered = windows[["user_id", "end"]].astype({"user_id": str}).sort_values(["user_id", "end"])
+    steps = ordered["end"].diff().dt.total_seconds()[ordered["user_id"].eq(ordered["user_id"].shift())]
+    return 60 / steps.mode().iloc[0] if len(steps) else 1.0
+
+
+def _laid_out(windows, errors, *, edge):
     """All wearers' windows in one row, by wearer and time: each one's wearer (a number), label and rank, (M,) each.
 
     Ranks order windows as errors do, from 1; a window without a score has 0. Before and after each wearer's stand
-    normal windows of rank 0, so many that they hold the buffers of events at the edge.
+    `edge` normal windows of rank 0, to hold the buffers of events there.
     """
-    if buffer_minutes < 0 or int(buffer_minutes) != buffer_minutes:
-        raise ValueError(f"buffer_minutes={buffer_minutes!r}: a whole number, 0 or more, is wanted")
     errors, ranks = np.asarray(errors, dtype=np.float64), np.zeros(len(windows))
     scored = ~np.isnan(errors)
     ranks[scored] = np.unique(errors[scored], return_inverse=True)[1] + 1
     anomalous = (windows["kind"] != evaluation.NORMAL).to_numpy(bool)
     wearer, names = pd.factorize(windows["user_id"])
     order = np.lexsort((windows["end"].to_numpy(), wearer))
-    edge = int(buffer_minutes) // 2 + 1
     count = np.bincount(wearer, minlength=len(names)) + 2 * edge
     row = np.arange(len(windows)) + edge * (2 * wearer[order] + 1)  # its place between the edges
     labels, ranked = np.zeros(count.sum(), dtype=bool), np.zeros(count.sum())

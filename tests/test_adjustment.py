@@ -130,6 +130,14 @@ def test_what_exists_is_not_overwritten_and_what_is_damaged_is_not_taken_over(ba
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["broken", "march"]
 
 
+def test_a_model_that_asks_for_several_windows_keeps_to_them(small_export):
+    model = json.loads((small_export / "model.json").read_text())
+    model["calibration"]["persistence"] = {"k": 3, "n": 3, "step_s": 60.0}
+    assert adjustment.scaled(model, 2.0, run="x")["calibration"]["persistence"] == model["calibration"]["persistence"]
+    with pytest.raises(ValueError, match="in_a_row=3: an alert of this model takes 3 of 3 windows already"):
+        adjustment.scaled(model, 1.0, run="x", in_a_row=3)
+
+
 def test_a_version_is_looked_up_by_its_name(base, tmp_path):
     other = Run("x", tmp_path, tmp_path)
     assert adjustment.deployed("march/0123", otherwise=other) == base

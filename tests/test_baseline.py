@@ -103,7 +103,8 @@ def columns(residuals, walks=()):
 
 def test_a_window_knows_only_what_was_before_it_and_only_of_its_own_wearer():
     wearer = np.array([0, 1, 0, 1, 0])
-    offset, minutes = baseline.follow(wearer, columns([10.5, -20, 10.5, -20, 10.5]), np.full(5, True))
+    made = columns([10.5, -20, 10.5, -20, 10.5])
+    offset, minutes = baseline.follow(wearer, made, np.full(5, True), 12 * np.arange(5), interval_s=5)
     assert minutes.tolist() == [0, 0, 1, 1, 2]
     assert offset[:2].tolist() == [0, 0]
     assert offset[2] == after([10.5]).offset
@@ -113,5 +114,14 @@ def test_a_window_knows_only_what_was_before_it_and_only_of_its_own_wearer():
 
 def test_a_walk_or_a_stuck_sensor_teaches_nothing():
     usable = np.array([True, True, False, True])
-    _, minutes = baseline.follow(np.zeros(4), columns([1, 2, 3, 4], walks=[1]), usable)
+    made = columns([1, 2, 3, 4], walks=[1])
+    _, minutes = baseline.follow(np.zeros(4), made, usable, 12 * np.arange(4), interval_s=5)
     assert minutes.tolist() == [0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("stride", [1, 4, 12, 24])
+def test_a_minute_is_learnt_from_once_however_close_its_windows_lie(stride):
+    first = np.arange(0, 96, stride)
+    usable, zeros = np.full(len(first), True), np.zeros(len(first))
+    _, minutes = baseline.follow(zeros, columns(zeros), usable, first, interval_s=5)
+    assert minutes[-1] == len(np.unique(first[:-1] // 12))

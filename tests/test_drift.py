@@ -140,7 +140,7 @@ def deployment():
     return benchmark.measured(40, seed=0)
 
 
-def test_ten_new_normal_months_give_no_more_than_one_false_call(deployment):
+def test_forty_wearers_live_ten_normal_months_with_no_more_than_one_false_call(deployment):
     assert deployment["false calls in ten months"] <= 1
 
 

@@ -151,6 +151,12 @@ def test_what_is_expected_of_a_channel_is_what_it_was_where_the_others_were_alik
     assert expected[0] == pytest.approx(0, abs=1e-4)
 
 
+def test_of_a_channel_that_comes_alone_normal_lifes_mean_is_expected_however_rare_the_compared_windows_are():
+    known = normal([row(heart_rate=80)] * 6)
+    heart_rate_alone = np.array([True, False, False, False])
+    assert known.expected(row(heart_rate=120), heart_rate_alone)[0] == 0
+
+
 def test_the_usual_heart_rate_follows_the_hour():
     hours = np.arange(0, 24, 0.25)
     samples = np.column_stack([60 + 10 * np.cos(2 * np.pi * (hours - 15) / 24), np.zeros((96, 3))])

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from conftest import life
 
-from lib import evaluation, evidence, explorer, features
+from lib import evaluation, explorer, features
 from lib.detector import Detector
 from lib.following import follow
 
@@ -140,11 +140,22 @@ def test_a_window_is_drawn_with_what_the_function_would_say_of_it(life_test):
 
 
 def test_the_reasons_rest_on_what_was_known_of_the_wearer_before(life_test):
-    row = len(life_test.first) - 1
-    before, columns = np.arange(row), life_test.followed.columns
-    still = before[(columns[:row, evidence.STEPS] == 0) & ~life_test.followed.faulty[:row]]
-    assert life_test.baseline(row).total == len(still)
-    assert life_test.baseline(0).total == 0
+    row, offset = len(life_test.first) - 1, life_test.followed.offset
+    (usual, *_), (raised, *_) = (
+        replace(life_test, followed=replace(life_test.followed, offset=of)).reasons(row) for of in (offset, offset + 30)
+    )
+    assert raised["expected"] > usual["expected"]
+
+
+def test_a_channel_that_is_not_scored_is_kept_from_the_autoencoder_too(life_test):
+    row, without = len(life_test.first) - 1, life_test.detector.channels.copy()
+    without[features.FEATURES.index("distance")] = False
+    fewer = replace(life_test, detector=replace(life_test.detector, channels=without))
+    far = fewer.samples.copy()
+    far[:, features.FEATURES.index("distance")] += 100
+    drawn = [replace(fewer, samples=samples).show(row).axes[0].lines[1].get_ydata() for samples in (fewer.samples, far)]
+    np.testing.assert_array_equal(*drawn)
+    plt.close("all")
 
 
 def test_a_window_without_a_score_has_no_reasons(life_test):

@@ -12,7 +12,7 @@ import pytest
 from conftest import life
 from s3fs import S3FileSystem
 
-from lib import score
+from lib import score, scoring
 from lib.detector import Detector
 from lib.runs import ROOT, Run
 
@@ -268,4 +268,4 @@ def test_what_can_not_be_is_refused_by_name(run, folder, tmp_path, capsys, words
 
 
 def test_a_window_of_a_stuck_sensor_is_unknown():
-    assert score.levels(np.array([0.1, 0.3, 0.7, np.nan])).tolist() == ["normal", "borderline", "anomaly", "unknown"]
+    assert scoring.levels(np.array([0.1, 0.3, 0.7, np.nan])).tolist() == ["normal", "borderline", "anomaly", "unknown"]

@@ -15,6 +15,18 @@ def minutes(kinds, *, user_id="a"):
     return pd.DataFrame({"user_id": user_id, "start": end - pd.Timedelta(295, "s"), "end": end, "kind": kinds})
 
 
+def test_a_buffer_is_as_long_however_close_the_windows_lie():
+    """The same alarm, four minutes before the event, in windows half a minute and a reading apart."""
+    kinds, errors = np.array(list("n" * 30 + "x" * 6 + "n" * 30)), np.zeros(66)
+    errors[25:27] = 1
+    found = []
+    for times in (2, 12):
+        dense = minutes(np.repeat(kinds, times))
+        dense["end"] = dense["end"].iloc[0] + (dense["end"] - dense["end"].iloc[0]) / times
+        found.append(vus_pr(dense, np.repeat(errors, times)))
+    assert found[0] == pytest.approx(found[1], rel=0.05)
+
+
 def two_wearers():
     """An event at the very end of one wearer and at the very beginning of the next, and in the middle of both."""
     kinds = ["n"] * 40 + ["x"] * 8 + ["n"] * 60 + ["y"] * 6
