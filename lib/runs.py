@@ -122,12 +122,17 @@ def is_full(error):
 
 
 def _swap_in(new, path, *, old):
-    """Move `new` to `path`. A folder can not be replaced in one step, so it is moved to `old` first."""
+    """Move `new` to `path`. A folder can not be replaced in one step: it goes to `old` first, and back on failure."""
     if not path.is_dir():
         os.replace(new, path)
         return
     path.rename(old)
-    new.rename(path)
+    try:
+        new.rename(path)
+    except BaseException:
+        if not path.exists():  # else only Ctrl-C came after it
+            old.rename(path)
+        raise
     remove(old)
 
 

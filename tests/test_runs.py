@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,6 +107,27 @@ def test_a_folder_is_swapped_in_whole(home):
         new.mkdir()
         (new / "new.pb").touch()
     assert [file.name for file in path.iterdir()] == ["new.pb"]
+    assert list(home.iterdir()) == [path]
+
+
+def test_a_folder_that_can_not_be_swapped_in_leaves_the_old_one(home, monkeypatch):
+    path, rename = home / "saved_model", Path.rename
+    path.mkdir()
+    (path / "old.pb").touch()
+
+    def refuse_the_new(self, target):
+        if (self / "new.pb").exists():
+            raise PermissionError("no")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse_the_new)
+    writes = writing(path)
+    new = writes.__enter__()
+    new.mkdir()
+    (new / "new.pb").touch()
+    with pytest.raises(PermissionError):
+        writes.__exit__(None, None, None)
+    assert [file.name for file in path.iterdir()] == ["old.pb"]
     assert list(home.iterdir()) == [path]
 
 
