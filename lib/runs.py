@@ -52,9 +52,12 @@ class Run:
 
     @property
     def journal(self):
-        """All that is recorded so far: {step: facts}; empty before the first record."""
+        """All that is recorded so far: {step: facts}; empty before the first record. ValueError for any other JSON."""
         path = self.models / "run.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if not isinstance(found, dict):
+            raise ValueError(f"{path.name} holds a {type(found).__name__}, and a record is an object")
+        return found
 
     def record(self, step, **facts):
         """Add `facts` (JSON values or NumPy's) to the record of `step`, over earlier ones of that name."""

@@ -60,6 +60,13 @@ def test_what_is_recorded_is_read_back_and_later_facts_join_earlier_ones():
     assert open_run("march").recorded("03_train") == {"epochs": 4}
 
 
+def test_a_record_that_is_json_and_no_object_is_refused():
+    run = open_run("odd")
+    (run.models / "run.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"^run.json holds a list, and a record is an object$"):
+        _ = run.journal
+
+
 def test_a_name_that_is_too_long_for_a_folder_is_refused():
     assert Run.at("x" * 100).name == "x" * 100
     with pytest.raises(ValueError, match="a run's name is at most 100 characters, not 101"):
