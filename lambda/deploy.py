@@ -4,7 +4,8 @@
     python lambda/deploy.py --function health-anomaly-detector --rollback
 
 With --bucket the model lies in S3, under a prefix of its own for each export, and the function fetches it from there;
-without, it is in the zip. Whatever fails, `live` names the version it named before. Not in the bundle.
+without, it is in the zip. Whatever fails, `live` names the version it named before; where that is not known, for it
+failed as `live` was moved, the last line says how to see it. Not in the bundle.
 """
 
 import argparse
@@ -28,7 +29,8 @@ def main(words=None):
     except Refused as error:
         problem = f"{error} ({error.live})"
     except FAULTS as error:
-        problem = f"{of_aws(error)} ({of_aws(error).live})"
+        refused = of_aws(error)
+        problem = f"{refused} ({refused.live})"
     except KeyboardInterrupt:
         problem = "stopped: run it again, it goes on from there (live was not moved)"
     print(f"deploy.py: {problem}", file=sys.stderr)

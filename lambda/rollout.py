@@ -16,7 +16,8 @@ RELEASE = "aws lambda delete-provisioned-concurrency-config --function-name {} -
 def deploy(given, *, agreed):
     """Bring a run to Lambda as the command line `given` says, once `agreed` (a function) says so.
 
-    Raises Refused, or what boto3 does, with `live` as it was.
+    Raises Refused, or what boto3 does, with `live` as it was; MayBeLive, a Refused, where it is not known whether
+    `live` was moved.
     """
     package = deployment_package.read(given.run, bucket=given.bucket)
     expected = smoke_check.expected(package.archive)
@@ -63,7 +64,10 @@ def publish(function, plan):
 
 
 def roll_back(given, *, agreed):
-    """Let `live` name the version before, or the one that `given.rollback` names, once that answers with a score."""
+    """Let `live` name the version before, or the one that `given.rollback` names, once that answers with a score.
+
+    Raises what `deploy` does.
+    """
     session = opened(given.region)
     function = LiveFunction(client(session, "lambda"), given.function)
     held = function.held()
@@ -93,7 +97,10 @@ def check(function, version, expected):
 
 
 def go_live(function, version, *, held, before, provisioned, note):
-    """Let `live` name a checked version, whose environments are started before, and end those of the last one."""
+    """Let `live` name a checked version, whose environments are started before, and end those of the last one.
+
+    Raises what `deploy` does.
+    """
     moves = version != held.live
     try:
         if provisioned and (moves or provisioned != held.provisioned):

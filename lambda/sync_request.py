@@ -19,8 +19,9 @@ MOST_ENVELOPES = 100
 _CALENDAR = set(CALENDAR)
 COUNTER_FORMS = ("cumulative", "interval")
 LARGEST_COUNT = 1e9  # steps, kcal or m: no watch has ever counted so far
-_LOW = np.array([HEART_RATE_RANGE[0], 0, 0, 0, -1, -1, -1])  # of the seven numbers
+_LOW = np.array([HEART_RATE_RANGE[0], 0, 0, 0, -1, -1, 0])  # of the seven numbers
 _HIGH = np.array([HEART_RATE_RANGE[1], *[LARGEST_COUNT] * 3, 1, 1, 1])
+_OFF_CIRCLE = 0.1  # how far sine and cosine of an hour may lie from the unit circle: apps round them
 _UNIX_MS = (946_684_800_000, 4_102_444_800_000)  # the years 2000 to 2100
 
 
@@ -84,9 +85,9 @@ def _sent(request):
         request = [request]
     enveloped = isinstance(request, list)
     metrics = request if enveloped else request.get("metrics") if isinstance(request, dict) else None
+    most, of_what = (MOST_ENVELOPES, "envelopes") if enveloped else (MOST_READINGS, "readings")
     if not isinstance(metrics, list) or not metrics:
-        raise Problem(400, "no_readings", "metrics: a list of 1 to 1,440 readings is wanted", field="metrics")
-    most = MOST_ENVELOPES if enveloped else MOST_READINGS
+        raise Problem(400, "no_readings", f"metrics: a list of 1 to {most:,} {of_what} is wanted", field="metrics")
     if len(metrics) > most:
         detail = f"{len(metrics):,} readings are more than {most:,}"
         raise Problem(413, "too_many_readings", detail, index=most, field="metrics")  # the first that is too many
@@ -161,6 +162,8 @@ def _all_good(metrics, clock):
         return None
     numbers = np.full((len(metrics), len(FEATURES)), np.nan)
     numbers[:, places] = values
+    if _is_no_hour(*numbers[:, 4:6].T).any():
+        return None
     return clocks.T, numbers, [None] * len(metrics), np.ones(len(metrics), dtype=bool)
 
 
@@ -300,11 +303,22 @@ class _Clock:
 def _calendar(metric, *, is_timed):
     if metric.keys() >= _CALENDAR:
         metric = {**metric, "is_weekend": _as_number(metric["is_weekend"])}
-        return [_number(metric, name, -1.0, 1.0) for name in CALENDAR]
+        sine, cosine, weekend = (
+            _number(metric, name, low, 1.0) for name, low in zip(CALENDAR, (-1.0, -1.0, 0.0), strict=True)
+        )
+        if _is_no_hour(sine, cosine):
+            said = " and ".join(f"{name} {_short(metric[name])}" for name in CALENDAR[:2])
+            raise _Bad(f"{said} are not the sine and cosine of an hour")
+        return [sine, cosine, weekend]
     if not is_timed:
         missing = next(name for name in CALENDAR if name not in metric)
         raise _Bad(f"{missing} is missing, and there is no timestamp to tell it by")
     return [math.nan] * 3
+
+
+def _is_no_hour(sine, cosine):
+    """Whether numbers (or arrays of them) are not the sine and cosine of any hour; False for NaN."""
+    return np.abs(np.hypot(sine, cosine) - 1) > _OFF_CIRCLE
 
 
 def _as_number(is_weekend):

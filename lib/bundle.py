@@ -3,6 +3,7 @@
 import ast
 import importlib.metadata
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -32,6 +33,7 @@ ARTEFACTS = (  # what an export holds for its readers, beside the modules that t
     "requirements.txt",
     "threshold.npy",
 )
+CALL_S = 600  # how long a called bundle may take, for all its events
 LARGEST_ZIP, LARGEST_UNPACKED = 50_000_000, 250_000_000  # bytes: Lambda's limits
 OF_LAMBDA = {"boto3", "botocore", "urllib3"}  # what Lambda's Python has of its own
 
@@ -148,7 +150,7 @@ def write_zip(path, files):
 def request_of(samples):
     """The request that reports samples (T, 7) in raw units, NaN for a channel the data lack."""
     given = [dict(zip(FEATURES, row, strict=True)) for row in samples.tolist()]
-    metrics = [{name: value for name, value in row.items() if value == value} for row in given]
+    metrics = [{name: value for name, value in row.items() if not math.isnan(value)} for row in given]
     return {"metrics": metrics, "counters": "interval"}
 
 
@@ -212,18 +214,25 @@ def call(archive, events):
     """Answers of the handler in a zip, unpacked (see `unpacked`) and run in a process of its own.
 
     Returns (start, calls): start {"load_ms", "python"}; calls a list of {"answer", "ms"}, one an event. Raises
-    RuntimeError if the process dies.
+    RuntimeError if the process dies, or takes more than CALL_S.
     """
     with unpacked(archive) as folder:
-        done = subprocess.run(
-            [sys.executable, "-S", "-E", "-c", f"import sys; sys.path.insert(0, {str(folder)!r})\n{_CALLER}"],
-            input="\n".join(json.dumps(event) for event in events),
-            capture_output=True,
-            text=True,
-            cwd=folder,
-            timeout=600,
-            env={"PATH": os.environ.get("PATH", ""), "OPENBLAS_NUM_THREADS": "1"},
-        )
+        try:
+            done = _called(folder, "\n".join(json.dumps(event) for event in events))
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"the bundle did not answer within {CALL_S} s") from None
     if done.returncode:
         raise RuntimeError(f"the bundle's process failed: {done.stderr.strip()[-2000:]}")
     return tuple(json.loads(done.stdout))
+
+
+def _called(folder, lines):
+    return subprocess.run(
+        [sys.executable, "-S", "-E", "-c", f"import sys; sys.path.insert(0, {str(folder)!r})\n{_CALLER}"],
+        input=lines,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        timeout=CALL_S,
+        env={"PATH": os.environ.get("PATH", ""), "OPENBLAS_NUM_THREADS": "1"},
+    )

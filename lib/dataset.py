@@ -121,11 +121,15 @@ def drawn(days, *, by, part_of, at_most, rng):
     """The hours of wearer-days to draw, so that each table of the Dataset has about `at_most` readings at most.
 
     Of the development's, single hours, evenly over its wearers and the hours of the day; of the others', whole days,
-    evenly over wearers and, in the test, over days with labels and without. Returns the columns of `days` and hour
-    (since 1970).
+    evenly over wearers and, in the test, over days with labels and without. Each of PARTS gets one at least, though
+    that be more than `at_most`. Returns the columns of `days` and hour (since 1970).
     """
     part = pd.Series(units(days, by=by)).map(part_of).to_numpy()
     tables = [_some_hours(days[np.isin(part, PARTS[:2])], at_most=at_most, rng=rng)]
+    drawn_from = set(pd.Series(units(tables[0], by=by)).map(part_of))
+    for name in PARTS[:2]:
+        if name not in drawn_from:
+            tables.append(_some_hours(days[part == name], at_most=1, rng=rng))
     for name in PARTS[2:]:
         tables.append(_hours(_some_days(days[part == name], at_most=at_most, rng=rng)))
     return pd.concat(tables, ignore_index=True)
@@ -133,14 +137,14 @@ def drawn(days, *, by, part_of, at_most, rng):
 
 def _some_days(days, *, at_most, rng):
     stratum = pd.factorize(days["user_id"])[0] * 2 + days["labelled"]
-    count = int(at_most / days["readings"].mean())
+    count = max(1, int(at_most / days["readings"].mean()))
     return days.iloc[spread_evenly(np.arange(len(days)), stratum.to_numpy(), at_most=count, rng=rng)]
 
 
 def _some_hours(days, *, at_most, rng):
     hours = _hours(days)
     stratum = pd.factorize(hours["user_id"])[0] * 24 + hours["hour"] % 24
-    count = int(at_most / (days["readings"].mean() / 24))
+    count = max(1, int(at_most / (days["readings"].mean() / 24)))
     return hours.iloc[spread_evenly(np.arange(len(hours)), stratum.to_numpy(), at_most=count, rng=rng)]
 
 

@@ -55,7 +55,7 @@ def read(path, *, requests_path=""):
 
 def _csv(path, name):
     try:
-        return pd.read_csv(Path(path), dtype=str)
+        return pd.read_csv(Path(path), dtype=str, keep_default_na=False, na_values=[""])  # NA may be a name
     except (OSError, ValueError) as error:
         raise BadFeedback(f"{name}={path}: can not be read as CSV ({type(error).__name__})") from None
 
@@ -70,14 +70,8 @@ def _matched(given, path, requests_path):
     missing = sorted({"user_id", "from", "to", "request_id"} - set(requests))
     if missing:
         raise BadFeedback(f"requests_path={requests_path}: has no column {', '.join(missing)}")
-    when, begin, end = (
-        _times(of, where)
-        for of, where in (
-            (given["timestamp"], path),
-            (requests["from"], requests_path),
-            (requests["to"], requests_path),
-        )
-    )
+    when = _times(given["timestamp"], f"feedback_path={path}")
+    begin, end = (_times(requests[name], f"requests_path={requests_path}") for name in ("from", "to"))
     spans = {
         user: (begin[rows], end[rows], requests["request_id"].to_numpy()[rows])
         for user, rows in requests.groupby("user_id").indices.items()
@@ -86,11 +80,14 @@ def _matched(given, path, requests_path):
     return given.assign(request_id=pd.Series(found, index=given.index, dtype=object))
 
 
-def _times(texts, path):
-    try:
-        return pd.to_datetime(texts, utc=True, format="ISO8601").to_numpy()
-    except (ValueError, TypeError):
-        raise BadFeedback(f"{path}: a time is not ISO 8601") from None
+def _times(texts, where):
+    """The moments (N,) of a column's texts, NaT where a cell is empty. Raises BadFeedback for one that tells none."""
+    moments = pd.to_datetime(texts, utc=True, format="ISO8601", errors="coerce")
+    bad = texts[moments.isna() & texts.notna()]
+    if len(bad):
+        wanted = "an ISO 8601 time, such as 2026-03-02T08:01:05+01:00, is wanted"
+        raise BadFeedback(f"{where}: row {bad.index[0] + 2}: {texts.name} is {bad.iloc[0]!r}: {wanted}")
+    return moments.to_numpy()
 
 
 def _spanning(spans, moment):

@@ -77,7 +77,7 @@ def _tried(member):
     }
     try:
         left = remaining(member)
-    except (OSError, ValueError, AttributeError) as error:  # the last of what is JSON and no record
+    except (OSError, ValueError) as error:
         problem = f"the record of this run can not be read ({error}): remove models/{member.name}/run.json"
         return Ended(FAILED, f"{problem} and models/.{member.name}.partial to make it anew")
     if left is None:

@@ -173,8 +173,8 @@ def recorded(source, *, most_readings, seed, **how):
 
     Up to `most_readings` they hold all that there is. Of more data each holds at most about a third as many: of the
     development wearers stretches of an hour, evenly over wearers and hours of the day; of the others whole days, evenly
-    over wearers. Returns (Dataset, {file or part: problem} of those that were set aside only now). Raises ValueError
-    where that is all of them, and what `dataset.divided` does.
+    over wearers, and one at least. Returns (Dataset, {file or part: problem} of those that were set aside only now).
+    Raises ValueError where that is all of them, and what `dataset.divided` does.
     """
     by, part_of = dataset.divided(source.days, seed=seed)
     if source.readings <= most_readings:

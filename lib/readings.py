@@ -7,6 +7,7 @@ readings are put in order (UTC where the file tells it, else the wall clock itse
 neither repeats nor loses an hour.
 """
 
+from datetime import timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -137,7 +138,7 @@ def _wall_clock(column, zone, name):
     if pd.api.types.is_datetime64_any_dtype(column):
         if column.dt.tz is None:
             return _plain(column)
-        return _moved(column, zone if str(column.dt.tz) == "UTC" else column.dt.tz)
+        return _moved(column, zone if _is_utc(column.dt.tz) else column.dt.tz)
     text = column.astype("str").str.strip()
     if not text.str.contains(_WITH_OFFSET).any():  # a quick look, for most have none
         return _plain(_parsed(text, name, utc=False))
@@ -148,6 +149,11 @@ def _wall_clock(column, zone, name):
         problem = "no UTC offset, while other rows have one"
         raise ReadingsError(problem, file=name, column="timestamp", row=row + 1, value=text.iloc[row])
     return _offset_clock(_parsed(text, name, utc=True), offset, zone)
+
+
+def _is_utc(zone):
+    """Whether a column's time zone is UTC by whatever name: Etc/UTC, GMT, Zulu, +00:00; no place, such as London."""
+    return zone.utcoffset(None) == timedelta(0)
 
 
 def _from_unix_ms(column, zone, name):

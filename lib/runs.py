@@ -52,9 +52,12 @@ class Run:
 
     @property
     def journal(self):
-        """All that is recorded so far: {step: facts}; empty before the first record."""
+        """All that is recorded so far: {step: facts}; empty before the first record. ValueError for any other JSON."""
         path = self.models / "run.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if not isinstance(found, dict):
+            raise ValueError(f"{path.name} holds a {type(found).__name__}, and a record is an object")
+        return found
 
     def record(self, step, **facts):
         """Add `facts` (JSON values or NumPy's) to the record of `step`, over earlier ones of that name."""
@@ -122,12 +125,17 @@ def is_full(error):
 
 
 def _swap_in(new, path, *, old):
-    """Move `new` to `path`. A folder can not be replaced in one step, so it is moved to `old` first."""
+    """Move `new` to `path`. A folder can not be replaced in one step: it goes to `old` first, and back on failure."""
     if not path.is_dir():
         os.replace(new, path)
         return
     path.rename(old)
-    new.rename(path)
+    try:
+        new.rename(path)
+    except BaseException:
+        if not path.exists():  # else only Ctrl-C came after it
+            old.rename(path)
+        raise
     remove(old)
 
 

@@ -45,6 +45,10 @@ def read(path):
         raise UsageError(f"--sweep {path}: workers={found['workers']}: at least 1 is wanted")
     if not _NAME.fullmatch(found["name"]):
         raise UsageError(f"--sweep {path}: name={found['name']!r}: at most 60 letters, digits, '.', '_' or '-'")
+    try:
+        cluster.check(scheduler=found["dask_scheduler"])
+    except ValueError as error:
+        raise UsageError(f"--sweep {path}: {error}") from None
     return found
 
 
@@ -168,7 +172,7 @@ def _is_there(name):
 def execute(found, members, *, say=print):
     """Run the members, `workers` at once, say what became of each, and yield (name, what went wrong), in their order.
 
-    What went wrong is empty where all went well. Raises UsageError where a cluster is none or does not answer.
+    What went wrong is empty where all went well. Raises UsageError where a cluster does not answer or is lost.
     """
     threads = None if found["dask_scheduler"] else max(1, cluster.cores() // found["workers"])
     tasks = [member.placed(threads=threads) for member in members]
@@ -178,5 +182,5 @@ def execute(found, members, *, say=print):
         for member, said, problem in cluster.each(run, tasks, **options):
             say(f"{member.name}: {problem or said}")
             yield member.name, problem or said.problem
-    except (cluster.ClusterError, ValueError) as error:
+    except cluster.ClusterError as error:
         raise UsageError(error) from None

@@ -131,6 +131,13 @@ def test_a_process_that_dies_is_reported_with_its_reason(tmp_path):
         bundle.call(small_zip(tmp_path, handler), [{}])
 
 
+def test_a_process_that_never_answers_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle, "CALL_S", 1)
+    handler = "import time\ndef handler(event, context): time.sleep(60)"
+    with pytest.raises(RuntimeError, match="^the bundle did not answer within 1 s$"):
+        bundle.call(small_zip(tmp_path, handler), [{}])
+
+
 def test_a_damaged_model_in_the_zip_is_answered_not_raised(archive, tmp_path):
     with zipfile.ZipFile(archive) as whole, zipfile.ZipFile(tmp_path / "cut.zip", "w") as cut:
         for name in whole.namelist():

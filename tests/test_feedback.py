@@ -48,6 +48,14 @@ def test_feedback_that_met_no_request_of_the_app_or_of_the_log_is_counted(tmp_pa
     assert feedback.unmet(pd.DataFrame({"RequestId": ["r1"]}), feedback.read("")) == 0
 
 
+def test_a_wearer_may_be_called_NA(tmp_path):
+    path = saved(tmp_path / "f.csv", "user_id,timestamp,correct,note\nNA,2026-03-02T07:02Z,false,\n")
+    spans = "user_id,from,to,request_id\nNA,2026-03-02T07:00Z,2026-03-02T07:05Z,r1\n"
+    said = feedback.read(path, requests_path=saved(tmp_path / "r.csv", spans))
+    assert said[["request_id", "note"]].to_numpy().tolist() == [["r1", ""]]
+    assert said.attrs["unmatched"] == 0
+
+
 @pytest.mark.parametrize(
     ("text", "requests", "said"),
     [
@@ -57,7 +65,16 @@ def test_feedback_that_met_no_request_of_the_app_or_of_the_log_is_counted(tmp_pa
         ("note,correct\na,true\n", None, "request_id is wanted, or user_id and timestamp"),
         ("user_id,timestamp,correct\nada,2026-03-02T07:02:00Z,true\n", None, "so requests_path is wanted"),
         ("user_id,timestamp,correct\nada,2026-03-02T07:02:00Z,true\n", "user_id,from\n", "no column request_id, to"),
-        ("user_id,timestamp,correct\nada,noon,true\n", "user_id,from,to,request_id\n", "a time is not ISO 8601"),
+        (
+            "user_id,timestamp,correct\nada,2026-03-02T07:02Z,true\nada,noon,true\n",
+            "user_id,from,to,request_id\n",
+            "^feedback_path=.*f.csv: row 3: timestamp is 'noon': an ISO 8601 time, such as .*, is wanted$",
+        ),
+        (
+            "user_id,timestamp,correct\nada,2026-03-02T07:02Z,true\n",
+            "user_id,from,to,request_id\nada,2026-03-02T07:00Z,later,r1\n",
+            "^requests_path=.*r.csv: row 2: to is 'later': an ISO 8601 time",
+        ),
         ("", None, "can not be read as CSV"),
     ],
 )

@@ -162,6 +162,18 @@ def test_the_hours_drawn_are_spread_over_wearers_and_the_day():
     assert hours[hours["user_id"] >= "w4"].groupby("user_id").size().to_dict() == {"w4": 96, "w5": 96}
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_every_part_is_drawn_from_where_a_day_is_more_than_a_table_holds(seed):
+    days = pd.DataFrame({"user_id": [f"w{n}" for n in range(8)], "timestamp": pd.Timestamp("2026-03-02")})
+    days = days.assign(readings=86_400, labelled=False)
+    part_of = dict(zip(days["user_id"], ["train"] * 5 + ["validation", "calibration", "test"], strict=True))
+    rng = np.random.default_rng(seed)
+    hours = dataset.drawn(days, by="wearer", part_of=part_of, at_most=33_333, rng=rng)
+    drawn = hours["user_id"].map(part_of).value_counts()
+    assert set(drawn.index) == set(dataset.PARTS)
+    assert drawn[["calibration", "test"]].tolist() == [24, 24]  # a day each
+
+
 def test_days_with_labels_are_drawn_for_the_test_beside_others(tmp_path):
     ill = pd.concat([life("w9", days=5).assign(label=""), life("w9", label="fever").assign(heartRate=99)])
     ill.loc[ill["label"] == "fever", "timestamp"] += pd.Timedelta(days=5)

@@ -2,6 +2,8 @@ import gzip
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -154,6 +156,20 @@ def test_a_parquet_files_own_time_zone_is_the_wearers(tmp_path):
     table = readings.read(tmp_path / "tokyo.parquet", timezone="Europe/Paris")
     assert wall(table) == ["2026-03-02 07:01:05"]
     assert table["instant"].tolist() == [pd.Timestamp("2026-03-01T22:01:05").timestamp()]
+
+
+@pytest.mark.parametrize("name", ["UTC", "Etc/UTC", "GMT", "Etc/GMT", "Zulu", "+00:00"])
+def test_a_parquet_files_utc_is_moved_whatever_its_name(tmp_path, name):
+    moments = pa.array([1_772_452_865_000], pa.timestamp("ms", tz=name))  # 2026-03-02T12:01:05Z
+    parquet.write_table(pa.table({"timestamp": moments, "heartRate": [70]}), tmp_path / "utc.parquet")
+    assert wall(readings.read(tmp_path / "utc.parquet", timezone="Europe/Paris")) == ["2026-03-02 13:01:05"]
+
+
+def test_a_place_whose_clock_shows_utc_in_winter_is_not_moved(tmp_path):
+    moments = pd.DatetimeIndex(["2026-03-02T12:01:05"]).tz_localize("Europe/London")
+    pd.DataFrame({"timestamp": moments, "heartRate": [70]}).to_parquet(tmp_path / "london.parquet")
+    table = readings.read(tmp_path / "london.parquet", timezone="Europe/Paris")
+    assert wall(table) == ["2026-03-02 12:01:05"]
 
 
 @pytest.mark.parametrize("name", ["broken.csv.gz", "broken.parquet"])

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,6 +60,13 @@ def test_what_is_recorded_is_read_back_and_later_facts_join_earlier_ones():
     assert open_run("march").recorded("03_train") == {"epochs": 4}
 
 
+def test_a_record_that_is_json_and_no_object_is_refused():
+    run = open_run("odd")
+    (run.models / "run.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"^run.json holds a list, and a record is an object$"):
+        _ = run.journal
+
+
 def test_a_name_that_is_too_long_for_a_folder_is_refused():
     assert Run.at("x" * 100).name == "x" * 100
     with pytest.raises(ValueError, match="a run's name is at most 100 characters, not 101"):
@@ -106,6 +114,27 @@ def test_a_folder_is_swapped_in_whole(home):
         new.mkdir()
         (new / "new.pb").touch()
     assert [file.name for file in path.iterdir()] == ["new.pb"]
+    assert list(home.iterdir()) == [path]
+
+
+def test_a_folder_that_can_not_be_swapped_in_leaves_the_old_one(home, monkeypatch):
+    path, rename = home / "saved_model", Path.rename
+    path.mkdir()
+    (path / "old.pb").touch()
+
+    def refuse_the_new(self, target):
+        if (self / "new.pb").exists():
+            raise PermissionError("no")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse_the_new)
+    writes = writing(path)
+    new = writes.__enter__()
+    new.mkdir()
+    (new / "new.pb").touch()
+    with pytest.raises(PermissionError):
+        writes.__exit__(None, None, None)
+    assert [file.name for file in path.iterdir()] == ["old.pb"]
     assert list(home.iterdir()) == [path]
 
 

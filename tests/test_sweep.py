@@ -263,7 +263,18 @@ def test_a_run_that_another_process_is_about_to_leave_is_waited_for(toys):
 def test_a_scheduler_that_is_none_is_refused(toys, write):
     path = write("dask_scheduler: nowhere\nruns: [{factor: 1}]")
     with pytest.raises(UsageError, match="dask_scheduler='nowhere': an address such as tcp://"):
+        sweep.read(path)
+
+
+def test_a_defect_of_ours_is_no_word_on_the_usage(toys, write, monkeypatch):
+    def broken(member):
+        raise ValueError("a defect")
+
+    path = write("workers: 1\nruns: [{run: a, factor: 1}]")
+    monkeypatch.setattr(sweep, "run", broken)
+    with pytest.raises(ValueError, match="a defect") as caught:
         dict(sweep.execute(sweep.read(path), listed(toys, path)))
+    assert not isinstance(caught.value, UsageError)
 
 
 def test_the_workers_of_a_cluster_do_it_with_the_threads_that_are_theirs(toys, write, tmp_path):

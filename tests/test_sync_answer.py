@@ -167,8 +167,8 @@ def test_a_counter_that_fell_only_a_little_since_yesterday_began_anew_at_midnigh
 def test_the_hour_comes_from_the_timestamp_where_it_is_not_given(ask):
     saturday = small_model.MONDAY_7H + 5 * 86_400
     assert scores(ask(metrics(20, start=saturday)))[0] == pytest.approx(score(error(weekend=True)))
-    given = [metric | {"hour_sin": 0.0, "hour_cos": 0.0, "is_weekend": 0} for metric in metrics(20)]
-    assert scores(ask(given))[0] == 0.0
+    given = [metric | {"hour_sin": 0.0, "hour_cos": 1.0, "is_weekend": 0} for metric in metrics(20, start=saturday)]
+    assert scores(ask(given))[0] == pytest.approx(score(error()))
     friday_evening = saturday - 8 * 3600  # 23:00 in UTC, Saturday in Paris
     night = metrics(20, start=friday_evening)
     assert scores(ask(night))[0] == pytest.approx(score(error()))

@@ -237,9 +237,30 @@ def test_a_wall_clock_beyond_the_calendar_is_a_bad_reading(timestamp, zone):
     assert "neither ISO 8601" in read(at(timestamp), timezone=zone).errors[0]
 
 
-@pytest.mark.parametrize(("name", "value"), [("hour_sin", 1.01), ("hour_cos", -2), ("is_weekend", "no")])
-def test_a_calendar_out_of_range_is_bad(name, value):
-    assert read(READING | CALENDAR | {name: value}).errors[0].startswith(f"{name} {value!r}")
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("hour_sin", 1.01, "is outside -1..1"),
+        ("hour_cos", -2, "is outside -1..1"),
+        ("is_weekend", "no", "is not a number"),
+        ("is_weekend", -0.5, "is outside 0..1"),
+        ("is_weekend", 2, "is outside 0..1"),
+    ],
+)
+def test_a_calendar_out_of_range_is_bad(name, value, error):
+    assert read(READING | CALENDAR | {name: value}).errors == [f"{name} {value!r} {error}"]
+
+
+@pytest.mark.parametrize(("sine", "cosine"), [(0, 0.0), (1, 1), (-0.6, 0.6), (0.0, -0.85)])
+def test_numbers_that_are_no_hours_sine_and_cosine_are_bad(sine, cosine):
+    readings = read(READING | CALENDAR, READING | CALENDAR | {"hour_sin": sine, "hour_cos": cosine})
+    error = f"hour_sin {sine} and hour_cos {cosine} are not the sine and cosine of an hour"
+    assert readings.errors == [None, error]
+
+
+@pytest.mark.parametrize(("sine", "cosine"), [(0.5, 0.866), (0.5, 0.9), (0.7, 0.7), (-1, 0), (0.0, -0.95)])
+def test_an_hours_sine_and_cosine_may_be_rounded(sine, cosine):
+    assert read(READING | CALENDAR | {"hour_sin": sine, "hour_cos": cosine}).errors == [None]
 
 
 @pytest.mark.parametrize(("name", "values"), [("heartRate", [20, 250.0]), ("steps", [0, 0.0, 10**9])])
@@ -322,6 +343,12 @@ def test_no_list_of_readings_is_a_problem(sent):
     assert (caught.value.status, caught.value.body["code"]) == (400, "no_readings")
 
 
+@pytest.mark.parametrize(("sent", "wanted"), [({"metrics": []}, "1 to 1,440 readings"), ([], "1 to 100 envelopes")])
+def test_no_list_of_readings_is_told_how_long_one_may_be(sent, wanted):
+    with pytest.raises(Problem, match=f"a list of {wanted} is wanted"):
+        parse(sent, interval_s=5)
+
+
 def test_an_option_that_is_null_is_absent():
     plain, null = read(at(START * 1000)), read(at(START * 1000), counters=None, timezone=None)
     assert (null.cumulative, hour(null)) == (plain.cumulative, hour(plain))
@@ -394,7 +421,7 @@ def test_interval_counters_are_told():
 )
 def test_readings_are_the_same_checked_at_once_or_one_by_one(changes, absent):
     usual = {"timestamp": START * 1000, "heartRate": 70, "steps": 1, "calories": 0.2, "distance": 2.5}
-    usual |= {"hour_sin": 0.5, "hour_cos": 0.5, "is_weekend": 0}
+    usual |= CALENDAR
     metrics = [{name: value for name, value in usual.items() if name not in absent} for _ in range(6)]
     for place, name, value in changes:
         metrics[place][name] = value
