@@ -100,8 +100,9 @@ def beside(metrics):
 def measured(metrics):
     """What was evaluated and on what kind of machine, in a sentence or two."""
     said = (
-        "Test, {table}: {wearers} wearers ({wearers_learned_from} of whom the model learned from), {events} labelled "
-        "events of {kinds} kinds, {wearer_days:.1f} wearer-days worn and without a label, {windows:,} windows. "
+        "Test, {table}: {wearers} wearers ({wearers_known} of whom the model learned from or was calibrated on), "
+        "{events} labelled events of {kinds} kinds, {wearer_days:.1f} wearer-days worn and without a label, "
+        "{windows:,} windows. "
     )
     return said.format(**metrics["evaluated"]) + f"Evaluated on {metrics['machine']}."
 

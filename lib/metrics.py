@@ -14,20 +14,21 @@ LSTM, LSTM_BY_CHANNEL = "LSTM autoencoder", "LSTM autoencoder, by channel"  # it
 OURS = (DEPLOYED, NO_BASELINE, LSTM, LSTM_BY_CHANNEL)  # the others are rivals
 _AS_GOOD = 0.01  # of VUS-PR or AUROC
 OWN = "the run's own test"  # what is evaluated unless a table is given
+ANOTHER = "another table: metrics.json names it"  # in model.json, which is deployed and says of no data where they lay
 
 
-def evaluated(table, events, *, path, learned_from, wearer_days):
+def evaluated(table, events, *, path, known, wearer_days):
     """What was evaluated, a dict: a clean table and its events, of the file `path` or, where that is empty, OWN.
 
-    learned_from: the names of the wearers the model learned from; wearer_days: of `evaluation.wearer_days`. Its days
-    are each wearer's dates with readings.
+    known: the names of the wearers that the model learned from or was calibrated on; wearer_days: of
+    `evaluation.wearer_days`. Its days are each wearer's dates with readings.
     """
     wearer, day = table["user_id"].astype("str"), table["timestamp"].dt.normalize()
     return {
         "table": path or OWN,
         "samples": len(table),
         "wearers": wearer.nunique(),
-        "wearers_learned_from": int(wearer.drop_duplicates().isin(learned_from).sum()),
+        "wearers_known": int(wearer.drop_duplicates().isin(known).sum()),
         "days": int(day.groupby(wearer).nunique().sum()),
         "wearer_days": float(wearer_days),
         "events": len(events),
@@ -37,13 +38,15 @@ def evaluated(table, events, *, path, learned_from, wearer_days):
 
 def introduction(seen):
     """What was evaluated, in sentences, of what `evaluated` returned."""
-    known = seen["wearers_learned_from"]
+    known = seen["wearers_known"]
     same = "on other days" if seen["table"] == OWN else "and where on the same days, what follows flatters it"
     said = [
         "{table}: {wearers} wearers on {days} dates; worn and without a label are {wearer_days:.1f} wearer-days".format(
             **seen
         ),
-        f"The model learned from {known} of these wearers, {same}" if known else "The model never saw these wearers",
+        f"The model learned from or was calibrated on {known} of these wearers, {same}"
+        if known
+        else "The model never saw these wearers, nor was it calibrated on them",
         "{events} labelled events of {kinds} kinds".format(**seen),
     ]
     if not seen["events"]:

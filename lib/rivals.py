@@ -19,6 +19,8 @@ from lib.recent_life import RecentLife
 from lib.window_statistics import window_statistics
 from lib.windows import gather
 
+MOST_CALIBRATED = 15_000  # windows of the calibration wearers that give the rivals their thresholds
+
 
 @dataclass(frozen=True)
 class MeanRule:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from conftest import calibrated, life, runs_in
 
-from lib import clean, features, onnx_graph, pipeline, readings, runs, silence
+from lib import clean, features, metrics, onnx_graph, pipeline, readings, runs, silence
 from lib.checksums import sha256
 from lib.description import Describer
 from lib.inference import Network
@@ -91,14 +91,19 @@ def evaluate(home, table, **parameters):
 
 
 def test_a_table_in_which_nothing_is_labelled_is_evaluated_as_normal_life(home):
-    said, written = evaluate(home, raw(TESTED, seed=7))
+    said, written = evaluate(home, pd.concat([raw(TESTED, seed=7), raw(CALM, seed=6)]))
     assert "No reading is labelled" in said
     assert "No kind of anomaly has windows to compare the methods on." in said
     assert written["evaluated"]["table"].endswith("test.csv")
+    assert "learned from or was calibrated on 1 of these wearers" in said  # the thresholds come from the second
+    assert (written["evaluated"]["wearers"], written["evaluated"]["wearers_known"]) == (2, 1)
     assert written["evaluated"]["events"] == 0
     assert written["headline"]["auroc_macro"] is None
     assert 0 <= written["headline"]["share_of_normal_at_0.3"] <= 1
     assert not (home / "models/by-hand/auroc.png").exists()
+    model = (home / "models/by-hand/model.json").read_text(encoding="utf-8")
+    assert json.loads(model)["metrics"]["evaluation"]["table"] == metrics.ANOTHER
+    assert "test.csv" not in model  # which is deployed, and says nothing of where the data lay
 
 
 def test_a_watch_without_distance_and_one_kind_of_event_is_read_on_the_channels_it_has(home):
@@ -106,7 +111,7 @@ def test_a_watch_without_distance_and_one_kind_of_event_is_read_on_the_channels_
     table.loc[100:130, "label"], table.loc[100:130, "heartRate"] = "tachycardia", 178 + np.arange(31) % 5
     said, written = evaluate(home, table)
     assert "With one kind alone" in said
-    assert "learned from 1 of these wearers" in said
+    assert "learned from or was calibrated on 1 of these wearers" in said
     assert list(written["by_kind"]["heart-rate rule"]) == ["tachycardia"]
     assert written["by_kind"]["heart-rate rule"]["tachycardia"]["auroc"] == 1
     by_size = {(row["channel set"], row["samples"]): row["windows"] for row in written["calibration_by_size"]}

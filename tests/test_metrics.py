@@ -49,20 +49,20 @@ def test_the_verdict_on_a_test_without_events_says_that_there_is_nothing_to_comp
     assert text == "No kind of anomaly has windows to compare the methods on."
 
 
-def evaluated(*, path="", learned_from=(), kinds=("spikes", "dropout")):
+def evaluated(*, path="", known=(), kinds=("spikes", "dropout")):
     """Of two wearers, one on two days and one on one."""
     time = pd.to_datetime(["2026-03-02T23:59:55", "2026-03-03T00:00:00", "2026-03-02T08:00:00"])
     table = pd.DataFrame({"user_id": ["a", "a", "b"], "timestamp": time})
     events = pd.DataFrame({"kind": list(kinds)})
-    return metrics.evaluated(table, events, path=path, learned_from=learned_from, wearer_days=1.25)
+    return metrics.evaluated(table, events, path=path, known=known, wearer_days=1.25)
 
 
 def test_what_was_evaluated_is_on_record():
-    assert evaluated(learned_from=["a", "c"]) == {
+    assert evaluated(known=["a", "c"]) == {
         "table": "the run's own test",
         "samples": 3,
         "wearers": 2,
-        "wearers_learned_from": 1,
+        "wearers_known": 1,
         "days": 3,
         "wearer_days": 1.25,
         "events": 2,
@@ -74,14 +74,14 @@ def test_what_was_evaluated_is_on_record():
 def test_wearers_that_the_model_never_saw_are_said_to_be_so():
     text = metrics.introduction(evaluated())
     assert "the run's own test: 2 wearers on 3 dates; worn and without a label are 1.2 wearer-days." in text
-    assert "The model never saw these wearers." in text
+    assert "The model never saw these wearers, nor was it calibrated on them." in text
     assert "2 labelled events of 2 kinds." in text
 
 
-def test_days_of_wearers_that_the_model_learned_from_are_said_to_be_so():
-    assert "learned from 2 of these wearers, on other days." in metrics.introduction(evaluated(learned_from=["a", "b"]))
-    given = metrics.introduction(evaluated(path="watch.csv", learned_from=["a"]))
-    assert "learned from 1 of these wearers, and where on the same days, what follows flatters it." in given
+def test_days_of_wearers_that_the_model_knows_are_said_to_be_so():
+    assert "calibrated on 2 of these wearers, on other days." in metrics.introduction(evaluated(known=["a", "b"]))
+    given = metrics.introduction(evaluated(path="watch.csv", known=["a"]))
+    assert "calibrated on 1 of these wearers, and where on the same days, what follows flatters it." in given
 
 
 def test_a_test_without_labels_or_with_one_kind_is_said_to_be_so():

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,14 @@ def test_only_contract_cells_keep_an_output_and_each_has_one_with_its_count(path
     assert contracts
     assert all(cell.outputs and cell.execution_count for cell in contracts)
     assert not any(cell.outputs for cell in code_cells(path) if CONTRACT not in cell.source)
+
+
+def test_the_command_of_the_readme_for_an_edited_notebook_leaves_the_committed_ones_as_they_are(tmp_path):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"`\.venv/bin/(nbstripout .*) notebooks/\*\.ipynb`", text)
+    copies = [shutil.copyfile(path, tmp_path / path.name) for path in NOTEBOOKS]
+    subprocess.run([sys.executable, "-m", *command.split(), *copies], check=True)
+    assert [copy.read_bytes() for copy in copies] == [path.read_bytes() for path in NOTEBOOKS]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

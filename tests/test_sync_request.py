@@ -427,6 +427,20 @@ def test_readings_are_the_same_checked_at_once_or_one_by_one(changes, absent):
         metrics[place][name] = value
     clock = sync_request._Clock(Zones(), UTC)
     at_once, one_by_one = sync_request._all_good(metrics, clock), sync_request._one_by_one(metrics, clock)
-    assert at_once is not None or changes or absent & set(CALENDAR)
-    for fast, slow in zip(at_once or one_by_one, one_by_one, strict=True):
+    names = set(metrics[0])
+    alike = all(set(metric) == names for metric in metrics) and names & set(CALENDAR) in (set(), set(CALENDAR))
+    numbers = all(type(value) in (int, float) for metric in metrics for value in metric.values())
+    _, _, errors, _ = one_by_one
+    if at_once is None:
+        assert any(errors) or not (alike and numbers)
+        return
+    assert not any(errors)
+    for fast, slow in zip(at_once, one_by_one, strict=True):
         np.testing.assert_array_equal(fast, slow)
+
+
+def test_usual_readings_are_checked_at_once():
+    clock = sync_request._Clock(Zones(), UTC)
+    for usual in (at(START * 1000), READING | CALENDAR):
+        _, numbers, errors, counts = sync_request._all_good([usual] * 6, clock)
+        assert (len(numbers), errors, counts.all()) == (6, [None] * 6, True)
