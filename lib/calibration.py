@@ -35,11 +35,7 @@ def calibrate(errors, *, sizes, whole, threshold_percentile, alert_percentile, o
     Raises ValueError when there are no windows, an error is not finite, or the percentiles are not 0 < threshold <
     alert < 100.
     """
-    if not 0 < threshold_percentile < alert_percentile < 100:
-        raise ValueError(
-            f"threshold_percentile={threshold_percentile} and alert_percentile={alert_percentile}: "
-            "0 < threshold_percentile < alert_percentile < 100 is wanted"
-        )
+    scoring.check_percentiles(threshold_percentile, alert_percentile)
     percentiles = (threshold_percentile, alert_percentile)
     sets = _limits_of(errors, whole, percentiles)
     first = next(iter(sets.values()))

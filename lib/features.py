@@ -9,6 +9,7 @@ import numpy as np
 FEATURES = ("heartRate", "steps", "calories", "distance", "hour_sin", "hour_cos", "is_weekend")
 CHANNELS = FEATURES[:4]
 COUNTERS = CHANNELS[1:]  # what a watch counts
+COUNTER_FORMS = ("cumulative", "interval")  # running counters, or amounts since the reading before
 AMOUNTS = slice(1, len(CHANNELS))  # their places among the features
 CALENDAR = FEATURES[4:]
 CHANNEL_SETS = {  # what watches report, from most to least

@@ -19,6 +19,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lib.grid import UNIX_MS_RANGE
+
 NUMBERS = (
     "Readings",
     "Rejected",
@@ -37,7 +39,6 @@ NUMBERS = (
 UNANSWERED = "none/none"
 LISTS = ("HeartRate", "HeartRateMoving", "Steps", "Errors", "Held")
 TEXTS = ("RequestId", "Level", "Code")
-_MOST_MS = 4_102_444_800_000  # the year 2100
 _DAY_MS = 86_400_000
 _BEFORE = r"^(?:\d{4}-\d\d-\d\d[T ]\S+ )?(?:\S+ )?"  # of a line: its time, a stream's name or a request's id
 _OF_PLATFORM = re.compile(_BEFORE + r"(?:START|END|REPORT|INIT_START|INIT_REPORT|EXTENSION)\b")
@@ -177,7 +178,7 @@ def _row(line):
         model, sha256 = str(said["Model"])[:100], str(said["ModelSha256"])[:12]
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    if not (_is_number(moment) and 0 <= moment <= _MOST_MS and _is_number(status)):
+    if not (_is_number(moment) and 0 <= moment <= UNIX_MS_RANGE[1] and _is_number(status)):
         return None
     return {
         "Time": int(moment),
