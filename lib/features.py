@@ -38,7 +38,8 @@ def fit_scaler(samples):
     when there are no samples.
     """
     if not len(samples):
-        raise ValueError("no samples to fit the scaler on")
+        wanted = "trusted samples of the training wearers are wanted; quality.json says what became of the readings"
+        raise ValueError(f"no samples to fit the scaler on: {wanted}")
     mean, scale = np.zeros(len(CHANNELS)), np.ones(len(CHANNELS))
     for channel in range(len(CHANNELS)):
         known = samples[:, channel][~np.isnan(samples[:, channel])]
