@@ -11,18 +11,16 @@ from http_event import Problem
 from time_zones import Zones
 
 from lib.baseline import Baseline
-from lib.features import CALENDAR, COUNTERS, FEATURES
-from lib.grid import HEART_RATE_RANGE
+from lib.features import CALENDAR, COUNTER_FORMS, COUNTERS, FEATURES
+from lib.grid import HEART_RATE_RANGE, UNIX_MS_RANGE
 
 MOST_READINGS = 1440
 MOST_ENVELOPES = 100
 _CALENDAR = set(CALENDAR)
-COUNTER_FORMS = ("cumulative", "interval")
 LARGEST_COUNT = 1e9  # steps, kcal or m: no watch has ever counted so far
 _LOW = np.array([HEART_RATE_RANGE[0], 0, 0, 0, -1, -1, 0])  # of the seven numbers
 _HIGH = np.array([HEART_RATE_RANGE[1], *[LARGEST_COUNT] * 3, 1, 1, 1])
 _OFF_CIRCLE = 0.1  # how far sine and cosine of an hour may lie from the unit circle: apps round them
-_UNIX_MS = (946_684_800_000, 4_102_444_800_000)  # the years 2000 to 2100
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Readings:
     errors: list  # (N,) None, or what is wrong with the reading
     counts: np.ndarray  # (N,) booleans: whether time and counters are sound
     cumulative: bool
-    own: Baseline = None  # the wearer's baseline; None for an envelope, which has no place to hand it back
+    own: Baseline | None = None  # the wearer's baseline; None for an envelope, which has no place to hand it back
 
 
 def parse(request, *, interval_s):
@@ -271,7 +269,7 @@ class _Clock:
             if isinstance(value, str):
                 moment = datetime.fromisoformat(value)
             elif isinstance(value, (int, float)) and not isinstance(value, bool):
-                if not _UNIX_MS[0] <= value <= _UNIX_MS[1]:
+                if not UNIX_MS_RANGE[0] <= value <= UNIX_MS_RANGE[1]:
                     raise ValueError
                 moment = datetime.fromtimestamp(value / 1000, UTC)
             else:

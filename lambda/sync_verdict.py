@@ -29,7 +29,7 @@ class Verdict:
     readings: int = 0  # of which that window was made
     channel_set: str = ""
     reasons: list = field(default_factory=list)
-    own: Baseline = None  # the wearer's baseline after these readings
+    own: Baseline | None = None  # the wearer's baseline after these readings
     held: np.ndarray = field(default_factory=lambda: np.zeros(len(IN_A_ROW)))  # of `_held`
     counts: dict = field(default_factory=dict)  # of `population.count`
     alert: bool = False  # whether enough windows reach the level
@@ -41,13 +41,13 @@ class Laid:
     """One wearer's N readings on the grid; or, where none is to be scored, the Verdict `without` scores."""
 
     without: Verdict
-    own: Baseline = None  # the wearer's, before these readings
-    samples: np.ndarray = None  # (T, 7)
-    segment: np.ndarray = None  # (T,)
-    seconds: np.ndarray = None  # (T,)
-    index: np.ndarray = None  # (T,) the place in the request of the reading a sample rests on
-    usable: np.ndarray = None  # which of the N readings have no error
-    rows: np.ndarray = None  # the sample of each of those
+    own: Baseline | None = None  # the wearer's, before these readings
+    samples: np.ndarray | None = None  # (T, 7)
+    segment: np.ndarray | None = None  # (T,)
+    seconds: np.ndarray | None = None  # (T,)
+    index: np.ndarray | None = None  # (T,) the place in the request of the reading a sample rests on
+    usable: np.ndarray | None = None  # which of the N readings have no error
+    rows: np.ndarray | None = None  # the sample of each of those
 
 
 def verdicts_of(wearers, detector):

@@ -1,1 +1,1 @@
-"""The detector's domain: readings, clean, features, windows, autoencoder, scoring, evaluation, bundle."""
+"""The detector's domain, one concept a module, from raw readings to the bundle (whose modules need NumPy alone)."""

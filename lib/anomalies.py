@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lib.anomaly_kinds import KINDS, quantised
-from lib.features import COUNTERS
+from lib.features import COUNTER_FORMS, COUNTERS
 from lib.recording import Recording
 
 SEVERITIES = (0.4, 0.7, 1.0)
@@ -63,8 +63,8 @@ def _check(kinds, severities, counters):
     for severity in severities:
         if not 0 < severity <= 1:
             raise ValueError(f"severity={severity!r} is not in (0, 1]")
-    if counters not in ("cumulative", "interval"):
-        raise ValueError(f"counters={counters!r} is neither 'cumulative' nor 'interval'")
+    if counters not in COUNTER_FORMS:
+        raise ValueError(f"counters={counters!r}: one of {', '.join(COUNTER_FORMS)} is wanted")
 
 
 def _events(recording, kinds, severities, events_per_day, used, rng):

@@ -4,7 +4,8 @@ import difflib
 from datetime import datetime
 from zoneinfo import ZoneInfo, available_timezones
 
-from lib import persistence
+from lib import persistence, scoring
+from lib.features import COUNTER_FORMS
 from lib.packages import check_target
 from lib.parameters import UsageError
 
@@ -36,9 +37,9 @@ NUMBERS = {  # the least and the most that is allowed, None where there is no mo
     "margin": (0.0, 1.0),
     "most_readings": (100_000, None),  # a wearer-day has 17,280
 }
-CHOICES = {  # those of lib.clean and lib.cluster, which take long to import
-    "counters": ("cumulative", "interval"),
-    "on_bad_part": ("stop", "skip"),
+CHOICES = {
+    "counters": COUNTER_FORMS,
+    "on_bad_part": ("stop", "skip"),  # that of lib.cluster, which takes long to import
 }
 
 
@@ -99,11 +100,10 @@ def _check_scheduler(address):
 
 
 def _check_percentiles(threshold, alert):
-    if not 0 < threshold < alert < 100:
-        raise UsageError(
-            f"threshold_percentile={threshold:g} and alert_percentile={alert:g}: "
-            "0 < threshold_percentile < alert_percentile < 100 is wanted"
-        )
+    try:
+        scoring.check_percentiles(threshold, alert)
+    except ValueError as error:
+        raise UsageError(error) from None
 
 
 def _check_persistence(k, n):

@@ -35,11 +35,7 @@ def calibrate(errors, *, sizes, whole, threshold_percentile, alert_percentile, o
     Raises ValueError when there are no windows, an error is not finite, or the percentiles are not 0 < threshold <
     alert < 100.
     """
-    if not 0 < threshold_percentile < alert_percentile < 100:
-        raise ValueError(
-            f"threshold_percentile={threshold_percentile} and alert_percentile={alert_percentile}: "
-            "0 < threshold_percentile < alert_percentile < 100 is wanted"
-        )
+    scoring.check_percentiles(threshold_percentile, alert_percentile)
     percentiles = (threshold_percentile, alert_percentile)
     sets = _limits_of(errors, whole, percentiles)
     first = next(iter(sets.values()))
@@ -87,9 +83,15 @@ def by_channel_set(
 
 
 def two_levels(errors, percentiles):
-    """Threshold and alert of errors (N,) at two percentiles, the first above 0 and the second above the first."""
-    if not len(errors) or not np.isfinite(errors).all():
-        raise ValueError(f"{len(errors)} calibration errors, of which {np.isfinite(errors).sum()} are finite")
+    """Threshold and alert of errors (N,) at two percentiles, the first above 0 and the second above the first.
+
+    Raises ValueError where there are no errors, or one is not finite.
+    """
+    if not len(errors):
+        raise ValueError("no calibration errors: windows of normal life, of more wearers or days, are wanted")
+    if finite := len(errors) - np.isfinite(errors).sum():
+        problem = f"{finite} of {len(errors)} calibration errors are not finite"
+        raise ValueError(f"{problem}: the training may have diverged; a smaller learning_rate= may help")
     threshold, alert = (upper_percentile(errors, percentile) for percentile in percentiles)
     threshold = max(threshold, np.finfo(np.float64).tiny)
     return float(threshold), float(max(alert, np.nextafter(threshold, np.inf)))

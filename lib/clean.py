@@ -9,10 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as csv
 
-from lib.features import CALENDAR, COUNTERS, FEATURES, calendar
+from lib.features import CALENDAR, COUNTER_FORMS, COUNTERS, FEATURES, calendar
 from lib.grid import HEART_RATE_RANGE, QUALITIES, resample, totals
 
-COUNTER_FORMS = ("cumulative", "interval")
 TRUSTED = ("ok", "filled")
 _DECIMALS = {
     "heartRate": 3,

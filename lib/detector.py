@@ -64,7 +64,7 @@ class Detector:
     channels: np.ndarray  # (7,) booleans: the features that count
     run: str
     sha256: str  # of the network
-    normal: evidence.Normal = None  # what windows are compared with; None: they are scored by their plain error
+    normal: evidence.Normal | None = None  # what windows are compared with; None: they are scored by their plain error
     population: dict = field(default_factory=dict)  # the bins in which the log counts, of `population.fit`
     persistence: Persistence = Persistence()  # what an alert takes
 

@@ -90,11 +90,10 @@ def _auroc(normal, anomalous):
 
 
 def detections(windows, events, flagged):
-    """`events` with detected (boolean) and delay_s, from an event's start to its first alarm; NaN without
-    one.
+    """`events` with detected (boolean) and delay_s, from an event's start to its first alarm; NaN without one.
 
-    flagged (N,) boolean. An alarm is a flagged window of the wearer that ends within the event, or overlaps
-    it by at least half of the window.
+    flagged (N,) boolean. An alarm is a flagged window of the wearer that ends within the event, or overlaps it by at
+    least half of the window.
     """
     flagged = np.asarray(flagged)
     delays = []

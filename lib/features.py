@@ -9,6 +9,7 @@ import numpy as np
 FEATURES = ("heartRate", "steps", "calories", "distance", "hour_sin", "hour_cos", "is_weekend")
 CHANNELS = FEATURES[:4]
 COUNTERS = CHANNELS[1:]  # what a watch counts
+COUNTER_FORMS = ("cumulative", "interval")  # running counters, or amounts since the reading before
 AMOUNTS = slice(1, len(CHANNELS))  # their places among the features
 CALENDAR = FEATURES[4:]
 CHANNEL_SETS = {  # what watches report, from most to least
@@ -37,7 +38,8 @@ def fit_scaler(samples):
     when there are no samples.
     """
     if not len(samples):
-        raise ValueError("no samples to fit the scaler on")
+        wanted = "trusted samples of the training wearers are wanted; quality.json says what became of the readings"
+        raise ValueError(f"no samples to fit the scaler on: {wanted}")
     mean, scale = np.zeros(len(CHANNELS)), np.ones(len(CHANNELS))
     for channel in range(len(CHANNELS)):
         known = samples[:, channel][~np.isnan(samples[:, channel])]

@@ -13,6 +13,7 @@ import numpy as np
 
 MAX_CARRY = 3
 HEART_RATE_RANGE = (20.0, 250.0)  # bpm
+UNIX_MS_RANGE = (946_684_800_000, 4_102_444_800_000)  # of a timestamp: the years 2000 to 2100
 LONGEST_SILENCE_S = 300.0  # of amounts since the last reading: what is reported once a minute is spread over it
 STUCK_S = 300.0  # sleeping wearers of real watches hold one value for up to two minutes, rarely for five
 

@@ -19,6 +19,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lib.grid import UNIX_MS_RANGE
+
 NUMBERS = (
     "Readings",
     "Rejected",
@@ -37,7 +39,6 @@ NUMBERS = (
 UNANSWERED = "none/none"
 LISTS = ("HeartRate", "HeartRateMoving", "Steps", "Errors", "Held")
 TEXTS = ("RequestId", "Level", "Code")
-_MOST_MS = 4_102_444_800_000  # the year 2100
 _DAY_MS = 86_400_000
 _BEFORE = r"^(?:\d{4}-\d\d-\d\d[T ]\S+ )?(?:\S+ )?"  # of a line: its time, a stream's name or a request's id
 _OF_PLATFORM = re.compile(_BEFORE + r"(?:START|END|REPORT|INIT_START|INIT_REPORT|EXTENSION)\b")
@@ -47,6 +48,14 @@ _ENDED = re.compile(
     r"\b(?P<task>[0-9a-f]{8}-[0-9a-f-]{27}) Task timed out after "
 )
 _ENDINGS = {"timeout": 504, "error": 502}
+_LOG_IN = "log in anew, by aws sso login or aws configure, for the credentials are not (or no longer) valid"
+_FIXES = {  # of an error of AWS, by its code: what to do
+    "ResourceNotFoundException": "there is no such group in {region}: check its name and AWS_DEFAULT_REGION",
+    "AccessDeniedException": "allow the caller logs:FilterLogEvents on it",
+    "ExpiredTokenException": _LOG_IN,
+    "UnrecognizedClientException": _LOG_IN,
+    "InvalidSignatureException": _LOG_IN,
+}
 
 
 class NoLog(ValueError):
@@ -119,11 +128,14 @@ def fetch(group, *, days, client=None):
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        pages = (client or boto3.client("logs")).get_paginator("filter_log_events")
+        client = client or boto3.client("logs")
+        pages = client.get_paginator("filter_log_events")
         since = int(time.time() * 1000) - days * _DAY_MS
         events = [event for page in pages.paginate(logGroupName=group, startTime=since) for event in page["events"]]
     except ClientError as error:
-        raise NoLog(f"log_group={group}: {error.response['Error']['Code']}") from None
+        code = error.response["Error"]["Code"]
+        fix = _FIXES.get(code, "check its name, AWS_DEFAULT_REGION and the credentials")
+        raise NoLog(f"log_group={group}: {code}; {fix.format(region=client.meta.region_name)}") from None
     except BotoCoreError as error:
         raise NoLog(f"log_group={group}: {error}; give AWS credentials and AWS_DEFAULT_REGION") from None
     found = table((event["message"] for event in events), moments=[event["timestamp"] for event in events])
@@ -177,7 +189,7 @@ def _row(line):
         model, sha256 = str(said["Model"])[:100], str(said["ModelSha256"])[:12]
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    if not (_is_number(moment) and 0 <= moment <= _MOST_MS and _is_number(status)):
+    if not (_is_number(moment) and 0 <= moment <= UNIX_MS_RANGE[1] and _is_number(status)):
         return None
     return {
         "Time": int(moment),

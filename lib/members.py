@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lib import staging
+from lib.exit_status import BUSY, DONE, FAILED, NOT_EXPORTED
 from lib.parameters import word
 from lib.runs import ROOT, Run, runs_home
 
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-DONE, FAILED, BUSY, NOT_EXPORTED = 0, 1, 3, 4  # exit statuses of lib.pipeline; 4 is a verdict, not a failure
 BUSY_S, RETRY_S = 60, 1  # how long a run is tried again that another process works on, and how long after each try
 
 

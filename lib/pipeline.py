@@ -1,7 +1,6 @@
 """run_all.sh's other half: `python -m lib.pipeline [--only NOTEBOOK | --from NOTEBOOK] [name=value …]`.
 
-Exit status: 0 done, 1 a notebook failed, 2 what was asked for can not be done, 3 the run is being worked on,
-4 not exported, for it is worse than its base, 130 stopped by Ctrl-C.
+It ends with one of `exit_status`.
 """
 
 import argparse
@@ -11,6 +10,7 @@ import sys
 import time
 
 from lib import report, staging
+from lib.exit_status import BUSY, DONE, FAILED, INTERRUPTED, NOT_EXPORTED, REFUSED, UNREAD
 from lib.parameters import UsageError, caller_dir, declared, described, given, located
 from lib.plan import check_skipped, check_values, planned
 from lib.progress import Progress, duration
@@ -42,9 +42,6 @@ as it was, and --from goes on from what is done, with the values that were given
 failed, 2 what was asked for can not be done, 3 the run is being worked on, 4 not exported, for it is worse than its
 base, 130 stopped by Ctrl-C."""
 
-NOT_EXPORTED = 4
-UNREAD = 141  # what a shell gives for a command that a closed pipe killed
-
 
 class Stopped(Exception):
     """A notebook failed or was interrupted; `status` is the exit status that says which."""
@@ -59,17 +56,17 @@ def main(argv, *, notebooks=ROOT / "notebooks"):
     try:
         return _main(argv, {path.stem: path for path in sorted(notebooks.glob("*.ipynb"))})
     except (UsageError, staging.NothingToResume) as error:
-        return _refuse(error, 2)
+        return _refuse(error, REFUSED)
     except staging.Busy as error:
-        return _refuse(error, 3)
+        return _refuse(error, BUSY)
     except Stopped as error:
         return _refuse(error, error.status)
     except OSError as error:
         if not is_full(error):
             raise
-        return _refuse(f"the disk is full: {error}; make room, and give the same command again", 1)
+        return _refuse(f"the disk is full: {error}; make room, and give the same command again", FAILED)
     except KeyboardInterrupt as stopped:
-        return _refuse(str(stopped) or "stopped by Ctrl-C", 130)
+        return _refuse(str(stopped) or "stopped by Ctrl-C", INTERRUPTED)
 
 
 def piped(argv):
@@ -93,12 +90,12 @@ def _main(argv, paths):
     options = _options(argv)
     if options.help:
         print("\n".join([HELP, *described(known)]))
-        return 0
+        return DONE
     if options.runs or options.rebuild:
         from lib import runs_table  # which takes long to import
 
         print(runs_table.printed() if options.runs else runs_table.rebuilding(options.rebuild, known))
-        return 0
+        return DONE
     if options.sweep:
         from lib import sweep
 
@@ -109,7 +106,7 @@ def _main(argv, paths):
     with staging.locked(name):
         staging.recover(name)
         _work(name, plan, paths, known, values)
-    return 0
+    return DONE
 
 
 def _work(name, plan, paths, known, values):
@@ -133,7 +130,7 @@ def _work(name, plan, paths, known, values):
         staged = Run.at(name, staged=True)
         if not is_full(error) or staged.journal.get("given") != values:
             raise
-        raise Stopped(_no_room(staged, plan, error), 1) from None
+        raise Stopped(_no_room(staged, plan, error), FAILED) from None
 
 
 def _options(argv):
@@ -218,7 +215,8 @@ def run_step(staged, notebook, known, values):
             raise Stopped(_not_exported(staged, step, error.message), NOT_EXPORTED) from None
         why = "stopped by Ctrl-C" if interrupted else f"failed: {error}"
         heading = "" if isinstance(error, execution.ContractBroken) else progress.heading
-        raise Stopped(_stopped(staged, step, heading, why, executed), 130 if interrupted else 1) from None
+        status = INTERRUPTED if interrupted else FAILED
+        raise Stopped(_stopped(staged, step, heading, why, executed), status) from None
     except OSError:
         progress.end("failed after")
         raise

@@ -15,13 +15,13 @@ import pandas as pd
 import pandera.pandas as pa
 
 from lib.features import COUNTERS
+from lib.grid import UNIX_MS_RANGE
 from lib.raw_files import ReadingsError, files, load
 
 ONE_WEARER = "wearer"
 
 _OFFSET = r"(Z|[+-]\d{2}(?::?\d{2})?)$"
 _WITH_OFFSET = r"[T ].*(?:Z|[+-]\d{2}(?::?\d{2})?)$"  # the day of a bare date is no offset
-_EARLIEST_MS, _LATEST_MS = 946_684_800_000, 4_102_444_800_000  # 2000 to 2100
 _FINITE = pa.Check(lambda column: ~np.isinf(column), error="a finite number")
 
 SCHEMA = pa.DataFrameSchema(
@@ -157,7 +157,7 @@ def _is_utc(zone):
 
 
 def _from_unix_ms(column, zone, name):
-    outside = np.flatnonzero(~column.between(_EARLIEST_MS, _LATEST_MS))
+    outside = np.flatnonzero(~column.between(*UNIX_MS_RANGE))
     if len(outside):
         row = int(outside[0])
         problem = "Unix milliseconds between the years 2000 and 2100 are wanted"

@@ -27,6 +27,7 @@ from tqdm import tqdm
 from lib import clean, cluster, grid, parts, raw_files, runs, scoring, windows
 from lib.checksums import sha256
 from lib.detector import MODEL, DamagedModel, Detector
+from lib.features import COUNTER_FORMS
 from lib.following import follow
 
 COLUMNS = pa.schema(
@@ -149,7 +150,7 @@ def parsed(words):
     parser.add_argument("--out", required=True, type=_of_this_machine, help="the Parquet file to write")
     parser.add_argument("--stride", type=int, help="samples between windows (default: a minute's)")
     parser.add_argument("--timezone", default="UTC", help="of UTC timestamps (default: %(default)s)")
-    parser.add_argument("--counters", default="cumulative", choices=clean.COUNTER_FORMS)
+    parser.add_argument("--counters", default="cumulative", choices=COUNTER_FORMS)
     parser.add_argument("--workers", type=int, help="processes of one thread each (default: one a core)")
     parser.add_argument("--dask-scheduler", default="", help="tcp://host:port of a cluster to score on")
     parser.add_argument("--on-bad-part", default="stop", choices=cluster.ON_BAD_PART)

@@ -14,6 +14,15 @@ LEVELS = ("normal", "borderline", "anomaly")
 UNKNOWN = "unknown"
 
 
+def check_percentiles(threshold, alert):
+    """Raise ValueError, naming both, for percentiles of calibration errors that can not anchor the two levels."""
+    if not 0 < threshold < alert < 100:
+        raise ValueError(
+            f"threshold_percentile={threshold:g} and alert_percentile={alert:g}: "
+            "0 < threshold_percentile < alert_percentile < 100 is wanted"
+        )
+
+
 def feature_errors(windows, reconstructed, size=None):
     """Mean squared error of each feature, (N, 7), of scaled windows and their reconstructions (N, length, 7).
 

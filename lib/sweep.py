@@ -19,6 +19,7 @@ from pathlib import Path
 import yaml
 
 from lib import cluster, sweep_page
+from lib.exit_status import DONE, FAILED
 from lib.members import Member, run
 from lib.parameters import UsageError, caller_dir, did_you_mean, located, parse
 from lib.plan import check_skipped, check_values, planned
@@ -138,7 +139,7 @@ def _value(name, value, known):
 
 
 def main(path, given, known, notebooks, *, say=print):
-    """Run the sweep of that file, and write the page that compares its runs; 1 is returned if one failed, else 0.
+    """Run the sweep of that file, and write the page that compares its runs; FAILED is returned if one did, else DONE.
 
     notebooks: {name: path} of those there are; given, known: as `members` takes them.
     """
@@ -162,7 +163,7 @@ def main(path, given, known, notebooks, *, say=print):
     failed = [name for name, problem in outcomes.items() if problem]
     if failed:
         say(f"{len(failed)} of {len(outcomes)} runs failed; the same command goes on with those: {', '.join(failed)}")
-    return 1 if failed else 0
+    return FAILED if failed else DONE
 
 
 def _is_there(name):

@@ -50,9 +50,15 @@ def test_percentiles_out_of_order_are_refused_by_name(percentiles):
         calibrate(np.ones(9), threshold_percentile=low, alert_percentile=high)
 
 
-@pytest.mark.parametrize("values", [[], [1.0, np.nan]])
-def test_errors_that_are_none_or_not_finite_are_refused(values):
-    with pytest.raises(ValueError, match="calibration errors"):
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([], "^no calibration errors: windows of normal life, of more wearers or days, are wanted$"),
+        ([1.0, np.nan], "^1 of 2 calibration errors are not finite: .*; a smaller learning_rate= may help$"),
+    ],
+)
+def test_errors_that_are_none_or_not_finite_are_refused_with_what_may_help(values, said):
+    with pytest.raises(ValueError, match=said):
         calibrate(np.array(values))
 
 

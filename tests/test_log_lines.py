@@ -9,6 +9,7 @@ import boto3
 import numpy as np
 import pandas as pd
 import pytest
+from botocore.stub import Stubber
 from moto.server import ThreadedMotoServer
 
 from lib import log_lines
@@ -209,8 +210,24 @@ def test_the_last_days_of_a_log_group_are_read_over_http(cloudwatch):
 
 
 def test_a_log_group_that_is_not_there_is_refused_in_one_line(cloudwatch):
-    with pytest.raises(NoLog, match="log_group=/none: ResourceNotFoundException"):
+    said = "^log_group=/none: ResourceNotFoundException; there is no such group in eu-central-1: check its name"
+    with pytest.raises(NoLog, match=said):
         log_lines.fetch("/none", days=1)
+
+
+@pytest.mark.parametrize(
+    ("code", "fix"),
+    [
+        ("AccessDeniedException", "allow the caller logs:FilterLogEvents on it"),
+        ("ExpiredTokenException", "log in anew, by aws sso login"),
+        ("UnrecognizedClientException", "log in anew, by aws sso login"),
+    ],
+)
+def test_what_aws_refuses_is_told_with_what_mends_it(cloudwatch, code, fix):
+    with Stubber(boto3.client("logs")) as stubber:
+        stubber.add_client_error("filter_log_events", code)
+        with pytest.raises(NoLog, match=f"^log_group={GROUP}: {code}; {fix}"):
+            log_lines.fetch(GROUP, days=1, client=stubber.client)
 
 
 def test_without_a_region_it_says_what_to_give(monkeypatch):

@@ -139,7 +139,9 @@ def test_an_answer_must_be_whole_and_a_result_of_one_kind(client):
 def test_the_limits_are_the_functions_own():
     assert SCHEMAS["Batch"]["properties"]["metrics"]["maxItems"] == sync_request.MOST_READINGS
     assert SCHEMAS["Envelopes"]["maxItems"] == sync_request.MOST_ENVELOPES
-    assert SCHEMAS["Batch"]["properties"]["counters"]["enum"] == list(sync_request.COUNTER_FORMS)
+    assert SCHEMAS["Batch"]["properties"]["counters"]["enum"] == list(features.COUNTER_FORMS)
+    milliseconds = SCHEMAS["Timestamp"]["anyOf"][0]
+    assert (milliseconds["minimum"], milliseconds["maximum"]) == grid.UNIX_MS_RANGE
     amounts = SCHEMAS["Amounts"]["properties"]
     assert list(amounts) == list(features.CHANNELS)
     assert (amounts["heartRate"]["minimum"], amounts["heartRate"]["maximum"]) == grid.HEART_RATE_RANGE

@@ -10,7 +10,7 @@ import sys
 import nbformat
 import pytest
 
-from lib import execution, pipeline, staging
+from lib import execution, exit_status, pipeline, staging
 from lib.parameters import Parameter
 from lib.runs import ROOT, Run
 
@@ -303,7 +303,7 @@ def test_output_that_nobody_reads_is_no_error():
     with subprocess.Popen([sys.executable, "-m", "lib.pipeline", "--help"], cwd=ROOT, **pipes) as running:
         running.stdout.close()
         assert running.stderr.read() == ""
-    assert running.returncode == pipeline.UNREAD
+    assert running.returncode == exit_status.UNREAD
 
 
 def test_the_summary_lists_what_is_there_and_aligns_the_headline(tmp_path, monkeypatch):
