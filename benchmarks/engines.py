@@ -34,8 +34,8 @@ ROOT = CHILD.parents[1]
 BATCHES = (8, 41)  # LiteRT's, besides 1
 BASE = "onnxruntime"  # what the ratios are to
 INSTALL = {
-    "onnxruntime": "pip install -r benchmarks/requirements.txt",
-    "litert": "pip install -r requirements.txt",
+    "onnxruntime": ".venv/bin/pip install -r benchmarks/requirements.txt",
+    "litert": ".venv/bin/pip install -r requirements.txt",
 }
 MODULES = {"onnxruntime": ("onnx", "onnxruntime"), "litert": ("ai_edge_litert", "tf_keras")}
 HEADS = ("engine", "cold start ms", "1 window ms", "p99", "ratio", "41 windows ms", "ratio", "memory MB", "zip MB")

@@ -1,7 +1,7 @@
 """What the deployed handler takes: cold start, time a request, memory. Prints the README's tables.
 
-    python benchmarks/handler.py --run default --requests 10000
-    pip install -r benchmarks/requirements.txt     # for the row with onnxruntime, which is left out without it
+    .venv/bin/python benchmarks/handler.py --run default --requests 10000
+    .venv/bin/pip install -r benchmarks/requirements.txt     # for the row with onnxruntime, left out without it
 
 A run's function, built for this Python, under AWS' runtime client, in one process with one thread for NumPy, is sent
 requests of the run's test wearers. `server` is from the invocation's leaving the runtime API to its answer's being
@@ -174,7 +174,9 @@ def beside_onnxruntime(environment, log, draw, export):
     """The whole handler's time over that of onnxruntime for the same 41 windows alone, which take turns."""
     print("\n| 100 readings, 41 windows | handler: median ms | onnxruntime | ratio | at most |\n|---|---|---|---|---|")
     if not (find_spec("onnx") and find_spec("onnxruntime")):
-        print("| onnxruntime is not installed: pip install -r benchmarks/requirements.txt | | | | |", flush=True)
+        print(
+            "| onnxruntime is not installed: .venv/bin/pip install -r benchmarks/requirements.txt | | | | |", flush=True
+        )
         return
     rebuild, windows = onnxruntime_of(export)
     bare, before = [], log.tell()
