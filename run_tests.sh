@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets up .venv on first use, then runs every check and test, the files shared out to as many processes as there are
-# cores. Arguments go to pytest: ./run_tests.sh -k threshold; ./run_tests.sh -n 0 --pdb for one process.
+# Sets up .venv on first use, then runs every check and test, the files shared out to one process a core, up to four.
+# Arguments go to pytest: ./run_tests.sh -k threshold; ./run_tests.sh -n 0 --pdb for one process.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 

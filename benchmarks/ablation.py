@@ -1,4 +1,4 @@
-"""What is each part of the deployed score worth? Prints the README's table.
+"""What is each part of the deployed score worth? Prints a table.
 
     .venv/bin/python benchmarks/ablation.py [--run default] [--seed 101]
 

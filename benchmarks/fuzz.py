@@ -1,9 +1,9 @@
-"""What the deployed handler makes of requests that no app sends. Prints the README's table.
+"""What the deployed handler makes of requests that no app sends. Prints tables.
 
-    python benchmarks/fuzz.py --run default --requests 20000
+    .venv/bin/python benchmarks/fuzz.py --run default --requests 20000
 
 A run's lambda_deployment.zip, unpacked and in a process of its own with one thread for NumPy, is sent the events of
-tests/hostile.py. Every answer is checked against the contract; the exit status is 1 where one is not as it should be,
+tests/hostile.py. Every answer is held to lambda/openapi.yaml; the exit status is 1 where one is not as it should be,
 or took longer than SLOWEST_S.
 """
 

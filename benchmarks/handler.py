@@ -1,6 +1,6 @@
 """What the deployed handler takes: cold start, time a request, memory. Prints the README's tables.
 
-    python benchmarks/handler.py --run default --requests 10000
+    .venv/bin/python benchmarks/handler.py --run default --requests 10000
 
 A run's function, built for this Python, under AWS' runtime client, in one process with one thread for NumPy, is sent
 requests of the run's test wearers. `server` is from the invocation's leaving the runtime API to its answer's being

@@ -1,9 +1,10 @@
-"""How long until the autoencoder is as good as the guide's recipe ever makes it? Prints the README's table.
+"""How long until the autoencoder is as good as the common recipe ever makes it? Prints the README's table.
 
-The guide's recipe and the default of 03_train train one after the other from the same weights, on the samples of a run
-(02_clean has to be done), and are judged on the same validation windows. An hour or two in full.
+The common recipe (README, "How long training takes") and the default of 03_train train one after the other from the
+same weights, on the samples of a run (02_clean has to be done), and are judged on the same validation windows. An hour
+or two in full.
 
-    .venv/bin/python benchmarks/train.py [--run default] [--guide-epochs 20] [--torch]
+    .venv/bin/python benchmarks/train.py [--run default] [--common-epochs 20] [--torch]
 
 With KERAS_BACKEND=jax Keras computes by JAX, where that is installed.
 """
@@ -34,10 +35,10 @@ with silence.stderr():
 
 from lib import autoencoder, training
 
-GUIDE = {"batch_size": 32, "learning_rate": 0.001, "window_stride": 2, "train_windows": 10_000}
-PATIENCE, SLOWS_AFTER = 10, 5  # the guide's epochs without a lower validation loss: to end, to halve the learning rate
+COMMON = {"batch_size": 32, "learning_rate": 0.001, "window_stride": 2, "train_windows": 10_000}
+PATIENCE, SLOWS_AFTER = 10, 5  # its epochs without a lower validation loss: to end, to halve the learning rate
 HEADS = ("recipe", "batch", "s an epoch", "epochs", "steps to it", "windows to it", "CPU s to it", "s to it")
-HEADS += ("guide's s over it", "ends with")
+HEADS += ("common recipe's s over it", "ends with")
 
 
 @dataclass
@@ -95,11 +96,11 @@ def fresh(seed=1):
     return autoencoder.build()
 
 
-def by_guide(samples, learn, check, *, epochs):
-    """Trace the guide's recipe."""
-    model, size = fresh(), {"length": 60, "batch_size": GUIDE["batch_size"]}
-    trace = Trace("guide's recipe", GUIDE["batch_size"], len(learn))
-    model.compile(optimizer=keras.optimizers.Adam(GUIDE["learning_rate"]), loss="mse")
+def by_common(samples, learn, check, *, epochs):
+    """Trace the common recipe."""
+    model, size = fresh(), {"length": 60, "batch_size": COMMON["batch_size"]}
+    trace = Trace("common recipe", COMMON["batch_size"], len(learn))
+    model.compile(optimizer=keras.optimizers.Adam(COMMON["learning_rate"]), loss="mse")
     learning = training.Batches(samples, learn, seed=1, **size)
     callbacks = [
         keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: learning.begin(epoch)),
@@ -143,10 +144,10 @@ def by_torch(samples, learn, check, recipe):
     return trace
 
 
-def row(trace, guide):
-    """A line of the table: when this training first is as good as the guide's at its best."""
+def row(trace, common):
+    """A line of the table: when this training first is as good as the common recipe's at its best."""
     cells = [trace.name, trace.batch_size, f"{trace.rows[-1][1] / len(trace.rows):.0f}", len(trace.rows)]
-    reached, target = trace.reaches(guide.best), guide.reaches(guide.best)
+    reached, target = trace.reaches(common.best), common.reaches(common.best)
     if reached:
         wall, cpu, steps = reached
         cells += [f"{steps:,}", f"{steps * trace.batch_size:,}", f"{cpu:.0f}", f"{wall:.0f}", f"{target[0] / wall:.1f}"]
@@ -160,26 +161,26 @@ def main():
     given = _arguments()
     recipe = {parameter.name: parameter.default for parameter in in_notebook(ROOT / "notebooks/03_train.ipynb")}
     run = Run.at(given.run)
-    samples, learn, check = samples_of(run, GUIDE["window_stride"], GUIDE["train_windows"])
+    samples, learn, check = samples_of(run, COMMON["window_stride"], COMMON["train_windows"])
     _, ours, _ = samples_of(run, recipe["window_stride"], recipe["train_windows"])
     traces = [by_default(samples, ours, check, recipe)]
     if given.torch and find_spec("torch"):
         traces.append(by_torch(samples, ours, check, recipe))
-    guide = by_guide(samples, learn, check, epochs=given.guide_epochs)
+    common = by_common(samples, learn, check, epochs=given.common_epochs)
     print(f"{machine()}; Keras on {keras.backend.backend()}; {len(learn):,} windows, {len(check):,} for validation;")
-    limit = f"the guide's recipe had at most {given.guide_epochs} epochs"
-    print(f"{limit}; *it* is its best validation loss, {guide.best:.4f}\n")
+    limit = f"the common recipe had at most {given.common_epochs} epochs"
+    print(f"{limit}; *it* is its best validation loss, {common.best:.4f}\n")
     print("\n".join(f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS))))
-    print("\n".join(row(trace, guide) for trace in (guide, *traces)))
+    print("\n".join(row(trace, common) for trace in (common, *traces)))
     if given.torch and not find_spec("torch"):
-        print("\ntorch is not installed: pip install torch")
+        print("\ntorch is not installed: .venv/bin/pip install torch")
 
 
 def _arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", default="default", help="whose samples (default: %(default)s)")
     parser.add_argument(
-        "--guide-epochs", type=int, default=100, help="most epochs of the guide's (default: %(default)s)"
+        "--common-epochs", type=int, default=100, help="most epochs of the common recipe (default: %(default)s)"
     )
     parser.add_argument("--torch", action="store_true", help="train the default in torch, too, where it is installed")
     return parser.parse_args()

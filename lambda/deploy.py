@@ -1,7 +1,7 @@
 """Deploy a run to AWS Lambda: publish a version, check it with the example request, and only then let it be `live`.
 
-    python lambda/deploy.py --run default --function health-anomaly-detector --role ARN --region eu-central-1
-    python lambda/deploy.py --function health-anomaly-detector --rollback
+    .venv/bin/python lambda/deploy.py --run default --function health-anomaly-detector --role ARN --region eu-central-1
+    .venv/bin/python lambda/deploy.py --function health-anomaly-detector --rollback
 
 With --bucket the model lies in S3, under a prefix of its own for each export, and the function fetches it from there;
 without, it is in the zip. Whatever fails, `live` names the version it named before; where that is not known, for it

@@ -1,6 +1,6 @@
 """The built bundle over HTTP, for the app's developers: POST http://localhost:PORT/health-data/sync
 
-    python lambda/serve.py --run default --port 8080
+    .venv/bin/python lambda/serve.py --run default --port 8080
 
 A run's lambda_deployment.zip under AWS' own runtime client, behind a gateway on this machine. Not in the bundle.
 """

@@ -129,14 +129,14 @@ def read_onnx(path):
     return Network.load(path).reconstruct
 
 
-def compare(files, windows):
+def compare(files, windows, *, progress=iter):
     """Each format beside the first, measured in this process on scaled windows (N, length, 7).
 
     files: {format: (reader, path)}. Returns a frame by format: size_mb, load_ms, ms_a_window (one at a time, the
     median), and difference: the largest relative difference of a window's error to the first format's.
     """
     rows, errors = {}, {}
-    for name, (reader, path) in files.items():
+    for name, (reader, path) in progress(files.items()):
         began = time.perf_counter()
         reconstruct = reader(path)
         load_ms = 1000 * (time.perf_counter() - began)

@@ -24,7 +24,7 @@ def interval(draws, *, confidence=0.95):
     return float(low), float(high)
 
 
-def vus_pr_draws(windows, errors_by_method, *, seed, resamples=RESAMPLES, buffer_minutes=BUFFER_MINUTES):
+def vus_pr_draws(windows, errors_by_method, *, seed, resamples=RESAMPLES, buffer_minutes=BUFFER_MINUTES, progress=iter):
     """VUS-PR of resampled wearers: a frame (resamples, methods), from {method: errors (N,)}.
 
     A resample's figure is that of `volume.vus_pr` on its wearers' windows. NaN for one without anomalous windows,
@@ -33,13 +33,15 @@ def vus_pr_draws(windows, errors_by_method, *, seed, resamples=RESAMPLES, buffer
     wearers = windows["user_id"].unique()
     times = _times_drawn(len(wearers), resamples, seed)
     found = {}
-    for name, errors in errors_by_method.items():
+    for name, errors in progress(errors_by_method.items()):
         surface = Surface(windows, errors, buffer_minutes)
         found[name] = [surface.volume(drawn) for drawn in times]
     return pd.DataFrame(found, dtype=np.float64)
 
 
-def recall_draws(windows, events, errors_by_method, false_alarms_per_day=1.0, *, days, seed, resamples=RESAMPLES):
+def recall_draws(
+    windows, events, errors_by_method, false_alarms_per_day=1.0, *, days, seed, resamples=RESAMPLES, progress=iter
+):
     """Macro recall at a rate of false alarms of resampled wearers: a frame (resamples, methods).
 
     days: worn, unlabelled days of each wearer, a Series by user_id, of `days_by_wearer`. Each resample finds its
@@ -50,7 +52,7 @@ def recall_draws(windows, events, errors_by_method, false_alarms_per_day=1.0, *,
     member = _places(days, events["user_id"])
     kind = pd.get_dummies(events["kind"]).to_numpy(np.float64)  # (E, kinds)
     found = {}
-    for name, errors in errors_by_method.items():
+    for name, errors in progress(errors_by_method.items()):
         counts = operating_point.count(windows, events, errors)
         episodes = np.zeros((len(days), len(counts.thresholds)))
         episodes[_places(days, counts.wearers)] = counts.episodes

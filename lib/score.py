@@ -1,6 +1,6 @@
 """Batch scoring: a deployed model's scores for readings of the past, the same that the function would have given.
 
-    python -m lib.score --run default --data march/ --out scores.parquet
+    .venv/bin/python -m lib.score --run default --data march/ --out scores.parquet
 
 All files of a folder (or glob, or S3 prefix) are read once to see who is in which: those that share wearers make a
 part. Parts are scored by worker processes, or on a Dask cluster, and kept beside `--out` as they are done: what was

@@ -3,6 +3,7 @@
 import os
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -17,6 +18,13 @@ from lib.runs import ROOT
 from lib.watch import record_days
 
 pytest_plugins = ["s3"]
+
+FITBIT = Path(
+    os.environ.get("FITBIT_DATA") or ROOT.parent / "shared/data/fitbit"
+)  # real wearers: README, "Dependencies"
+needs_fitbit = pytest.mark.skipif(
+    not FITBIT.is_dir(), reason=f"no Fitbit readings at {FITBIT} (FITBIT_DATA names another folder)"
+)
 
 SCALER = {"mean": [75.0, 0.7, 0.17, 0.5], "scale": [15.0, 2.0, 0.15, 1.5]}
 

@@ -177,7 +177,7 @@ LEVELS = ("normal", "borderline", "anomaly")
 
 
 def check(answer, log):
-    """Assert that an answer is the contract's, and that what was printed is one line of JSON. Returns the status."""
+    """Assert that an answer is lambda/openapi.yaml's, and what was printed one line of JSON. Returns the status."""
     json.dumps(answer, allow_nan=False).encode("ascii")
     (line,) = log.splitlines()
     status, body = answer["statusCode"], answer["body"]

@@ -1,11 +1,9 @@
 """Injected anomalies: where they lie, and what they leave alone."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import FITBIT, needs_fitbit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +13,6 @@ from lib.anomaly_kinds import KINDS
 from lib.recording import amounts as amounts_of
 from lib.watch import record_days
 
-FITBIT = Path(os.environ.get("FITBIT_DATA", Path(__file__).parents[1] / "../shared/data/fitbit"))
 COUNTERS = ["steps", "calories", "distance"]
 
 
@@ -221,7 +218,7 @@ def test_amounts_outside_spans_survive_any_resets_and_decimals(seed, resets, dec
         np.testing.assert_allclose(amounts(labelled, name)[normal], amounts(table, name)[normal], atol=1e-5)
 
 
-@pytest.mark.skipif(not FITBIT.is_dir(), reason=f"no Fitbit files at {FITBIT} (FITBIT_DATA names another folder)")
+@needs_fitbit
 def test_real_wearers_take_every_kind_and_keep_their_days():
     table = readings.read(FITBIT).groupby("user_id").head(60_000).reset_index(drop=True)
     labelled, events = inject(table, rng=dice(), events_per_day=12, interval_s=5)

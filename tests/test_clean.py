@@ -1,13 +1,9 @@
-import os
-
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import FITBIT, needs_fitbit
 
 from lib import clean, readings
-from lib.runs import ROOT
-
-FITBIT = os.environ.get("FITBIT_DATA") or ROOT.parent / "shared/data/fitbit"
 
 
 def raw(rows, columns="user_id timestamp heartRate steps"):
@@ -150,7 +146,7 @@ def test_a_bad_parameter_is_named(name, value):
         clean.clean(raw([(*at(0), 60, 0)]), **{"interval_s": 5} | {name: value})
 
 
-@pytest.mark.skipif(not os.path.isdir(FITBIT), reason=f"the Fitbit readings are not at {FITBIT}")
+@needs_fitbit
 def test_real_wearers_are_accounted_for_and_their_days_add_up():
     table = readings.read(FITBIT)
     made, account = clean.clean(table, interval_s=5)

@@ -79,20 +79,25 @@ def test_of_a_broken_file_no_run_is_exported(broken, tmp_path, monkeypatch, caps
 
 
 @pytest.mark.parametrize(
-    ("exported", "base"),
-    [([], []), (["2026-09", "2026-10"], ["base=2026-10"]), (["2026-10", "2026-11"], ["base=2026-10"])],
+    ("month", "past", "exported", "base"),
+    [
+        ("2026-11", "2026-10", [], []),
+        ("2026-11", "2026-10", ["2026-09", "2026-10"], ["base=2026-10"]),
+        ("2026-11", "2026-10", ["2026-10", "2026-11"], ["base=2026-10"]),
+        ("2027-01", "2026-12", ["2026-12"], ["base=2026-12"]),
+        ("2026-09", "2026-08", ["2026-08"], ["base=2026-08"]),
+    ],
 )
-def test_the_monthly_script_names_the_last_month_that_was_exported_before(tmp_path, exported, base):
-    """The README's, in November 2026: without one there is no base, and a month is not its own."""
+def test_the_monthly_script_names_the_last_month_that_was_exported_before(tmp_path, month, past, exported, base):
+    """The README's: without one there is no base, and a month is not its own."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     script = next(part for part in text.split("```bash\n") if "# /srv/detector/retrain.sh" in part).partition("```")[0]
-    for month in exported:
-        (tmp_path / "models" / month / "lambda_export").mkdir(parents=True)
+    for name in exported:
+        (tmp_path / "models" / name / "lambda_export").mkdir(parents=True)
     (tmp_path / "models/2026-10-adjusted/lambda_export").mkdir(parents=True)
     (tmp_path / "run_all.sh").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     (tmp_path / "run_all.sh").chmod(0o755)
-    today = 'date() { command date "$@" $([[ "$*" == *-d* ]] || echo --date=2026-11-01); }\n'
-    script = today + script.replace("cd /srv/detector\n", f"cd '{tmp_path}'\n")
+    script = f"date() {{ echo {month}; }}\n" + script.replace("cd /srv/detector\n", f"cd '{tmp_path}'\n")
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == ["run=2026-11", "data_path=s3://watches/2026-10/", *base]
+    assert done.stdout.splitlines() == [f"run={month}", f"data_path=s3://watches/{past}/", *base]
