@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy_lstm
+import onnxruntime
 from onnxruntime.quantization import quantize_dynamic
 
 from lib import clean, features, scoring, silence
@@ -181,7 +182,8 @@ def machine():
     """The processor, its cores, and the versions of Python and the engines."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     name = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
-    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}"
+    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, onnxruntime {onnxruntime.__version__}"
+    return f"{name}, {os.cpu_count()} cores, {versions}"
 
 
 if __name__ == "__main__":

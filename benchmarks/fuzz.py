@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/fuzz.py --run default --requests 20000
 
-A run's lambda_deployment.zip, unpacked and in a process of its own with one thread for NumPy, is sent the events of
+A run's lambda_deployment.zip, unpacked and in a process of its own with one thread, is sent the events of
 tests/hostile.py. Every answer is held to lambda/openapi.yaml; the exit status is 1 where one is not as it should be,
 or took longer than SLOWEST_S.
 """

@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/handler.py --run default --requests 10000
 
-A run's function, built for this Python, under AWS' runtime client, in one process with one thread for NumPy, is sent
+A run's function, built for this Python, under AWS' runtime client, in one process with one thread, is sent
 requests of the run's test wearers. `server` is from the invocation's leaving the runtime API to its answer's being
 back; `handler` is what the handler's log says of the same requests. The handler and onnxruntime, as it
 is by default, which rebuilds the same windows and does nothing else, take turns, each on one thread. Linux only:
@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 from one_engine import onnxruntime_engine
 
 from lib import bundle, clean, features
@@ -79,7 +80,7 @@ def main():
     run = Run.at(given.run)
     export = run.models / "lambda_export"
     draw = windows_of(clean.load(run.data / "processed/anomalous_data.csv"))
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
+    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, onnxruntime {onnxruntime.__version__}"
     print(f"{processor()}, {os.cpu_count()} cores, {versions}, 1 thread")
     with (
         tempfile.NamedTemporaryFile() as log,

@@ -81,9 +81,9 @@ def _checked(folder, run):
         files = dict(json.loads((folder / MODEL).read_text(encoding="utf-8"))["files"])
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise Refused(f"{folder / MODEL} can not be read ({type(error).__name__}): {again}") from None
-    for name in (NETWORK, bundle.ZIP):
+    for name, step in {NETWORK: "03_train", bundle.ZIP: "05_export"}.items():
         if name not in files:
-            raise Refused(f"{folder / MODEL} does not list {name}: {again}")
+            raise Refused(f"{folder / MODEL} does not list {name}: ./run_all.sh run={run} --from {step} makes it anew")
     for name, expected in files.items():
         path = folder / name
         if not path.is_file() or sha256(path) != expected:

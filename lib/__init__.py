@@ -1,1 +1,1 @@
-"""The detector's domain, one concept a module, from raw readings to the bundle (whose modules need NumPy alone)."""
+"""The detector's domain, one concept a module, from raw readings to the bundle, which needs NumPy and onnxruntime."""

@@ -1,6 +1,7 @@
 """The run that a retrained one would replace: its exported detector, its weights, and whether it can be compared with.
 
-A champion is what `models/<base>/lambda_export/` holds: what was exported is what is deployed. NumPy alone.
+A champion is what `models/<base>/lambda_export/` holds: what was exported is what is deployed. NumPy and
+onnxruntime alone.
 """
 
 import json

@@ -99,6 +99,10 @@ class Detector:
             )
             if not (describer.length >= 1 and describer.interval_s > 0):
                 raise DamagedModel(MODEL, "its sequence_length or interval_s is not positive")
+            if (shape := describer.network.shape) != (describer.length, len(features.FEATURES)):
+                raise DamagedModel(
+                    MODEL, f"its sequence_length is {describer.length}, and its network's windows {shape}"
+                )
             return cls(
                 describer=describer,
                 calibration=calibration,

@@ -6,10 +6,7 @@ would else keep room for the largest batch it ever saw.
 
 import numpy as np
 import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as refusals
 
-_DAMAGED = (refusals.Fail, refusals.InvalidArgument, refusals.InvalidGraph, refusals.InvalidProtobuf)
-_DAMAGED += (refusals.NotImplemented, refusals.RuntimeException)
 _ERRORS_ALONE = 3  # of onnxruntime's own log
 
 
@@ -17,7 +14,10 @@ class Network:
     """An exported autoencoder, ready to rebuild windows. Threads may share it; it can be pickled."""
 
     def __init__(self, content):
-        """content: the bytes of an ONNX file that lib.onnx_graph wrote. Raises ValueError for others."""
+        """content: the bytes of an ONNX file that lib.onnx_graph wrote. Raises ValueError for another's.
+
+        A damaged file can end the process: its SHA-256 is to be checked before.
+        """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = options.enable_mem_pattern = False
@@ -25,10 +25,11 @@ class Network:
         self._content = content
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except _DAMAGED as error:
+        except Exception as error:  # a dozen kinds, which have nothing else in common
             raise ValueError(f"no ONNX model ({type(error).__name__})") from None
         if [given.name for given in self._session.get_inputs()] != ["windows"]:
             raise ValueError("an ONNX model of something else than windows")
+        self.shape = tuple(self._session.get_inputs()[0].shape[1:])  # (length, features) of a window
 
     @classmethod
     def load(cls, path):

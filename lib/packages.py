@@ -11,14 +11,13 @@ from pathlib import Path
 from lib.checksums import sha256
 from lib.runs import ROOT, writing
 
+HELD = ("numpy", "onnxruntime")  # the packages in the zip
 REQUIREMENTS = ROOT / "lambda" / "requirements.txt"
 TARGETS = ("3.13", "3.12", "local")  # Pythons on Lambda, x86_64 on Amazon Linux 2023 (glibc 2.34), and this one
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64")
 REFUSED = {
     "3.11": "Lambda runs it on Amazon Linux 2, near its end of life, whose glibc 2.26 is too old for NumPy's wheels"
 }
-
-HELD = ("numpy", "onnxruntime")
 
 # What NumPy loads on demand and no other part of NumPy needs (`numpy.ma` is no such part: nanmedian needs it).
 NUMPYS_LEFT_OUT = {"core", "ctypeslib", "distutils", "doc", "f2py", "fft", "polynomial", "random", "testing", "typing"}
@@ -89,7 +88,7 @@ def _wheels(target):
         done = subprocess.run([*command, "-d", downloads, "-r", REQUIREMENTS], capture_output=True, text=True)
         wheels = list(Path(downloads).glob("*.whl"))
         if done.returncode or len(wheels) < len(HELD):
-            reason = done.stderr.strip()[-500:]
+            reason = done.stderr.strip()[-500:] or f"only {', '.join(wheel.name for wheel in wheels)} came"
             raise RuntimeError(f"{' and '.join(HELD)} for Lambda's Python {target} can not be had: {reason}")
         for wheel in wheels:
             with zipfile.ZipFile(wheel) as archive:

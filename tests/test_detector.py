@@ -182,6 +182,7 @@ def test_a_model_of_other_features_is_refused(export, tmp_path):
         *({"scaler": scaler} for scaler in (None, {}, {"mean": [1.0] * 4, "scale": [1.0, 1.0, 0.0, 1.0]})),
         {"scaler": {"mean": [1.0] * 3, "scale": [1.0] * 3}},
         {"sequence_length": 0},
+        {"sequence_length": 30},
         {"interval_s": -5},
     ],
 )
@@ -189,7 +190,7 @@ def test_a_model_whose_form_is_none_is_damaged(export, tmp_path, changed):
     folder = shutil.copytree(export, tmp_path / "other")
     model = json.loads((folder / "model.json").read_text()) | changed
     (folder / "model.json").write_text(json.dumps(model))
-    with pytest.raises(DamagedModel, match="scaler|mean|subscriptable|not positive"):
+    with pytest.raises(DamagedModel, match="scaler|mean|subscriptable|not positive|sequence_length is 30"):
         Detector.load(folder)
 
 
