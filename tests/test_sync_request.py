@@ -1,45 +1,10 @@
 import math
-import sys
-import zoneinfo
-from datetime import UTC
 
 import numpy as np
 import pytest
-import sync_request
 from http_event import Problem
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from sent_readings import CALENDAR, HUGE, READING, START, at, hour, read
 from sync_request import parse
-from time_zones import MOST, Zones
-
-from lib import features
-
-START = 1_772_434_800  # Monday 2026-03-02T07:00:00Z
-READING = {"heartRate": 75.0, "steps": 120, "calories": 45.5, "distance": 96.0}
-CALENDAR = {"hour_sin": 0.5, "hour_cos": 0.866, "is_weekend": 0}
-HUGE = "9" * 400
-
-
-def read(*metrics, **options):
-    """The Readings of one wearer's metrics."""
-    (readings,) = parse({"metrics": list(metrics), **options}, interval_s=5)
-    return readings
-
-
-def at(timestamp, **changes):
-    return {**READING, "timestamp": timestamp, **changes}
-
-
-def told(readings, place=0):
-    """hour_sin, hour_cos, is_weekend as sent, or as the wall clock tells them."""
-    sent = readings.calendar[place]
-    return features.calendar([readings.seconds[place] + readings.ahead[place]])[0] if np.isnan(sent).all() else sent
-
-
-def hour(readings, place=0):
-    """The hour of the wearer's day, of its sine and cosine."""
-    sine, cosine, _ = told(readings, place)
-    return math.atan2(sine, cosine) / (2 * math.pi) * 24 % 24
 
 
 def test_readings_without_timestamps_stand_one_interval_apart():
@@ -72,48 +37,6 @@ def test_a_timestamp_tells_the_instant_and_the_hour_of_the_wearers_day(timestamp
     assert readings.errors == [None]
     assert readings.seconds[0] == pytest.approx(instant, abs=1e-6)
     assert hour(readings) == pytest.approx(of_day, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("zone", "of_day"), [("UTC", 7), ("Asia/Tokyo", 16), ("America/St_Johns", 3.5), ("Asia/Kathmandu", 12.75)]
-)
-@pytest.mark.parametrize("timestamp", [START * 1000, "2026-03-02T07:00:00Z"])
-def test_utc_is_moved_to_the_wearers_time_zone(timestamp, zone, of_day):
-    readings = read(at(timestamp), timezone=zone)
-    assert hour(readings) == pytest.approx(of_day)
-    assert readings.seconds[0] == START
-
-
-@pytest.mark.parametrize("timestamp", ["2026-03-02T07:00:00", "2026-03-02T07:00:00+09:00"])
-def test_a_wall_clock_stays_what_it_is_in_any_time_zone(timestamp):
-    assert hour(read(at(timestamp), timezone="America/New_York")) == pytest.approx(7)
-
-
-def test_the_hour_that_a_clock_shows_twice_is_two_hours():
-    readings = read(at("2026-10-25T02:30:00+02:00"), at("2026-10-25T02:30:00+01:00"))
-    assert np.diff(readings.seconds).tolist() == [3600]
-    assert hour(readings) == pytest.approx(hour(readings, 1))
-
-
-def test_the_weekend_is_the_wearers():
-    sunday_20h = START - 11 * 3600
-    zones = {"UTC": 1, "Asia/Tokyo": 0, "America/Los_Angeles": 1}
-    assert {zone: told(read(at(sunday_20h * 1000), timezone=zone))[2] for zone in zones} == zones
-
-
-def test_each_envelope_may_name_its_wearers_time_zone():
-    zones = {"ada": "Asia/Tokyo", "bob": "America/St_Johns", "eve": None}
-    sent = [
-        {"userId": name, "timestamp": START * 1000, "timezone": zone, "metrics": READING}
-        for name, zone in zones.items()
-    ]
-    del sent[2]["timezone"]
-    assert [round(hour(readings), 3) for readings in parse(sent, interval_s=5)] == [16, 3.5, 7]
-
-
-def test_a_readings_unknown_time_zone_sinks_that_reading_alone():
-    readings = read(at(START * 1000, timezone="Mars/Olympus"), at(START * 1000, timezone="Asia/Tokyo"))
-    assert readings.errors == ["timezone 'Mars/Olympus' is not an IANA name", None]
 
 
 def test_a_calendar_that_is_given_goes_before_the_timestamp():
@@ -361,86 +284,5 @@ def test_unknown_counters_are_a_problem_that_names_the_field(counters):
     assert (caught.value.body["code"], caught.value.body["field"]) == ("bad_counters", "counters")
 
 
-@pytest.mark.parametrize(
-    "zone",
-    [
-        *("Mars/Olympus", "", "/etc/passwd", "../UTC", "Europe", "zone.tab", "a\0b", "\ud800", "x" * 5000),
-        "a/" * 500 + "a",  # Python looks it up by recursion
-        *(5, True, [], ["UTC"], {}),
-    ],
-)
-def test_an_unknown_time_zone_is_a_problem_that_names_the_field(zone):
-    with pytest.raises(Problem) as caught:
-        read(READING, timezone=zone)
-    assert (caught.value.body["code"], caught.value.body["field"]) == ("bad_timezone", "timezone")
-
-
-def test_no_more_time_zones_are_looked_up_than_a_request_may_name(monkeypatch):
-    asked = []
-    monkeypatch.setattr("time_zones.ZoneInfo", lambda name: asked.append(name) or UTC)
-    readings = read(*[at(START * 1000, timezone=f"Mars/{place % 1000}") for place in range(1440)])
-    assert asked == [f"Mars/{place}" for place in range(MOST)]
-    assert sum(error is None for error in readings.errors) == MOST + 100  # the first hundred came twice
-
-
-def test_a_name_of_many_parts_is_not_looked_up(monkeypatch):
-    monkeypatch.setattr("time_zones.ZoneInfo", None)
-    assert [Zones().get(name) for name in ("a/b/c/d", "/a", "a/", "a//b", "a" * 33, "é", "a\n", 7)] == [None] * 8
-
-
-def test_without_time_zone_data_names_are_refused_and_utc_and_offsets_go_on(monkeypatch):
-    for name in {"tzdata", *(name for name in sys.modules if name.startswith("tzdata."))}:
-        monkeypatch.setitem(sys.modules, name, None)
-    zoneinfo.ZoneInfo.clear_cache()
-    zoneinfo.reset_tzpath(to=[])
-    try:
-        with pytest.raises(Problem, match="timezone"):
-            read(READING, timezone="Europe/Rome")
-        readings = read(at("2026-03-02T09:30:00+02:30"), at(START * 1000), at(START * 1000, timezone="Asia/Tokyo"))
-    finally:
-        zoneinfo.reset_tzpath()
-    assert readings.errors == [None, None, "timezone 'Asia/Tokyo' is not an IANA name"]
-    assert [hour(readings, place) for place in (0, 1)] == pytest.approx([9.5, 7])
-
-
 def test_interval_counters_are_told():
     assert not read(READING, counters="interval").cumulative
-
-
-@settings(deadline=None, max_examples=200)
-@given(
-    changes=st.lists(
-        st.tuples(
-            st.integers(0, 5),
-            st.sampled_from(["timestamp", "heartRate", "steps", "distance", "hour_sin", "hour_cos", "is_weekend"]),
-            st.sampled_from([None, True, -1, 0, 0.5, 1, 70, 1e10, 10**400, math.nan, math.inf, "70", []]),
-        ),
-        max_size=3,
-    ),
-    absent=st.sets(st.sampled_from(["timestamp", "steps", "calories", "hour_sin", "hour_cos", "is_weekend"])),
-)
-def test_readings_are_the_same_checked_at_once_or_one_by_one(changes, absent):
-    usual = {"timestamp": START * 1000, "heartRate": 70, "steps": 1, "calories": 0.2, "distance": 2.5}
-    usual |= CALENDAR
-    metrics = [{name: value for name, value in usual.items() if name not in absent} for _ in range(6)]
-    for place, name, value in changes:
-        metrics[place][name] = value
-    clock = sync_request._Clock(Zones(), UTC)
-    at_once, one_by_one = sync_request._all_good(metrics, clock), sync_request._one_by_one(metrics, clock)
-    names = set(metrics[0])
-    alike = all(set(metric) == names for metric in metrics) and names & set(CALENDAR) in (set(), set(CALENDAR))
-    numbers = all(type(value) in (int, float) for metric in metrics for value in metric.values())
-    _, _, errors, _ = one_by_one
-    if at_once is None:
-        assert any(errors) or not (alike and numbers)
-        return
-    assert not any(errors)
-    for fast, slow in zip(at_once, one_by_one, strict=True):
-        np.testing.assert_array_equal(fast, slow)
-
-
-def test_usual_readings_are_checked_at_once():
-    clock = sync_request._Clock(Zones(), UTC)
-    for usual in (at(START * 1000), READING | CALENDAR):
-        _, numbers, errors, counts = sync_request._all_good([usual] * 6, clock)
-        assert (len(numbers), errors, counts.all()) == (6, [None] * 6, True)

@@ -1,0 +1,36 @@
+"""Readings as an app sends them, and what the handler reads of them."""
+
+import math
+
+import numpy as np
+from sync_request import parse
+
+from lib import features
+
+START = 1_772_434_800  # Monday 2026-03-02T07:00:00Z
+READING = {"heartRate": 75.0, "steps": 120, "calories": 45.5, "distance": 96.0}
+CALENDAR = {"hour_sin": 0.5, "hour_cos": 0.866, "is_weekend": 0}
+HUGE = "9" * 400
+
+
+def read(*metrics, **options):
+    """The Readings of one wearer's metrics."""
+    (readings,) = parse({"metrics": list(metrics), **options}, interval_s=5)
+    return readings
+
+
+def at(timestamp, **changes):
+    """A READING of that moment, changed."""
+    return {**READING, "timestamp": timestamp, **changes}
+
+
+def told(readings, place=0):
+    """hour_sin, hour_cos, is_weekend as sent, or as the wall clock tells them."""
+    sent = readings.calendar[place]
+    return features.calendar([readings.seconds[place] + readings.ahead[place]])[0] if np.isnan(sent).all() else sent
+
+
+def hour(readings, place=0):
+    """The hour of the wearer's day, of its sine and cosine."""
+    sine, cosine, _ = told(readings, place)
+    return math.atan2(sine, cosine) / (2 * math.pi) * 24 % 24
