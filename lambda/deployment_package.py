@@ -12,14 +12,14 @@ from pathlib import Path
 
 from refusals import Refused
 
-from lib import bundle
+from lib import bundle, packages
 from lib.checksums import sha256
 from lib.detector import MODEL, NETWORK
 from lib.runs import Run
 
 HANDLER = "lambda_function.lambda_handler"
 RUNTIMES = ("python3.12", "python3.13")  # of Lambda, on Amazon Linux 2023
-_NUMPY = re.compile(r"numpy/_core/_multiarray_umath\.cpython-3(\d+)-x86_64-linux-gnu\.so")
+_FOR = r"\.cpython-3(\d+)-x86_64-linux-gnu\.so"  # how what is compiled for a Python of Lambda ends
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Package:
     folder: Path
     files: dict  # {name: SHA-256}, as model.json lists them
     model_sha256: str  # of model.json, which pins all the others
-    runtime: str  # such as "python3.13": the Python that the zip's NumPy is for
+    runtime: str  # such as "python3.13": the Python that the zip's packages are for
 
     @property
     def archive(self):
@@ -103,14 +103,22 @@ def _within_limits(archive, run):
         raise Refused(f"{archive.name} unpacks to {_mb(unpacked)}, more than Lambda's {_mb(bundle.LARGEST_UNPACKED)}")
     if "lambda_function.py" not in names:
         raise Refused(f"{archive} holds no lambda_function.py: {again}")
-    runtime = next((f"python3.{found[1]}" for name in names if (found := _NUMPY.match(name))), None)
-    if runtime not in RUNTIMES:
-        held = f"NumPy for {runtime}" if runtime else "no NumPy for x86_64 Linux"
+    pythons = _pythons(names)
+    runtime = pythons[packages.HELD[0]]
+    if runtime not in RUNTIMES or set(pythons.values()) != {runtime}:
+        held = [f"{name} for {python or 'no Python on x86_64 Linux'}" for name, python in pythons.items()]
         raise Refused(
-            f"{archive.name} holds {held}, and it takes {' or '.join(RUNTIMES)}: "
+            f"{archive.name} holds {' and '.join(held)}, and takes both for {' or '.join(RUNTIMES)}: "
             f"./run_all.sh run={run} lambda_python=3.13 --from 05_export"
         )
     return runtime
+
+
+def _pythons(names):
+    """The Python that a zip's packages are for, {package: such as "python3.13"}, None where there is none."""
+    found = {package: re.compile(module + _FOR) for package, module in packages.COMPILED.items()}
+    matches = {package: next(filter(None, map(form.fullmatch, names)), None) for package, form in found.items()}
+    return {package: f"python3.{match[1]}" if match else None for package, match in matches.items()}
 
 
 def _mb(size):

@@ -18,7 +18,7 @@ from lib import bytecode, checksums
 from lib.checksums import CRCS, SUMS, sha256
 from lib.detector import MODEL, NETWORK, NORMAL, THRESHOLD
 from lib.features import FEATURES
-from lib.packages import HELD, REQUIREMENTS, TARGETS, check_target, is_packages, local, package_files, python_of
+from lib.packages import COMPILED, HELD, REQUIREMENTS, TARGETS, check_target, is_packages, local, package_files, python_of
 from lib.runs import ROOT, write_json, writing
 
 HANDLER = ROOT / "lambda"
@@ -186,7 +186,7 @@ def unpacked(archive):
 
 
 def _runs_here(folder):
-    return (folder / f"numpy/_core/_multiarray_umath{EXTENSION_SUFFIXES[0]}").is_file()
+    return all((folder / f"{module}{EXTENSION_SUFFIXES[0]}").is_file() for module in COMPILED.values())
 
 
 def _link_local_packages(folder):

@@ -11,7 +11,11 @@ from pathlib import Path
 from lib.checksums import sha256
 from lib.runs import ROOT, writing
 
-HELD = ("numpy", "onnxruntime")  # the packages in the zip
+COMPILED = {  # the packages in the zip, and what each holds for one Python and processor alone
+    "numpy": "numpy/_core/_multiarray_umath",
+    "onnxruntime": "onnxruntime/capi/onnxruntime_pybind11_state",
+}
+HELD = tuple(COMPILED)
 REQUIREMENTS = ROOT / "lambda" / "requirements.txt"
 TARGETS = ("3.13", "3.12", "local")  # Pythons on Lambda, x86_64 on Amazon Linux 2023 (glibc 2.34), and this one
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64")

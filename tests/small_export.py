@@ -13,10 +13,10 @@ import onnxruntime
 
 from lib import bundle, checksums
 from lib.detector import MODEL, NETWORK, NORMAL, THRESHOLD
-from lib.packages import is_packages
+from lib.packages import COMPILED, is_packages
 
 PACKAGES = {  # of the wheels for Lambda's Python, as far as anybody looks at them here
-    "numpy/_core/_multiarray_umath.cpython-313-x86_64-linux-gnu.so": b"",
+    **{f"{module}.cpython-313-x86_64-linux-gnu.so": b"" for module in COMPILED.values()},
     "numpy.libs/libopenblas.so": b"",
     f"numpy-{np.__version__}.dist-info/licenses/LICENSE.txt": b"",
     f"onnxruntime-{onnxruntime.__version__}.dist-info/METADATA": b"",

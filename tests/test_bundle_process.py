@@ -10,7 +10,7 @@ from conftest import life
 
 from lib import bundle, checksums
 from lib.detector import Detector
-from lib.packages import is_packages
+from lib.packages import COMPILED, is_packages
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def small_zip(folder, handler, *, suffix=".cpython-39-x86_64-linux-gnu.so", vers
     files = {
         "lambda_function.py": handler,
         "numpy/__init__.py": "raise ImportError('the stand-in')",
-        f"numpy/_core/_multiarray_umath{suffix}": "",
+        **{f"{module}{suffix}": "" for module in COMPILED.values()},
         f"numpy-{version}.dist-info/licenses/LICENSE.txt": "",
         "onnxruntime/__init__.py": "raise ImportError('the stand-in')",
         f"onnxruntime-{onnxruntime.__version__}.dist-info/METADATA": "",
@@ -88,7 +88,7 @@ def handler(event, context):
     assert calls[0]["answer"] == [np.__version__, onnxruntime.__version__, True, True]
 
 
-def test_a_numpy_that_is_for_this_python_is_left_in_place(tmp_path):
+def test_packages_that_are_for_this_python_are_left_in_place(tmp_path):
     here = EXTENSION_SUFFIXES[0]
     with pytest.raises(RuntimeError, match="the stand-in"):
         bundle.call(small_zip(tmp_path, "import numpy\n", suffix=here), [{}])
