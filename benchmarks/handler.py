@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -208,17 +209,22 @@ def onnxruntime_of(export):
 
 
 def memory(environment, draw, requests):
-    """Resident memory after so many requests of mixed lengths, in a process that begins with the first."""
+    """Resident memory after so many requests of mixed lengths, in a process that begins with the first.
+
+    The median of what it was after each of the last 500: now and then the process gives some back, and takes it again.
+    """
     drawn = np.random.default_rng(2).choice(list(MIXED), size=500, p=list(MIXED.values()))
     events = [json.dumps(draw(int(length))).encode() for length in drawn]
     stops = sorted({1, min(1_000, requests), requests})
+    last = deque(maxlen=len(events))
     environment.stop()
     print("\n| requests | memory MB | highest so far | at most | guide |\n|---|---|---|---|---|")
     held = {}
     for number in range(1, requests + 1):
         environment.invoke(events[number % len(events)])
+        last.append(resident(environment, "VmRSS"))
         if number in stops:
-            held[number], highest = (resident(environment, field) for field in ("VmRSS", "VmHWM"))
+            held[number], highest = np.median(last), resident(environment, "VmHWM")
             print(f"| {number:,} | {held[number]:.1f} | {highest:.1f} | {LIMITS['memory']} | ~500 |", flush=True)
     growth = held[stops[-1]] - held[stops[len(stops) // 2]]
     print(f"| growth after the first {stops[len(stops) // 2]:,} | {growth:.1f} | | {LIMITS['growth']} | |")

@@ -1,7 +1,8 @@
 """What does scoring the past take, raw Parquet in and scores out? Prints a table.
 
 Simulated days in files of 50 wearers (those of benchmarks/cleaning.py) are cleaned and scored at one window a minute by
-`python -m lib.score` with the model of a run: some of them by one and by two workers of one thread each, then all. Last
+`python -m lib.score` with the model of a run: some of them by one and by two workers of one thread each, then all,
+where these are more. The seconds are those of the whole command, start and count of the readings with it. Last
 come the bytes that a wearer-day takes as Parquet, raw, clean (as 02_clean keeps it) and scored: what
 benchmarks/costs.py takes as --bytes.
 
@@ -70,7 +71,9 @@ def main(given):
             one = one or found[1]
             print(row(found, days=given.some, workers=workers, one=one), flush=True)
             kept = kept or bytes_a_day(some, out, days=given.some)
-        print(row(scored(given.run, everything, out, workers=2), days=given.wearers, workers=2, one=None))
+        if given.wearers > given.some:
+            found = scored(given.run, everything, out, workers=2)
+            print(row(found, days=given.wearers, workers=2, one=None))
     told = ", ".join(f"{name} {size:,.0f}" for name, size in kept.items())
     print(f"\nbytes of a wearer-day: {told}, together {sum(kept.values()):,.0f}")
 

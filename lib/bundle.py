@@ -11,14 +11,12 @@ import sys
 import tempfile
 import zipfile
 from contextlib import contextmanager
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-from lib import bytecode, checksums
+from lib import bytecode, checksums, packages
 from lib.checksums import CRCS, SUMS, sha256
 from lib.detector import MODEL, NETWORK, NORMAL, THRESHOLD
 from lib.features import FEATURES
-from lib.packages import COMPILED, HELD, REQUIREMENTS, TARGETS, check_target, is_packages, local, package_files, python_of
 from lib.runs import ROOT, write_json, writing
 
 HANDLER = ROOT / "lambda"
@@ -68,7 +66,7 @@ def sources(handler=HANDLER):
                     waiting.append(found[name])
             elif package in OF_LAMBDA and at_once:
                 raise ValueError(f"{path.name} imports {module} outside a function: each cold start would load it")
-            elif package not in {*HELD} | OF_LAMBDA | sys.stdlib_module_names:
+            elif package not in {*packages.HELD} | OF_LAMBDA | sys.stdlib_module_names:
                 raise ValueError(f"{path.name} imports {module}, which the bundle does not hold")
     return dict(sorted(found.items()))
 
@@ -87,18 +85,18 @@ def _imports(path):
             yield node.module or "a relative name", node not in later
 
 
-def write_export(folder, model, *, target=TARGETS[0]):
+def write_export(folder, model, *, target=packages.TARGETS[0]):
     """Complete an export folder that holds the model's formats: handler, zip, and model.json with every file's hash.
 
     folder: with threshold.npy, lstm_model.onnx and normal.npz in it; model: what model.json is to say. Raises
     ValueError for an unknown target or a zip beyond Lambda's limits, RuntimeError when its packages can not be had.
     """
-    check_target(target)
+    packages.check_target(target)
     code = sources()
     for name, path in code.items():
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(path, folder / name)
-    shutil.copyfile(REQUIREMENTS, folder / REQUIREMENTS.name)
+    shutil.copyfile(packages.REQUIREMENTS, folder / packages.REQUIREMENTS.name)
     evidence = [NORMAL] if (folder / NORMAL).exists() else []
     own = {name: folder / name for name in [*code, THRESHOLD, NETWORK, *evidence]}
     with tempfile.TemporaryDirectory() as made:
@@ -114,16 +112,16 @@ def _deployed(own, model, made, *, target):
     Its model.json says which Python compiled the code ("compiled", None where none was found) and lists the function's
     own files; SHA256SUMS and CRC32SUMS list all.
     """
-    files = own | package_files(target=target)
-    python = bytecode.interpreter(python_of(target))
+    files = own | packages.package_files(target=target)
+    python = bytecode.interpreter(packages.python_of(target))
     if python:
         files |= bytecode.compiled(files, made / "code", by=python)
     else:
         print(f"no Python {target} was found to compile the zip's code: each cold start will, and take twice as long")
-    mine = {name: sha256(path) for name, path in sorted(files.items()) if not is_packages(name)}
+    mine = {name: sha256(path) for name, path in sorted(files.items()) if not packages.is_packages(name)}
     write_json(made / MODEL, {**model, "compiled": python and python.version, "files": mine})
     files[MODEL] = made / MODEL
-    return files | checksums.write(made, files, is_quick=is_packages)
+    return files | checksums.write(made, files, is_quick=packages.is_packages)
 
 
 def write_zip(path, files):
@@ -180,24 +178,20 @@ def unpacked(archive):
         folder = Path(name).resolve()
         with zipfile.ZipFile(archive) as opened:
             opened.extractall(folder)
-        if not _runs_here(folder):
+        if not packages.run_here(folder):
             _link_local_packages(folder)
         yield folder
 
 
-def _runs_here(folder):
-    return all((folder / f"{module}{EXTENSION_SUFFIXES[0]}").is_file() for module in COMPILED.values())
-
-
 def _link_local_packages(folder):
-    for name in HELD:
+    for name in packages.HELD:
         if (held := _version(folder, name)) != (here := importlib.metadata.version(name)):
             raise RuntimeError(
                 f"the zip's {name} {held} is for another Python, and this one's {here} can not stand in for it"
             )
         for part in (name, f"{name}.libs"):
             shutil.rmtree(folder / part, ignore_errors=True)
-            if (beside := local(name) / part).exists():
+            if (beside := packages.local(name) / part).exists():
                 (folder / part).symlink_to(beside)
     if (folder / SUMS).exists():
         own = [name for name in checksums.listed(folder) if name != CRCS]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from lib.checksums import sha256
@@ -62,6 +63,11 @@ def package_files(*, target):
 def local(package):
     """The folder in which this Python's `package` lies."""
     return Path(importlib.metadata.distribution(package).locate_file(""))
+
+
+def run_here(folder):
+    """Whether the packages in a folder are for this Python."""
+    return all((folder / f"{module}{EXTENSION_SUFFIXES[0]}").is_file() for module in COMPILED.values())
 
 
 def is_packages(name):
