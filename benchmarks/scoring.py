@@ -2,9 +2,9 @@
 
 Simulated days in files of 50 wearers (those of benchmarks/cleaning.py) are cleaned and scored at one window a minute by
 `python -m lib.score` with the model of a run: some of them by one and by two workers of one thread each, then all,
-where these are more. The seconds are those of the whole command, start and count of the readings with it. Last
-come the bytes that a wearer-day takes as Parquet, raw, clean (as 02_clean keeps it) and scored: what
-benchmarks/costs.py takes as --bytes.
+where these are more. The seconds are those of the whole command, its start and the count of readings with it. Last come
+the bytes that a wearer-day takes as Parquet, raw, clean (as 02_clean keeps it) and scored: what benchmarks/costs.py
+takes as --bytes.
 
     .venv/bin/python benchmarks/scoring.py [--run default] [--wearers 1100] [--some 200]
 """
@@ -63,15 +63,16 @@ def main(given):
     with tempfile.TemporaryDirectory() as folder:
         some, everything, out = (Path(folder) / name for name in ("some", "all", "scores.parquet"))
         one = kept = None
-        for data, wearers in ((some, given.some), (everything, given.wearers)):
-            data.mkdir()
-            write_parts(data, wearers=wearers)
+        some.mkdir()
+        write_parts(some, wearers=given.some)
         for workers in (1, 2):
             found = scored(given.run, some, out, workers=workers)
             one = one or found[1]
             print(row(found, days=given.some, workers=workers, one=one), flush=True)
             kept = kept or bytes_a_day(some, out, days=given.some)
         if given.wearers > given.some:
+            everything.mkdir()
+            write_parts(everything, wearers=given.wearers)
             found = scored(given.run, everything, out, workers=2)
             print(row(found, days=given.wearers, workers=2, one=None))
     told = ", ".join(f"{name} {size:,.0f}" for name, size in kept.items())
@@ -90,6 +91,8 @@ def arguments():
     for name in ("wearers", "some"):
         if getattr(given, name) < IN_A_FILE or getattr(given, name) % IN_A_FILE:
             parser.error(f"--{name} {getattr(given, name)}: a multiple of {IN_A_FILE} is wanted")
+    if given.wearers < given.some:
+        parser.error(f"--wearers {given.wearers}: --some {given.some} or more are wanted")
     return given
 
 

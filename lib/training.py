@@ -21,6 +21,7 @@ from lib.windows import gather
 
 HEART_RATE = 0.6  # standard deviations: how far another wearer's heart rate may lie off, itself a standard deviation
 HOURS = 3  # how far the clock may be turned, either way
+CLIP = 1.0  # the largest norm of a weight's gradient
 WARM_UP = 0.1  # of all steps: the part in which the learning rate rises; in the others it falls to 0
 
 
@@ -85,7 +86,7 @@ def train(model, training, validation, *, epochs, learning_rate, folder, callbac
     """
     steps = len(training)
     rate = schedule(learning_rate, steps=epochs * steps)
-    model.compile(optimizer=keras.optimizers.Adam(rate, clipnorm=1.0), loss="mse")
+    model.compile(optimizer=keras.optimizers.Adam(rate, clipnorm=CLIP), loss="mse")
     history = _take_up(model, folder)
     if history:
         print(f"taken up after epoch {len(history)} of {epochs}", file=sys.stderr)

@@ -12,18 +12,20 @@ from lib import bundle, checksums
 from lib.detector import Detector
 from lib.packages import COMPILED, is_packages
 
+HERE, OTHER = EXTENSION_SUFFIXES[0], ".cpython-39-x86_64-linux-gnu.so"
+
 
 @pytest.fixture(scope="module")
 def archive(export):
     return export / "lambda_deployment.zip"
 
 
-def small_zip(folder, handler, *, suffix=".cpython-39-x86_64-linux-gnu.so", version=np.__version__):
-    """A zip of a handler's text with stand-ins for packages whose extension modules end in `suffix`."""
+def small_zip(folder, handler, *, suffixes=(OTHER, OTHER), version=np.__version__):
+    """A zip of a handler's text with stand-ins for packages, whose extension modules end in `suffixes`."""
     files = {
         "lambda_function.py": handler,
         "numpy/__init__.py": "raise ImportError('the stand-in')",
-        **{f"{module}{suffix}": "" for module in COMPILED.values()},
+        **{f"{module}{suffix}": "" for module, suffix in zip(COMPILED.values(), suffixes, strict=True)},
         f"numpy-{version}.dist-info/licenses/LICENSE.txt": "",
         "onnxruntime/__init__.py": "raise ImportError('the stand-in')",
         f"onnxruntime-{onnxruntime.__version__}.dist-info/METADATA": "",
@@ -76,7 +78,8 @@ def test_the_times_of_loading_and_of_each_call_are_told(served):
     assert all(call["ms"] > 0 for call in calls)
 
 
-def test_the_process_sees_the_zip_alone_and_local_packages_where_the_zips_are_for_another_python(tmp_path):
+@pytest.mark.parametrize("suffixes", [(OTHER, OTHER), (HERE, OTHER), (OTHER, HERE)])
+def test_the_process_sees_the_zip_alone_and_local_packages_where_the_zips_are_for_another_python(tmp_path, suffixes):
     text = """
 import importlib.util, numpy, onnxruntime
 def handler(event, context):
@@ -84,14 +87,13 @@ def handler(event, context):
     unseen = [importlib.util.find_spec(name) is None for name in ("pandas", "lib")]
     return [numpy.__version__, onnxruntime.__version__, *unseen]
 """
-    _, calls = bundle.call(small_zip(tmp_path, text), [{}])
+    _, calls = bundle.call(small_zip(tmp_path, text, suffixes=suffixes), [{}])
     assert calls[0]["answer"] == [np.__version__, onnxruntime.__version__, True, True]
 
 
 def test_packages_that_are_for_this_python_are_left_in_place(tmp_path):
-    here = EXTENSION_SUFFIXES[0]
     with pytest.raises(RuntimeError, match="the stand-in"):
-        bundle.call(small_zip(tmp_path, "import numpy\n", suffix=here), [{}])
+        bundle.call(small_zip(tmp_path, "import numpy\n", suffixes=(HERE, HERE)), [{}])
 
 
 def test_a_local_numpy_of_another_version_does_not_stand_in(tmp_path):
