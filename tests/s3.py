@@ -9,7 +9,7 @@ import os
 import tempfile
 import threading
 import urllib.request
-from contextlib import closing
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -83,6 +83,28 @@ def s3_client(moto):
         aws_access_key_id="testing",
         aws_secret_access_key="testing",
     )
+
+
+@contextmanager
+def reached_by(moto):
+    """S3 is moto's server within the block, for fsspec, too, which would else go on with one that it remembers."""
+    from s3fs import S3FileSystem
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{moto}")
+        patched.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patched.setenv(name, "testing")
+        S3FileSystem.clear_instance_cache()
+        yield
+        S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def reached(moto):
+    """S3 is moto's server."""
+    with reached_by(moto):
+        yield
 
 
 @pytest.fixture

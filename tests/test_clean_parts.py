@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from distributed import LocalCluster
+from s3 import reached_by
 from wearers_in_parts import eight_wearers, life, write
 
 from lib import clean, clean_parts, cluster, parts, readings
@@ -32,13 +33,8 @@ def folder(tmp_path):
 def two_workers(moto):
     """The address of a scheduler on loopback with two worker processes of one thread each, who find the S3 there."""
     form = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"}
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{moto}")
-        patched.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patched.setenv("AWS_ACCESS_KEY_ID", "testing")
-        patched.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        with LocalCluster(**form, silence_logs=logging.CRITICAL) as local:
-            yield local.scheduler_address
+    with reached_by(moto), LocalCluster(**form, silence_logs=logging.CRITICAL) as local:
+        yield local.scheduler_address
 
 
 def cleaned(path, target, **how):

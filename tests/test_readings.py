@@ -5,7 +5,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
-from moto.server import ThreadedMotoServer
 
 from lib import readings
 
@@ -240,22 +239,13 @@ def test_without_user_id_there_is_one_wearer_and_an_empty_label_is_normal(read):
     assert np.isnan(table["heartRate"].iloc[1])
 
 
-def test_s3_is_read_over_http(tmp_path, monkeypatch):
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            monkeypatch.setenv(name, "testing")
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        import boto3
-
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="watches")
-        client.put_object(Bucket="watches", Key="march/a.csv", Body=(HEADER + "a,2026-03-02T07:01:05,70,1\n").encode())
-        client.put_object(Bucket="watches", Key="day=1/b.csv", Body=(HEADER + "b,2026-03-02T07:01:05,71,1\n").encode())
-        assert readings.read("s3://watches/march")["heartRate"].tolist() == [70.0]
-        assert readings.read("s3://watches/")["heartRate"].tolist() == [71.0, 70.0]
-    finally:
-        server.stop()
+@pytest.mark.usefixtures("reached")
+def test_s3_is_read_over_http(s3_client):
+    s3_client.create_bucket(Bucket="watches")
+    for key, line in {
+        "march/a.csv": "a,2026-03-02T07:01:05,70,1\n",
+        "day=1/b.csv": "b,2026-03-02T07:01:05,71,1\n",
+    }.items():
+        s3_client.put_object(Bucket="watches", Key=key, Body=(HEADER + line).encode())
+    assert readings.read("s3://watches/march")["heartRate"].tolist() == [70.0]
+    assert readings.read("s3://watches/")["heartRate"].tolist() == [71.0, 70.0]

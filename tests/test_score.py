@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import life
-from s3fs import S3FileSystem
 
 from lib import score, scoring
 from lib.detector import Detector
@@ -158,17 +157,6 @@ def test_ctrl_c_says_how_to_go_on(run, folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(score, "scored", interrupted)
     assert asked(run, folder, tmp_path / "scores.parquet") == 130
     assert "stopped by Ctrl-C; what is scored is kept" in capsys.readouterr().err
-
-
-@pytest.fixture
-def reached(moto, monkeypatch):
-    """S3 is moto's server, for fsspec and what it remembers."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{moto}")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    S3FileSystem.clear_instance_cache()
-    yield
-    S3FileSystem.clear_instance_cache()
 
 
 @pytest.mark.usefixtures("reached")
