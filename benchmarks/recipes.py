@@ -2,8 +2,8 @@
 
 The default of 03_train, and recipes that differ from it in one thing each, train one after the other from the same
 weights on a run's samples (02_clean has to be done), for as many epochs of as many windows, and are judged on the same
-validation windows; what dropout drops is drawn anew. The default with other seeds shows what is chance. Half an hour
-for the defaults on two cores.
+validation windows; what dropout drops is drawn anew. The default with other seeds shows what is chance. About an
+hour for the defaults on two slow cores.
 
     .venv/bin/python benchmarks/recipes.py [--run default] [--windows 5000] [--seeds 2]
 """
