@@ -17,7 +17,7 @@ import pandas as pd
 
 from lib import cluster, dataset, raw_files, readings, runs
 
-MOST_READINGS = 2_000_000  # of a part, unless one wearer has more
+LEAST_READINGS, MOST_READINGS = 250_000, 2_000_000  # of a part, unless its files have fewer, or one wearer more
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,11 @@ class Survey:
         return f"{self.readings:,} readings of {wearers:,} wearers in {len(self.parts):,} parts"
 
 
-def survey(path, *, timezone="UTC", **how):
+def survey(path, *, timezone="UTC", pieces=1, **how):
     """Read every file of `path` (of those that `readings.read` takes) once, and count what is in them.
+
+    pieces: into how many parts files that share wearers are cut, by wearers, if each then has LEAST_READINGS; into more
+    where each would have over MOST_READINGS. Each part reads its files anew, a Parquet file for its own rows alone.
 
     Raises what `readings.read` does, cluster.BadPart for a file that can not be read, unless it is to be skipped, and
     raw_files.StoreLost where none can be.
@@ -74,7 +77,7 @@ def survey(path, *, timezone="UTC", **how):
             counted[file] = days
     if not counted:
         raise ValueError(f"{path}: none of its {len(found)} files can be read; {next(iter(set_aside.values()))}")
-    parts, days = _partitioned(counted)
+    parts, days = _partitioned(counted, pieces)
     return Survey(parts, days, set_aside, timezone)
 
 
@@ -96,7 +99,7 @@ def _digest(names):
     return hashlib.sha256(json.dumps(sorted(map(str, names))).encode()).hexdigest()[:16]
 
 
-def _partitioned(counted):
+def _partitioned(counted, pieces):
     """The parts of files {file: wearer-days}, and the wearer-days of all, with the number of the part they are in."""
     table = pd.concat([days.assign(file=number) for number, days in enumerate(counted.values())], ignore_index=True)
     files = np.array(list(counted), dtype=object)
@@ -105,7 +108,8 @@ def _partitioned(counted):
     size = table["readings"].groupby([together, table["user_id"]]).sum()
     parts, part_of, held_by = [], {}, table["file"].groupby(table["user_id"]).unique()
     for _, wearers in size.groupby(level=0):
-        batch = (wearers.cumsum() - wearers).to_numpy() // MOST_READINGS  # each begins where the one before is full
+        full = np.clip(wearers.sum() / pieces, LEAST_READINGS, MOST_READINGS)
+        batch = (wearers.cumsum() - wearers).to_numpy() // full  # each begins where the one before is full
         names = wearers.index.get_level_values(1)
         for number in np.unique(batch):
             some = tuple(names[batch == number])

@@ -60,6 +60,16 @@ def test_of_large_files_that_share_wearers_each_part_takes_some_wearers(folder, 
     pd.testing.assert_frame_equal(in_order(together), in_order(readings.read(folder)))
 
 
+def test_files_are_cut_into_so_many_parts_unless_these_were_too_small_or_too_large(folder, monkeypatch):
+    monkeypatch.setattr(parts, "LEAST_READINGS", 2 * 2880)  # three groups of files, of 3, 2 and 3 wearers
+    monkeypatch.setattr(parts, "MOST_READINGS", 4 * 2880)
+    assert [len(parts.survey(folder, pieces=pieces, **HERE).parts) for pieces in (1, 2, 8)] == [3, 5, 5]
+    finely = parts.survey(folder, pieces=8, **HERE)
+    assert [part.wearers for part in finely.parts] == [("w1", "w2"), ("w4",), (), ("w6", "w7"), ("w8",)]
+    together = readings.joined([parts.read(part) for part in finely.parts])
+    pd.testing.assert_frame_equal(in_order(together), in_order(readings.read(folder)))
+
+
 def three_days(path, kind):
     """Write six wearers' three days, a file a day, as Parquet or CSV, and return the folder."""
     path.mkdir()

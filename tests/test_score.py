@@ -232,6 +232,19 @@ def test_files_of_a_day_each_are_scored_as_one_of_all_days(run, tmp_path):
     pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "whole.parquet"))
 
 
+def test_parquet_is_scored_in_small_parts_and_what_would_be_parsed_whole_for_each_in_one(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(score.parts, "LEAST_READINGS", 1)
+    rows = pd.concat([raw(30, wearer=wearer, seed=number) for number, wearer in enumerate(("ada", "bo", "cy"))])
+    rows.to_parquet(tmp_path / "watch.parquet")
+    rows.to_csv(tmp_path / "watch.csv")
+    taken, whole = [], score.scored
+    monkeypatch.setattr(score, "scored", lambda part, **form: taken.append(part.wearers) or whole(part, **form))
+    for kind in ("parquet", "csv"):
+        assert asked(run, tmp_path / f"watch.{kind}", tmp_path / f"of-{kind}") == 0
+    assert taken == [("ada",), ("bo",), ("cy",), ()]
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "of-parquet"), pd.read_parquet(tmp_path / "of-csv"))
+
+
 def test_a_life_shorter_than_a_window_has_no_row(run, folder, tmp_path):
     raw(3, wearer="cy").to_parquet(folder / "cy.parquet")
     assert asked(run, folder, tmp_path / "scores.parquet") == 0
