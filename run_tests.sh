@@ -7,8 +7,9 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 ./run_all.sh --setup
 PATH="$PWD/.venv/bin:$PATH"
 export TF_CPP_MIN_LOG_LEVEL=3 PYDEVD_DISABLE_FILE_VALIDATION=1 JUPYTER_PLATFORM_DIRS=1
+export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1  # each core has a process of its own
 
 ruff check .
 ruff format --check .
 shellcheck run_all.sh run_tests.sh .ci/run
-exec python -m pytest -n auto --maxprocesses 4 --dist loadfile "$@"
+exec python -m pytest -n auto --maxprocesses 4 "$@"

@@ -56,12 +56,12 @@ def called(usual, counts):
     return usual.judge(np.arange(number), counts).groupby("day")["called"].any().to_numpy()
 
 
-def measured(number, *, seed):
-    """A row of the table: false calls in ten months, and the share of days with a change that are called."""
+def measured(number, *, seed, months=MONTHS):
+    """A row of the table: false calls in so many months, and the share of days with a change that are called."""
     calibration = np.concatenate([lived(1000 + n, 1, seed=seed) for n in range(12)])
     bins = population.fit(calibration, np.zeros(len(calibration)), np.empty(0), interval_s=INTERVAL_S)
     first, later = slice(0, NORMAL_DAYS), slice(NORMAL_DAYS, None)
-    days = NORMAL_DAYS + drift.MONTH * MONTHS
+    days = NORMAL_DAYS + drift.MONTH * months
     whole = [lived(n, days, seed=seed) for n in range(number)]
     normal = [counted(samples, bins) for samples in whole]
     usual = drift.Usual.of(total(normal, first), seed=seed)
@@ -73,7 +73,8 @@ def measured(number, *, seed):
             counted(lived(2000 + n, CHANGED_DAYS, seed=seed, change=older), bins) for n in range(number)
         ],
     }
-    row = {"wearers": number, "seed": seed, "false calls in ten months": called(usual, total(normal, later)).sum()}
+    false = called(usual, total(normal, later)).sum()
+    row = {"wearers": number, "seed": seed, f"false calls in {months} months": false}
     return row | {name: called(usual, total(of, slice(None))).mean() for name, of in changed.items()}
 
 

@@ -9,6 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
+from processes import SHARE_A_RUN, ByFile
 
 from lib import bundle, calibration, clean, evidence, features, onnx_graph, pipeline, scoring, silence, windows
 from lib.description import Describer
@@ -41,6 +42,12 @@ SMOKE = {
 }
 OURS = ["__main__", *(f"lib.{path.stem}" for path in (ROOT / "lib").glob("*.py"))]  # modules of a notebook's kernel
 WARNINGS_ARE_ERRORS = ",".join(f"error:::{module}" for module in OURS)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """How several processes share the files out, whatever --dist says."""
+    return ByFile(config, log)
 
 
 def life(count, *, seed=0):
@@ -147,8 +154,10 @@ def runs_in(home):
 
 
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory):
+def smoke(request, tmp_path_factory):
     """models/smoke of a run of all notebooks at smoke size, as run_all.sh makes it."""
+    users = {item.path.stem for item in request.session.items if "smoke" in item.fixturenames}
+    assert users <= set(SHARE_A_RUN), "else another process makes it, too: tests/processes.py"
     with runs_in(tmp_path_factory.mktemp("home")) as home:
         assert pipeline.main(["run=smoke", *(f"{name}={value}" for name, value in SMOKE.items())]) == 0
     return home / "models" / "smoke"
