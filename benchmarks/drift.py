@@ -73,8 +73,8 @@ def measured(number, *, seed, months=MONTHS):
             counted(lived(2000 + n, CHANGED_DAYS, seed=seed, change=older), bins) for n in range(number)
         ],
     }
-    false = called(usual, total(normal, later)).sum()
-    row = {"wearers": number, "seed": seed, f"false calls in {months} months": false}
+    false_calls = called(usual, total(normal, later)).sum()
+    row = {"wearers": number, "seed": seed, f"false calls in {months} months": false_calls}
     return row | {name: called(usual, total(of, slice(None))).mean() for name, of in changed.items()}
 
 

@@ -1,8 +1,9 @@
 """More readings than one frame should hold: files of any number of wearers, worked on part by part.
 
-A part is what is read at once: the files that share wearers, so that each wearer is in one part alone. `survey` reads
-all files once and counts; `recorded` makes the run's tables, of large data a sample; `clean_parts` cleans everything.
-What is taken as `how` (scheduler, workers, on_bad_part, progress) is for `cluster.each`, which works on the parts.
+A part is what is read at once: files that share wearers, or some wearers of these, so that each one is in one part
+alone. `survey` reads all files once and counts; `recorded` makes the run's tables, of large data a sample;
+`clean_parts` cleans everything. What is taken as `how` (scheduler, workers, on_bad_part, progress) is for
+`cluster.each`, which works on the parts.
 """
 
 import functools
@@ -62,27 +63,30 @@ class Survey:
 def survey(path, *, timezone="UTC", pieces=1, **how):
     """Read every file of `path` (of those that `readings.read` takes) once, and count what is in them.
 
-    pieces: into how many parts files that share wearers are cut, by wearers, if each then has LEAST_READINGS; into more
-    where each would have over MOST_READINGS. Each part reads its files anew, a Parquet file for its own rows alone.
+    pieces: into how many parts files that share wearers are cut, by wearers: into fewer where one would have less than
+    LEAST_READINGS, more where one would have over MOST_READINGS. Each part reads its files anew, so those of which that
+    takes all rows (CSV, and Parquet that numbers its wearers) are cut only where they have to be.
 
     Raises what `readings.read` does, cluster.BadPart for a file that can not be read, unless it is to be skipped, and
     raw_files.StoreLost where none can be.
     """
     readings.zone(timezone)
-    found, counted, set_aside = raw_files.addresses(path), {}, {}
-    for file, days, problem in cluster.each(functools.partial(_counted, timezone=timezone), found, **how):
+    found, counted, cuttable, set_aside = raw_files.addresses(path), {}, {}, {}
+    for file, result, problem in cluster.each(functools.partial(_counted, timezone=timezone), found, **how):
         if problem:
             set_aside[file] = problem
         else:
-            counted[file] = days
+            counted[file], cuttable[file] = result
     if not counted:
         raise ValueError(f"{path}: none of its {len(found)} files can be read; {next(iter(set_aside.values()))}")
-    parts, days = _partitioned(counted, pieces)
+    parts, days = _partitioned(counted, cuttable, pieces)
     return Survey(parts, days, set_aside, timezone)
 
 
 def _counted(file, *, timezone):
-    return dataset.wearer_days(_read_file(file, timezone=timezone))
+    """A file's wearer-days, and whether it gives some wearers' rows without the others'."""
+    days = dataset.wearer_days(_read_file(file, timezone=timezone))
+    return days, raw_files.gives_some(*fsspec.core.url_to_fs(file))
 
 
 def _read_file(file, *, timezone, wearers=(), held=""):
@@ -99,17 +103,19 @@ def _digest(names):
     return hashlib.sha256(json.dumps(sorted(map(str, names))).encode()).hexdigest()[:16]
 
 
-def _partitioned(counted, pieces):
-    """The parts of files {file: wearer-days}, and the wearer-days of all, with the number of the part they are in."""
+def _partitioned(counted, cuttable, pieces):
+    """The parts of files {file: wearer-days}, and the wearer-days of all, each with the number of its part.
+
+    cuttable {file: boolean}: those of which some wearers' rows can be read alone, and which are cut into pieces.
+    """
     table = pd.concat([days.assign(file=number) for number, days in enumerate(counted.values())], ignore_index=True)
     files = np.array(list(counted), dtype=object)
     held = {file: _digest(days["user_id"].unique()) for file, days in counted.items()}
-    together = _sharing(table["user_id"], table["file"].to_numpy(), len(files))[table["file"]]
-    size = table["readings"].groupby([together, table["user_id"]]).sum()
+    sharing = _sharing(table["user_id"], table["file"].to_numpy(), len(files))
+    size = table["readings"].groupby([sharing[table["file"]], table["user_id"]]).sum()
     parts, part_of, held_by = [], {}, table["file"].groupby(table["user_id"]).unique()
-    for _, wearers in size.groupby(level=0):
-        full = np.clip(wearers.sum() / pieces, LEAST_READINGS, MOST_READINGS)
-        batch = (wearers.cumsum() - wearers).to_numpy() // full  # each begins where the one before is full
+    for group, wearers in size.groupby(level=0):
+        batch = _batches(wearers.to_numpy(), pieces if all(map(cuttable.get, files[sharing == group])) else 1)
         names = wearers.index.get_level_values(1)
         for number in np.unique(batch):
             some = tuple(names[batch == number])
@@ -120,6 +126,12 @@ def _partitioned(counted, pieces):
     counts = {"readings": ("readings", "sum"), "labelled": ("labelled", "any")}
     days = table.groupby(["user_id", "timestamp"], as_index=False).agg(**counts)
     return parts, days.assign(part=days["user_id"].map(part_of))
+
+
+def _batches(size, pieces):
+    """Which part, from 0, each of N wearers with `size` (N,) readings is in: it begins where the one before is full."""
+    number = np.clip(size.sum() // LEAST_READINGS, 1, pieces)
+    return (size.cumsum() - size) // min(size.sum() / number, MOST_READINGS)
 
 
 def _sharing(wearer, file, count):

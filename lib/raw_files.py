@@ -128,6 +128,14 @@ def _of_the_way(error):
     return isinstance(error, OSError) and error.errno is not None and not isinstance(error, FileNotFoundError)
 
 
+def gives_some(filesystem, name):
+    """Whether `load` gives some wearers' rows of a file without the others'. Raises what `load` does."""
+    if not name.endswith(".parquet"):
+        return False
+    with _readable(name), reached(filesystem, name), filesystem.open(name, "rb") as stream:
+        return _names_wearers(stream)
+
+
 def named(filesystem, name):
     """The names of all wearers in a Parquet file whose user_id is text, a set; none of other files.
 

@@ -3,10 +3,10 @@
     .venv/bin/python -m lib.score --run default --data march/ --out scores.parquet
 
 All files of a folder (or glob, or S3 prefix) are read once to see who is in which: those that share wearers make a
-part. Parts are scored by worker processes, or on a Dask cluster, and kept beside `--out` as they are done: what was
-interrupted goes on from there, and `--out` is there only once it is whole. It has a row a window: user_id, timestamp
-(of its last sample, the wearer's wall clock), score (NaN for a sensor at fault), level, channel_set and still_minutes
-(that the wearer's baseline rests on).
+part, or several, each of some of the wearers. Parts are scored by worker processes, or on a Dask cluster, and kept
+beside `--out` as they are done: what was interrupted goes on from there, and `--out` is there only once it is whole. It
+has a row a window: user_id, timestamp (of its last sample, the wearer's wall clock), score (NaN for a sensor at fault),
+level, channel_set and still_minutes (that the wearer's baseline rests on).
 """
 
 import argparse
@@ -41,7 +41,7 @@ COLUMNS = pa.schema(
     ]
 )
 INTERRUPTED = 130
-_PIECES = 8  # of files that share wearers: small parts, of which none keeps a worker long while others have none left
+_PIECES = 8  # at most, of files that share wearers: no worker is long at its last part while others have none left
 _REFUSED = (OSError, ValueError, DamagedModel, cluster.ClusterError, raw_files.StoreLost)
 _OF_A_RUN = re.compile(r"^(dask_scheduler|timezone)=")  # what names a parameter of run_all.sh, and here an option
 
@@ -80,12 +80,11 @@ def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", 
     there are such, the parts' scores stay beside `out`: once what was wrong is mended, those alone are left to score.
     Raises what `parts.survey` and `cluster.each` do.
     """
-    if str(out) in (files := raw_files.addresses(data)):
+    if str(out) in raw_files.addresses(data):
         raise ValueError(f"--out {out} is one of the files to score")
     kept, made_by = out.with_name(f".{out.name}.parts"), sha256(Path(export) / MODEL)
     how = {"scheduler": scheduler, "workers": workers, "on_bad_part": on_bad_part}
-    pieces = _PIECES if all(file.endswith(".parquet") for file in files) else 1  # of others each would parse all
-    source = parts.survey(data, timezone=timezone, pieces=pieces, progress=partial(tqdm, desc="files read"), **how)
+    source = parts.survey(data, timezone=timezone, pieces=_PIECES, progress=partial(tqdm, desc="files read"), **how)
     form |= {"timezone": timezone}
     place = {part: kept / f"{parts.key(part, made_by=made_by, **form)}.parquet" for part in source.parts}
     left = [part for part, path in place.items() if not _whole(path)]

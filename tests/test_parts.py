@@ -60,14 +60,46 @@ def test_of_large_files_that_share_wearers_each_part_takes_some_wearers(folder, 
     pd.testing.assert_frame_equal(in_order(together), in_order(readings.read(folder)))
 
 
-def test_files_are_cut_into_so_many_parts_unless_these_were_too_small_or_too_large(folder, monkeypatch):
-    monkeypatch.setattr(parts, "LEAST_READINGS", 2 * 2880)  # three groups of files, of 3, 2 and 3 wearers
-    monkeypatch.setattr(parts, "MOST_READINGS", 4 * 2880)
-    assert [len(parts.survey(folder, pieces=pieces, **HERE).parts) for pieces in (1, 2, 8)] == [3, 5, 5]
-    finely = parts.survey(folder, pieces=8, **HERE)
-    assert [part.wearers for part in finely.parts] == [("w1", "w2"), ("w4",), (), ("w6", "w7"), ("w8",)]
-    together = readings.joined([parts.read(part) for part in finely.parts])
+@pytest.mark.parametrize(
+    ("pieces", "most", "batches"),
+    [
+        (1, 6, [0, 0, 0, 0, 0, 0]),
+        (2, 6, [0, 0, 0, 1, 1, 1]),
+        (3, 6, [0, 0, 1, 1, 2, 2]),
+        (5, 6, [0, 0, 1, 1, 2, 2]),  # of less than LEAST_READINGS each, else
+        (1, 2, [0, 0, 1, 1, 2, 2]),
+        (2, 1, [0, 1, 2, 3, 4, 5]),
+    ],
+)
+def test_a_file_is_cut_evenly_into_parts_that_are_not_too_small_and_not_too_large(monkeypatch, pieces, most, batches):
+    monkeypatch.setattr(parts, "LEAST_READINGS", 20)
+    monkeypatch.setattr(parts, "MOST_READINGS", 10 * most)
+    assert parts._batches(np.full(6, 10), pieces).tolist() == batches
+
+
+def test_a_file_of_many_is_not_cut_so_that_a_few_are_left_over():
+    assert np.bincount(parts._batches(np.full(50, 15_564), 8).astype(int)).tolist() == [17, 17, 16]
+
+
+def test_the_pieces_of_files_together_are_what_is_read_at_once(folder, monkeypatch):
+    monkeypatch.setattr(parts, "LEAST_READINGS", 2880)
+    found = parts.survey(folder, pieces=2, **HERE)
+    assert [part.wearers for part in found.parts] == [("w1", "w2"), ("w4",), ("w3",), ("w5",), ("w6", "w7"), ("w8",)]
+    together = readings.joined([parts.read(part) for part in found.parts])
     pd.testing.assert_frame_equal(in_order(together), in_order(readings.read(folder)))
+
+
+@pytest.mark.parametrize(("kind", "number"), [("text", 2), ("numbers", 1), ("csv", 1)])
+def test_what_would_be_read_whole_for_each_piece_is_left_in_one(tmp_path, monkeypatch, kind, number):
+    monkeypatch.setattr(parts, "LEAST_READINGS", 2880)
+    table = pd.concat([life("w3"), life("w4")])
+    write(tmp_path / "watch", {"a": ["w1", "w2"]})  # others, which are cut whatever lies beside them
+    table["user_id"] = table["user_id"].str.removeprefix("w").astype("int64" if kind == "numbers" else "str")
+    path = tmp_path / "watch/b"
+    table.to_csv(f"{path}.csv") if kind == "csv" else table.to_parquet(f"{path}.parquet")
+    found = parts.survey(tmp_path / "watch", pieces=2, **HERE)
+    assert [part.wearers for part in found.parts[:2]] == [("w1",), ("w2",)]
+    assert len(found.parts[2:]) == number
 
 
 def three_days(path, kind):

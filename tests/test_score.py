@@ -232,7 +232,7 @@ def test_files_of_a_day_each_are_scored_as_one_of_all_days(run, tmp_path):
     pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "whole.parquet"))
 
 
-def test_parquet_is_scored_in_small_parts_and_what_would_be_parsed_whole_for_each_in_one(run, tmp_path, monkeypatch):
+def test_parquet_is_scored_in_small_parts_and_csv_in_one(run, tmp_path, monkeypatch):
     monkeypatch.setattr(score.parts, "LEAST_READINGS", 1)
     rows = pd.concat([raw(30, wearer=wearer, seed=number) for number, wearer in enumerate(("ada", "bo", "cy"))])
     rows.to_parquet(tmp_path / "watch.parquet")
