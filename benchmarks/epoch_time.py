@@ -45,6 +45,7 @@ class MadeBeforehand(keras.utils.PyDataset):
 
 
 FEEDS = {"as in 03": lambda batches: batches, "made beforehand": MadeBeforehand}
+HEADS = ("threads", "batches", "s an epoch, median", "least", "most", "median over the first")
 
 
 def seconds_of(run, recipe, windows, threads, feed):
@@ -76,7 +77,7 @@ def main():
             with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
                 seconds.append(alone.submit(seconds_of, Run.at(given.run), recipe, given.windows, *row).result())
     print(f"{machine()}; at most {given.windows:,} windows, in batches of {recipe['batch_size']}\n")
-    print("| threads | batches | s an epoch, median | least | most | median over the first |\n|---|---|---|---|---|---|")
+    print("\n".join(f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS))))
     first = np.median(next(iter(rows.values())))
     for (threads, feed), seconds in rows.items():
         middle = np.median(seconds)
