@@ -41,7 +41,7 @@ COLUMNS = pa.schema(
     ]
 )
 INTERRUPTED = 130
-_PIECES = 8  # at most, of files that share wearers: no worker is long at its last part while others have none left
+_PIECES = 8  # of `parts.survey`: no worker is long at its last part while others have none left
 _REFUSED = (OSError, ValueError, DamagedModel, cluster.ClusterError, raw_files.StoreLost)
 _OF_A_RUN = re.compile(r"^(dask_scheduler|timezone)=")  # what names a parameter of run_all.sh, and here an option
 

@@ -1,20 +1,17 @@
 """Large data part by part: what is counted, split and drawn is what one frame of all would give."""
 
 import errno
-import weakref
 
 import aiohttp
 import fsspec
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as parquet
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from s3fs import S3FileSystem
-from wearers_in_parts import eight_wearers, life, write
+from wearers_in_parts import eight_wearers, life, three_days, write
 
 from lib import cluster, dataset, parts, raw_files, readings, runs
 
@@ -24,10 +21,6 @@ HERE = {"workers": 1}
 @pytest.fixture
 def folder(tmp_path):
     return eight_wearers(tmp_path / "watch")
-
-
-def in_order(table):
-    return table.sort_values(["user_id", "instant"], kind="stable", ignore_index=True)
 
 
 def test_the_parts_together_are_what_is_read_at_once(folder):
@@ -40,124 +33,6 @@ def test_the_parts_together_are_what_is_read_at_once(folder):
 def test_wearer_days_are_counted_as_those_of_one_frame(folder):
     found = parts.survey(folder, **HERE)
     pd.testing.assert_frame_equal(found.days.drop(columns="part"), dataset.wearer_days(readings.read(folder)))
-
-
-def test_files_that_share_a_wearer_are_one_part(tmp_path):
-    second = life("w1").assign(timestamp=lambda table: table["timestamp"] + pd.Timedelta(days=1))
-    shared = life("w2").assign(timestamp=lambda table: table["timestamp"] + pd.Timedelta(days=1))
-    path = write(tmp_path / "watch", {"a": ["w1"], "b": ["w3"], "c": [second, "w2"], "d": [shared]})
-    found = parts.survey(path, **HERE)
-    names = [[file.rpartition("/")[2] for file in part.files] for part in found.parts]
-    assert names == [["a.parquet", "c.parquet", "d.parquet"], ["b.parquet"]]
-    assert found.days.groupby("user_id")["part"].first().to_dict() == {"w1": 0, "w2": 0, "w3": 1}
-
-
-def test_of_large_files_that_share_wearers_each_part_takes_some_wearers(folder, monkeypatch):
-    monkeypatch.setattr(parts, "MOST_READINGS", 2 * 2880)
-    found = parts.survey(folder, **HERE)
-    assert [part.wearers for part in found.parts] == [("w1", "w2"), ("w4",), (), ("w6", "w7"), ("w8",)]
-    together = readings.joined([parts.read(part) for part in found.parts])
-    pd.testing.assert_frame_equal(in_order(together), in_order(readings.read(folder)))
-
-
-@pytest.mark.parametrize(
-    ("pieces", "most", "batches"),
-    [
-        (1, 6, [0, 0, 0, 0, 0, 0]),
-        (2, 6, [0, 0, 0, 1, 1, 1]),
-        (3, 6, [0, 0, 1, 1, 2, 2]),
-        (5, 6, [0, 0, 1, 1, 2, 2]),  # of less than LEAST_READINGS each, else
-        (1, 2, [0, 0, 1, 1, 2, 2]),
-        (2, 1, [0, 1, 2, 3, 4, 5]),
-    ],
-)
-def test_a_file_is_cut_evenly_into_parts_that_are_not_too_small_and_not_too_large(monkeypatch, pieces, most, batches):
-    monkeypatch.setattr(parts, "LEAST_READINGS", 20)
-    monkeypatch.setattr(parts, "MOST_READINGS", 10 * most)
-    assert parts._batches(np.full(6, 10), pieces).tolist() == batches
-
-
-def test_a_file_of_many_is_not_cut_so_that_a_few_are_left_over():
-    assert np.bincount(parts._batches(np.full(50, 15_564), 8).astype(int)).tolist() == [17, 17, 16]
-
-
-def test_the_pieces_of_files_together_are_what_is_read_at_once(folder, monkeypatch):
-    monkeypatch.setattr(parts, "LEAST_READINGS", 2880)
-    found = parts.survey(folder, pieces=2, **HERE)
-    assert [part.wearers for part in found.parts] == [("w1", "w2"), ("w4",), ("w3",), ("w5",), ("w6", "w7"), ("w8",)]
-    together = readings.joined([parts.read(part) for part in found.parts])
-    pd.testing.assert_frame_equal(in_order(together), in_order(readings.read(folder)))
-
-
-@pytest.mark.parametrize(("kind", "number"), [("text", 2), ("numbers", 1), ("csv", 1)])
-def test_what_would_be_read_whole_for_each_piece_is_left_in_one(tmp_path, monkeypatch, kind, number):
-    monkeypatch.setattr(parts, "LEAST_READINGS", 2880)
-    table = pd.concat([life("w3"), life("w4")])
-    write(tmp_path / "watch", {"a": ["w1", "w2"]})  # others, which are cut whatever lies beside them
-    table["user_id"] = table["user_id"].str.removeprefix("w").astype("int64" if kind == "numbers" else "str")
-    path = tmp_path / "watch/b"
-    table.to_csv(f"{path}.csv") if kind == "csv" else table.to_parquet(f"{path}.parquet")
-    found = parts.survey(tmp_path / "watch", pieces=2, **HERE)
-    assert [part.wearers for part in found.parts[:2]] == [("w1",), ("w2",)]
-    assert len(found.parts[2:]) == number
-
-
-def three_days(path, kind):
-    """Write six wearers' three days, a file a day, as Parquet or CSV, and return the folder."""
-    path.mkdir()
-    for day in range(3):
-        table = pd.concat([life(f"w{number}") for number in range(1, 7)])
-        table["timestamp"] += pd.Timedelta(days=day)
-        table.to_parquet(path / f"{day}.parquet") if kind == "parquet" else table.to_csv(path / f"{day}.csv")
-    return path
-
-
-@pytest.mark.parametrize("kind", ["parquet", "csv"])
-def test_of_files_of_a_day_each_one_is_whole_in_memory_at_a_time(tmp_path, monkeypatch, kind):
-    path = three_days(tmp_path / "watch", kind)
-    monkeypatch.setattr(parts, "MOST_READINGS", 2 * 3 * 2880)
-    found = parts.survey(path, **HERE)
-    assert [part.wearers for part in found.parts] == [("w1", "w2"), ("w3", "w4"), ("w5", "w6")]
-    made, alive, real = [], [], readings.read_file
-
-    def watched(*args, **options):
-        alive.append(sum(frame() is not None for frame in made))
-        table = real(*args, **options)
-        made.append(weakref.ref(table))
-        held.append(len(table))
-        return table
-
-    held = []
-    monkeypatch.setattr(parts.readings, "read_file", watched)
-    together = readings.joined([parts.read(part) for part in found.parts])
-    assert alive == [0] * 9
-    assert set(held) == {2 * 2880 if kind == "parquet" else 6 * 2880}
-    monkeypatch.undo()
-    pd.testing.assert_frame_equal(in_order(together), in_order(readings.read(path)))
-
-
-@pytest.mark.parametrize("name", ["string", "large_string", "dictionary", "int64", "none"])
-def test_of_a_parquet_file_some_wearers_rows_are_read_where_they_are_named_as_text(tmp_path, name):
-    table = pa.table({"user_id": [1, 2, 1], "heartRate": [60, 61, 62]})
-    names = table["user_id"].cast("string")
-    columns = {"string": names, "large_string": names.cast("large_string"), "dictionary": names.dictionary_encode()}
-    table = table.set_column(0, "user_id", columns.get(name, table["user_id"]))
-    parquet.write_table(table if name != "none" else table.drop_columns("user_id"), tmp_path / "a.parquet")
-    found = raw_files.load(LocalFileSystem(), str(tmp_path / "a.parquet"), wearers=("1",))
-    assert found["heartRate"].tolist() == ([60, 62] if name in columns else [60, 61, 62])
-
-
-def test_a_part_names_the_files_that_hold_its_wearers_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(parts, "MOST_READINGS", 2880)
-    path = write(tmp_path / "watch", {"a": ["w1", "w2"], "b": ["w2", "w3"], "c": ["w3", "w4"]})
-    found = parts.survey(path, **HERE)
-    names = [[file.rpartition("/")[2][0] for file in part.files] for part in found.parts]
-    assert list(zip([part.wearers for part in found.parts], names, strict=True)) == [
-        (("w1",), ["a"]),
-        (("w2",), ["a", "b"]),
-        (("w3",), ["b", "c"]),
-        (("w4",), ["c"]),
-    ]
 
 
 def test_the_tables_are_those_of_one_frame(folder):

@@ -26,3 +26,18 @@ def write(folder, files):
 def eight_wearers(folder):
     """Write eight wearers' days in three parts, and return the folder."""
     return write(folder, {"a": ["w1", "w4", "w2"], "b": ["w3", "w5"], "c": ["w6", "w7", "w8"]})
+
+
+def three_days(path, kind):
+    """Write six wearers' three days, a file a day, as Parquet or CSV, and return the folder."""
+    path.mkdir()
+    for day in range(3):
+        table = pd.concat([life(f"w{number}") for number in range(1, 7)])
+        table["timestamp"] += pd.Timedelta(days=day)
+        table.to_parquet(path / f"{day}.parquet") if kind == "parquet" else table.to_csv(path / f"{day}.csv")
+    return path
+
+
+def in_order(table):
+    """The readings of a table wearer by wearer, in time order."""
+    return table.sort_values(["user_id", "instant"], kind="stable", ignore_index=True)
