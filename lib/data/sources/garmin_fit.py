@@ -1,0 +1,97 @@
+"""Garmin's monitoring files in the FIT format: a heart rate a minute, counters of each activity every few minutes."""
+
+import functools
+
+import fitdecode
+import numpy as np
+
+from lib.data import series, text
+
+NAME = "Garmin FIT (monitoring)"
+ASSUMED = (
+    "the wearer's hour is the watch's clock (monitoring_info.local_timestamp), even where that was set wrong",
+    "steps, active calories and distance are counters since local midnight, one for each kind of activity",
+    "steps are those of walking and running: twice the cycles",
+    "calories are active, without what the body burns at rest",
+)
+FIT_EPOCH_S = 631_065_600  # 1989-12-31T00:00:00Z in Unix seconds
+WALKING_RUNNING = (6, 1)  # activity types of which steps are counted
+_ACTIVITY_BITS = 0x1F  # of current_activity_type_intensity
+
+
+def recognises(entry):
+    return entry.head[8:12] == b".FIT"
+
+
+def read(entries, left_out):
+    heart_rates, counters = [], []
+    for entry in entries:
+        try:
+            rates, totals = _messages(entry)
+        except (fitdecode.FitError, ValueError, TypeError, KeyError) as error:
+            raise text.SourceError(f"cannot be read as FIT ({error})", file=entry.name) from error
+        left_out["FIT files without monitoring: workouts, sleep, settings"] += not (rates or totals)
+        heart_rates += rates
+        counters += totals
+    if heart_rates:
+        at, offset, value = map(np.array, zip(*heart_rates, strict=True))
+        yield series.Series(series.HEART_RATE, at, value.astype(float), series.OFFSET, offset_ms=offset)
+    for channel in series.AMOUNTS:
+        yield from _grown(channel, [row[2:] for row in counters if row[0] == channel and row[1] == "summed"])
+        kinds = sorted({row[1] for row in counters if row[0] == channel} - {"summed"})
+        amounts = [_amounts([row[2:] for row in counters if row[:2] == (channel, kind)]) for kind in kinds]
+        yield from _summed(channel, amounts)
+
+
+def _messages(entry):
+    """Heart rates (ms, offset, bpm) and counters (channel, activity, ms, offset, total) of one file."""
+    clock, offset, rates, totals = None, 0, [], []
+    with entry.local() as path, fitdecode.FitReader(path, check_crc=fitdecode.CrcCheck.WARN) as reader:
+        for message in reader:
+            if not isinstance(message, fitdecode.FitDataMessage):
+                continue
+            if message.name not in ("monitoring", "monitoring_info"):
+                continue
+            raw = {field.name: field.raw_value for field in message.fields if field.raw_value is not None}
+            clock = moment(raw, clock)
+            if clock is None:
+                continue
+            if message.name == "monitoring_info" and "local_timestamp" in raw:
+                offset = 1000 * (raw["local_timestamp"] - raw["timestamp"])
+            at = 1000 * (clock + FIT_EPOCH_S)
+            if raw.get("heart_rate"):
+                rates.append((at, offset, raw["heart_rate"]))
+            totals += [(channel, kind, at, offset, value) for channel, kind, value in _counted(raw)]
+    return rates, totals
+
+
+def moment(raw, clock):
+    """The FIT time (s) of a message's raw fields, after one at `clock` (s, or None).
+
+    A compact message has the lower 16 bits alone, which roll over every 18 hours: it is later than the one before.
+    """
+    if "timestamp" in raw:
+        return raw["timestamp"]
+    if "timestamp_16" in raw and clock is not None:
+        return clock + ((raw["timestamp_16"] - (clock & 0xFFFF)) & 0xFFFF)
+    return clock
+
+
+def _counted(raw):
+    """The counters of one message: (channel, kind of activity, total)."""
+    kind = raw.get("activity_type")
+    if kind is None and "current_activity_type_intensity" in raw:
+        kind = _first(raw["current_activity_type_intensity"]) & _ACTIVITY_BITS
+    if kind is None:
+        return
+    steps = raw.get("steps", raw.get("cycles"))
+    if steps is not None and kind in WALKING_RUNNING:
+        yield "steps", kind, float(steps)
+    if "active_calories" in raw:
+        yield "calories", kind, float(raw["active_calories"])
+    if "distance" in raw:
+        yield "distance", kind, raw["distance"] / 100.0  # cm
+
+
+def _first(value):
+    return value[0] if isinstance(value, tuple | list) else value
