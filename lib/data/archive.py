@@ -11,7 +11,7 @@ import stat
 import tempfile
 import zipfile
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import fsspec
@@ -57,6 +57,10 @@ class Entry:
         except (OSError, EOFError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
             return b""
 
+    def watched(self, update):
+        """The same entry, `update` called with the number of bytes of each read."""
+        return replace(self, opener=lambda: _Watched(self.opener(), update))
+
     @contextmanager
     def open(self):
         """A binary stream of the file's bytes, unzipped where its name ends in .gz."""
@@ -79,6 +83,24 @@ class Entry:
             with self.open() as stream, open(path, "wb") as copy:
                 shutil.copyfileobj(stream, copy, 1 << 20)
             yield path
+
+
+class _Watched:
+    """A stream that tells how many bytes are read of it."""
+
+    def __init__(self, stream, update):
+        self.stream, self.update = stream, update
+
+    def read(self, size=-1):
+        block = self.stream.read(size)
+        self.update(len(block))
+        return block
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stream.close()
 
 
 def printable(name):
@@ -161,7 +183,9 @@ def _zip_entries(archive, prefix):
     if len(infos) > MOST_ENTRIES:
         raise ArchiveError(name, f"expected at most {MOST_ENTRIES:,} files in the zip, got {len(infos):,}")
     if sum(info.file_size for info in infos) > MOST_BYTES:
-        raise ArchiveError(name, f"expected at most {MOST_BYTES >> 30} GB unpacked; unpack it to a folder and name that")
+        raise ArchiveError(
+            name, f"expected at most {MOST_BYTES >> 30} GB unpacked; unpack it to a folder and name that"
+        )
     for info in infos:
         if info.file_size > max(INFLATION_MATTERS, MOST_INFLATION * info.compress_size):
             raise ArchiveError(name, f"{printable(info.filename)} grows more than {MOST_INFLATION} times: a zip bomb?")

@@ -32,6 +32,15 @@ def folded(name):
     return re.sub(r"[\s_\ufeff]+", "", name).lower()
 
 
+def obstacle(head):
+    """What kind of file hides a table from us, and how to save it right, of its first bytes; None where nothing does."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or (len(head) > 3 and head[1::2][:40].count(0) > 10):
+        return "the text is UTF-16: save it as CSV UTF-8"
+    if head.startswith(b"PK\x03\x04") and b"xl/" in head[:4096] or head.startswith(b"\xd0\xcf\x11\xe0"):
+        return "a spreadsheet, such as Excel's: save its sheet as CSV UTF-8"
+    return None
+
+
 def head_text(entry):
     """The first lines of a text file, without byte-order marks; empty for what is not UTF-8 text."""
     head = entry.head
@@ -103,7 +112,8 @@ def times(texts, formats, entry, column="time"):
     ----------
     texts : pyarrow.Array or list of str
     formats : tuple of str
-        strptime formats; the first is tried for all values, the next ones where it fails.
+        strptime formats; the first is tried for all values, the next ones where it fails. Fractions of a second
+        are read in any case.
 
     Raises
     ------
@@ -111,16 +121,27 @@ def times(texts, formats, entry, column="time"):
         If a value fits none, naming its row.
     """
     texts = pc.utf8_trim_whitespace(pa.array(texts, pa.string()) if isinstance(texts, list) else texts)
-    parsed = pc.strptime(texts, format=formats[0], unit="ms", error_is_null=True)
+    whole, fraction_ms = _without_fractions(texts)
+    parsed = pc.strptime(whole, format=formats[0], unit="ms", error_is_null=True)
     for spelling in formats[1:]:
         if parsed.null_count == 0:
             break
-        parsed = pc.coalesce(parsed, pc.strptime(texts, format=spelling, unit="ms", error_is_null=True))
+        parsed = pc.coalesce(parsed, pc.strptime(whole, format=spelling, unit="ms", error_is_null=True))
     if parsed.null_count:
         row = pc.index(pc.is_null(parsed), True).as_py()
         problem = f"expected a time such as {pc.strftime(pa.scalar(0, pa.timestamp('s')), formats[0]).as_py()}"
         raise SourceError(problem, file=entry.name, column=column, row=row + 1, value=texts[row].as_py())
-    return parsed.cast(pa.int64()).to_numpy(zero_copy_only=False)
+    return parsed.cast(pa.int64()).to_numpy(zero_copy_only=False) + fraction_ms
+
+
+def _without_fractions(texts):
+    """Times without their fractions of a second, and these in ms."""
+    if not pc.any(pc.match_substring(texts, ".")).as_py():
+        return texts, 0
+    digits = pc.struct_field(pc.extract_regex(texts, r"\.(?P<digits>\d+)"), "digits")
+    fraction = pc.fill_null(pc.binary_join_element_wise("0.", digits, ""), "0").cast(pa.float64())
+    whole = pc.replace_substring_regex(texts, r"\.\d+", "")
+    return whole, np.round(1000 * fraction.to_numpy(zero_copy_only=False)).astype(np.int64)
 
 
 def numbers(texts, entry, column="value"):
@@ -173,6 +194,23 @@ def by_wearer(ids, entry, column):
 def whole_id(name, entry, column):
     """A wearer's id without a spreadsheet's `.0`. Raises SourceError for one in E notation, or empty."""
     if not name or re.fullmatch(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+", name):
-        problem = "expected a wearer's id in full; a spreadsheet has rounded it: export it again, as text" if name else ""
+        problem = (
+            "expected a wearer's id in full; a spreadsheet has rounded it: export it again, as text" if name else ""
+        )
         raise SourceError(problem or "expected a wearer's id", file=entry.name, column=column, row=1, value=name)
     return re.sub(r"^(\d+)\.0+$", r"\1", name)
+
+
+def offset_ms(spelled, entry, column):
+    """The ms of an offset such as -0700, +05:30 or Z. Raises SourceError for anything else."""
+    digits = re.fullmatch(r"\s*(?:Z|([+-])(\d{2}):?(\d{2}))\s*", spelled)
+    if not digits:
+        raise SourceError("expected an offset such as -0700", file=entry.name, column=column, row=1, value=spelled)
+    sign, hours, minutes = digits.groups()
+    return (-1 if sign == "-" else 1) * (int(hours or 0) * 60 + int(minutes or 0)) * 60_000
+
+
+def offset_text(offset_ms):
+    """An offset in ms as +05:30."""
+    minutes = abs(int(offset_ms)) // 60_000
+    return f"{'-' if offset_ms < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"

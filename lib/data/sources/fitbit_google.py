@@ -8,7 +8,7 @@ ASSUMED = (
     "steps (count), distance (m) and calories (kcal, with what the body burns at rest) are amounts a minute",
     "a minute without a row of steps or distance is a minute without steps",
 )
-_TIME = ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ")
+_TIME = ("%Y-%m-%dT%H:%M:%SZ",)
 _CHANNELS = {"beatsperminute": series.HEART_RATE, "steps": "steps", "distance": "distance", "calories": "calories"}
 
 

@@ -1,7 +1,5 @@
 """Garmin's monitoring files in the FIT format: a heart rate a minute, counters of each activity every few minutes."""
 
-import functools
-
 import fitdecode
 import numpy as np
 
@@ -37,10 +35,48 @@ def read(entries, left_out):
         at, offset, value = map(np.array, zip(*heart_rates, strict=True))
         yield series.Series(series.HEART_RATE, at, value.astype(float), series.OFFSET, offset_ms=offset)
     for channel in series.AMOUNTS:
-        yield from _grown(channel, [row[2:] for row in counters if row[0] == channel and row[1] == "summed"])
-        kinds = sorted({row[1] for row in counters if row[0] == channel} - {"summed"})
-        amounts = [_amounts([row[2:] for row in counters if row[:2] == (channel, kind)]) for kind in kinds]
-        yield from _summed(channel, amounts)
+        kinds = sorted({row[1] for row in counters if row[0] == channel})
+        counted = [_amounts([row[2:] for row in counters if row[:2] == (channel, kind)]) for kind in kinds]
+        if counted:
+            yield _together(channel, counted)
+
+
+def _amounts(rows):
+    """Start, end, offset (ms) and amount of each message of one counter, of rows (ms, offset, total)."""
+    at, offset, total = map(np.array, zip(*sorted(set(rows)), strict=True))
+    local = at + offset
+    day = (local - 1) // series.DAY_MS  # a file's last message, at midnight, closes the day before
+    amount = series.grown(total, day)
+    midnight = day * series.DAY_MS - offset
+    start = np.maximum(np.append(midnight[:1], at[:-1]), midnight)
+    return start, at, offset, amount
+
+
+def _together(channel, counted):
+    """One Series of what several counters count, whose messages come at different times."""
+    edges = np.unique(np.concatenate([side for start, end, _, _ in counted for side in (start, end)]))
+    total = sum(np.interp(edges, *_steps_of_a_sum(start, end, amount)) for start, end, _, amount in counted)
+    starts, ends, offsets = (np.concatenate([one[side] for one in counted]) for side in range(3))
+    covered = np.searchsorted(np.sort(starts), edges[:-1], side="right") > np.searchsorted(
+        np.sort(ends), edges[:-1], "right"
+    )
+    order = np.argsort(ends, kind="stable")
+    place = np.searchsorted(ends[order], edges[1:]).clip(0, len(order) - 1)
+    return series.Series(
+        channel,
+        edges[:-1][covered],
+        np.diff(total)[covered],
+        series.OFFSET,
+        length_ms=np.diff(edges)[covered],
+        offset_ms=offsets[order][place][covered],
+        meaning="active" if channel == "calories" else "",
+    )
+
+
+def _steps_of_a_sum(start, end, amount):
+    """Times and running sums of amounts: flat between one interval's end and the next one's start."""
+    after = np.cumsum(amount)
+    return np.column_stack([start, end]).ravel(), np.column_stack([after - amount, after]).ravel()
 
 
 def _messages(entry):

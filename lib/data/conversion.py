@@ -1,0 +1,222 @@
+"""A whole export, from files to the raw table as Parquet, with a report of what was assumed, merged and left out."""
+
+import json
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as parquet
+
+from lib.data import archive, assembly, clock, series, sources, text
+from lib.files import writing
+
+METADATA = b"raw_table"  # the key under which a Parquet file tells the report
+ROWS_AT_ONCE = 250_000  # that are spelled out
+MOST_NAMES = 5  # of files left out, in the report
+
+
+class ConversionError(ValueError):
+    """A source that holds nothing that can be read."""
+
+
+@dataclass
+class Report:
+    """What a conversion did, for people and for the file's metadata."""
+
+    formats: dict = field(default_factory=dict)  # {format: number of files}
+    assumed: list = field(default_factory=list)
+    clocks: list = field(default_factory=list)
+    timezone: str = ""
+    calories: list = field(default_factory=list)  # "total", "active"
+    wearers: dict = field(default_factory=dict)  # {wearer: days}
+    readings: dict = field(default_factory=dict)  # {channel: number}
+    totals: dict = field(default_factory=dict)  # {channel: sum of amounts}
+    spacing_s: float | None = None  # median seconds between heart rates
+    first: str = ""
+    last: str = ""
+    notes: dict = field(default_factory=dict)  # {what was merged or left out: number}
+    files_left_out: list = field(default_factory=list)
+
+    def lines(self):
+        """The report as lines of text."""
+        yield "read: " + ", ".join(f"{name} ({count:,} files)" for name, count in self.formats.items())
+        days = sum(self.wearers.values())
+        yield f"wearers: {len(self.wearers):,}, days: {days:,}, from {self.first} to {self.last}"
+        yield "readings: " + ", ".join(f"{count:,} {name}" for name, count in self.readings.items())
+        yield "totals: " + (", ".join(f"{total:,.0f} {name}" for name, total in self.totals.items()) or "no counters")
+        if self.spacing_s is not None:
+            yield f"spacing: a heart rate every {self.spacing_s:g} s (median); {_fitting_interval(self.spacing_s)}"
+        yield f"clock: {'; '.join(self.clocks)}"
+        yield "counters: running, back at 0 at local midnight (counters=cumulative, the default)"
+        if self.calories:
+            meaning = {"total": "with what the body burns at rest", "active": "without what the body burns at rest"}
+            yield "calories: " + " and ".join(f"{name}, {meaning[name]}" for name in self.calories)
+        yield from (f"assumed: {line}" for line in self.assumed)
+        yield from (f"left out or merged: {count:,} {reason}" for reason, count in self.notes.items())
+        if self.files_left_out:
+            names = ", ".join(self.files_left_out[:MOST_NAMES])
+            more = len(self.files_left_out) - MOST_NAMES
+            yield f"files left out, of no format known here: {names}" + (f" and {more:,} more" if more > 0 else "")
+
+
+def _fitting_interval(spacing_s):
+    for interval_s in (1, 5, 10, 15, 30, 60):
+        if spacing_s <= interval_s:
+            return f"interval_s={interval_s} fits"
+    reach = "the trend of the resting heart rate reads up to 10 minutes" if spacing_s <= 600 else "nothing reads that"
+    return f"too far apart for windows; {reach}"
+
+
+def convert(path, *, timezone=None, progress=None):
+    """Read a source of any format.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, a folder or a zip, local or s3://.
+    timezone : str, optional
+        IANA name of where the wearer lives: UTC is moved to it.
+    progress : callable, optional
+        Called as tqdm is, with `total` and `unit`; what it returns has `update` and `close`.
+
+    Returns
+    -------
+    (pandas.DataFrame, Report)
+        The raw table, as `assembly.table` gives it.
+
+    Raises
+    ------
+    ConversionError
+        If no file is of a known format, or none has readings.
+    text.SourceError, archive.ArchiveError, assembly.ClockError, ValueError
+        If a file is damaged, unsafe, or of another clock than the others; if the zone does not exist.
+    """
+    zone = clock.zone(timezone) if timezone else None
+    report, notes = Report(timezone=timezone or ""), Counter()
+    with archive.entries(path) as found:
+        groups = _by_format(found, report)
+        if not groups:
+            raise ConversionError(_unknown(path, found))
+        with _counting(groups, progress) as counted_groups:
+            readings = [one for module, some in counted_groups.items() for one in module.read(some, notes) if len(one)]
+    if not readings:
+        raise ConversionError(f"{path}: {', '.join(report.formats)}, but no heart rate, steps, calories or distance")
+    table = assembly.table(readings, zone=zone, notes=notes)
+    _describe(report, readings, table, notes, zone)
+    return table, report
+
+
+def _by_format(found, report):
+    """{format's module: its entries}; the names of the others go to the report."""
+    groups = {}
+    for entry in found:
+        module = sources.recognised(entry)
+        if module is None:
+            report.files_left_out.append(archive.printable(entry.name))
+        else:
+            groups.setdefault(module, []).append(entry)
+    report.formats = {module.NAME: len(entries) for module, entries in groups.items()}
+    report.assumed = [f"{module.NAME}: {line}" for module in groups for line in module.ASSUMED]
+    return groups
+
+
+@contextmanager
+def _counting(groups, progress):
+    """The same groups, of entries that tell `progress` how many bytes are read of them."""
+    if progress is None:
+        yield groups
+        return
+    total = sum(entry.size for entries in groups.values() for entry in entries)
+    bar = progress(total=total, unit="B", unit_scale=True)
+    try:
+        yield {module: [entry.watched(bar.update) for entry in entries] for module, entries in groups.items()}
+    finally:
+        bar.close()
+
+
+def _unknown(path, found):
+    obstacles = [
+        f"{archive.printable(entry.name)}: {text.obstacle(entry.head)}" for entry in found if text.obstacle(entry.head)
+    ]
+    if obstacles:
+        return f"{path}: {'; '.join(obstacles[:MOST_NAMES])}"
+    known = ", ".join(module.NAME for module in sources.formats())
+    names = ", ".join(archive.printable(entry.name) for entry in found[:MOST_NAMES])
+    return f"{path}: expected an export of a known format ({known}), got {names}"
+
+
+def _describe(report, readings, table, notes, zone):
+    report.clocks = sorted({_clock_line(one, zone) for one in readings})
+    report.calories = sorted({one.meaning for one in readings if one.channel == "calories"})
+    days = table["timestamp"].dt.normalize().groupby(table["user_id"]).nunique()
+    report.wearers = {name: int(count) for name, count in days.items()}
+    report.readings = {
+        name: int(sum(len(one) for one in readings if one.channel == name)) if name != series.HEART_RATE else int(count)
+        for name, count in table.drop(columns=["user_id", "timestamp", "instant_ms"]).notna().sum().items()
+        if count
+    }
+    report.totals = {name: counted(table, name) for name in series.AMOUNTS if name in table}
+    rates = table[table[series.HEART_RATE].notna()]
+    apart = rates["instant_ms"].groupby(rates["user_id"]).diff().median() / 1000
+    report.spacing_s = None if np.isnan(apart) else float(apart)
+    report.first, report.last = (str(moment) for moment in (table["timestamp"].min(), table["timestamp"].max()))
+    report.notes = {reason: int(count) for reason, count in notes.items() if count}
+
+
+def counted(table, channel):
+    """What a running counter of the day counted in all: the sum over wearers and days of what each day reached."""
+    by = [table["user_id"], table["timestamp"].dt.normalize()]
+    return float(table[channel].groupby(by).max().sum())
+
+
+def _clock_line(one, zone):
+    where = (
+        f"moved to {zone.key}" if zone else "left as UTC, for lack of a time zone: name it, as --timezone Europe/Paris"
+    )
+    return {
+        series.LOCAL: "the wearer's wall clock, as written",
+        series.UTC: f"UTC, {where}",
+        series.OFFSET: "each reading's own offset gives the wearer's hour",
+        series.PHONE: f"UTC, {where}" if zone else "the offset of the phone at export: name the zone with --timezone",
+    }[one.clock]
+
+
+def write(table, report, path):
+    """Write what `convert` returned as Parquet, the report in its metadata. Nothing half-written stays.
+
+    `timestamp` is a time zone's where all offsets are that zone's, without a zone for wall clocks, else text with
+    each reading's offset.
+    """
+    columns = table.drop(columns=["timestamp", "instant_ms"])
+    arrow = pa.Table.from_pandas(columns, preserve_index=False)
+    arrow = arrow.add_column(1, "timestamp", _timestamps(table, report))
+    described = {"counters": "cumulative", **vars(report)}
+    metadata = {**(arrow.schema.metadata or {}), METADATA: json.dumps(described).encode()}
+    with writing(path) as new:
+        parquet.write_table(arrow.replace_schema_metadata(metadata), new)
+
+
+def _timestamps(table, report):
+    wall = table["timestamp"].to_numpy().astype("datetime64[ms]").astype(np.int64)
+    instant = table["instant_ms"].to_numpy()
+    offset = wall - instant
+    zone = clock.zone(report.timezone or "UTC")
+    if all(line.startswith("the wearer's wall clock") for line in report.clocks) and not offset.any():
+        return pa.array(wall, pa.timestamp("ms"))
+    if (offset == clock.offsets(instant, zone)).all():
+        return pa.array(instant, pa.timestamp("ms", tz=zone.key))
+    rows = range(0, len(wall), ROWS_AT_ONCE)
+    parts = [_spelled(wall[row : row + ROWS_AT_ONCE], offset[row : row + ROWS_AT_ONCE]) for row in rows]
+    return pa.chunked_array(parts)
+
+
+def _spelled(wall, offset):
+    """Times such as 2020-03-12T09:00:12-07:00, an Arrow array of text."""
+    spelled = pc.strftime(pa.array(wall, pa.timestamp("ms")), "%Y-%m-%dT%H:%M:%S")
+    kinds, code = np.unique(offset, return_inverse=True)
+    names = pa.array([text.offset_text(kind) for kind in kinds]).take(pa.array(code))
+    return pc.binary_join_element_wise(spelled, names, "")
