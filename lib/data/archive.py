@@ -155,7 +155,7 @@ def _names(filesystem, root):
 
 
 def _hidden(part):
-    return part.startswith(".") or part == "__MACOSX"
+    return part == "__MACOSX" or (part.startswith(".") and part not in (".", ".."))
 
 
 def _plain_entry(filesystem, name, root):

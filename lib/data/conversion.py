@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as parquet
@@ -144,6 +143,8 @@ def _unknown(path, found):
     ]
     if obstacles:
         return f"{path}: {'; '.join(obstacles[:MOST_NAMES])}"
+    if any({"timestamp", "heartrate"} <= set(text.header(entry)) for entry in found):
+        return f"{path}: a raw table already: give it as data_path= (or --data) as it is"
     known = ", ".join(module.NAME for module in sources.formats())
     names = ", ".join(archive.printable(entry.name) for entry in found[:MOST_NAMES])
     return f"{path}: expected an export of a known format ({known}), got {names}"

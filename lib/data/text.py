@@ -33,11 +33,11 @@ def folded(name):
 
 
 def obstacle(head):
-    """What kind of file hides a table from us, and how to save it right, of its first bytes; None where nothing does."""
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or (len(head) > 3 and head[1::2][:40].count(0) > 10):
-        return "the text is UTF-16: save it as CSV UTF-8"
-    if head.startswith(b"PK\x03\x04") and b"xl/" in head[:4096] or head.startswith(b"\xd0\xcf\x11\xe0"):
+    """What keeps a file, by its first bytes, from being read as a table, and the remedy; None for other files."""
+    if (head.startswith(b"PK\x03\x04") and b"xl/" in head[:4096]) or head.startswith(b"\xd0\xcf\x11\xe0"):
         return "a spreadsheet, such as Excel's: save its sheet as CSV UTF-8"
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "the text is UTF-16: save it as CSV UTF-8"
     return None
 
 

@@ -7,7 +7,7 @@ from lib.data import series, text
 NAME = "Fitbit Takeout JSON"
 ASSUMED = (
     "times are UTC, though a file begins at the wearer's midnight",
-    "steps (count), distance (written in cm) and calories (kcal, with what the body burns at rest) are amounts a minute",
+    "steps, distance (written in cm) and calories (kcal, with what the body burns at rest) are amounts a minute",
     "a heart rate of confidence 0 counts only where a trusted one within a minute agrees within 10 bpm",
     "files of one form are told apart by their names: steps-, distance-, calories-",
 )

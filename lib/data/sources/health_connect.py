@@ -55,7 +55,9 @@ def _heart_rates(connection):
 
 
 def _amounts(connection, channel, table, column, unit, meaning):
-    query = f"SELECT start_time, end_time, COALESCE(start_zone_offset, 0), {column}, app_info_id, device_info_id FROM {table}"
+    query = f"""
+        SELECT start_time, end_time, COALESCE(start_zone_offset, 0), {column}, app_info_id, device_info_id
+        FROM {table}"""
     start, end, offset, value, app, device = database.arrays(connection, query, 6)
     for name, rows in _writers(app, device):
         yield series.Series(
