@@ -93,8 +93,8 @@ def losses(lines, every):
     found["codes"] = codes[last].value_counts().to_dict()
     for name in LOST:
         usual = days[name].quantile(_USUAL)
-        lost = round(today[name] * today["requests"])  # in whole requests
-        low = share(lost, int(today["requests"]))[1] if today[name] > 0 else 0.0
+        lost = round(today[name] * today["requests"]) if today[name] > 0 else 0  # in whole requests
+        low = share(lost, int(today["requests"]))[1] if lost else 0.0
         found[name] = {"share": float(today[name]), "low": low, "usual": None if np.isnan(usual) else float(usual)}
     return found
 
