@@ -6,6 +6,7 @@ refused. A zip may hold so many files and so many bytes, and no more.
 
 import gzip
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -21,6 +22,7 @@ HEAD_BYTES = 8192  # read of each file to recognise it
 MOST_ENTRIES = 200_000  # of a zip or a folder
 MOST_BYTES = 32 << 30  # of a zip, unpacked
 MOST_INFLATION = 200  # how many times larger a zip's large files may become; real exports reach 40
+_NO_ZIPS = (".csv", ".gz", ".bz2", ".tsv", ".parquet", ".json", ".jsonl", ".xml", ".fit", ".db")
 INFLATION_MATTERS = 64 << 20  # bytes unpacked from which on that is looked at
 
 
@@ -85,6 +87,19 @@ class Entry:
             yield path
 
 
+def place(address):
+    """The fsspec file system and the name in it of a path or an address such as s3://bucket/key.
+
+    The rest of an address is a name and nothing else: `x::y.csv` is no chain of file systems.
+    """
+    address = str(address)
+    protocol, separator, _ = address.partition("://")
+    if not separator or not re.fullmatch(r"[a-z][a-z0-9]*", protocol):
+        return LocalFileSystem(), os.path.abspath(address)
+    filesystem = fsspec.filesystem(protocol)
+    return filesystem, filesystem._strip_protocol(address)
+
+
 class _Watched:
     """A stream that tells how many bytes are read of it."""
 
@@ -125,7 +140,7 @@ def entries(path):
     ArchiveError
         If it is neither a regular file nor a folder, or a zip that is broken, encrypted or too large.
     """
-    filesystem, root = fsspec.core.url_to_fs(str(path))
+    filesystem, root = place(path)
     names = sorted(_names(filesystem, root))
     if not names:
         raise FileNotFoundError(f"{path}: no such file, or an empty folder")
@@ -166,6 +181,8 @@ def _plain_entry(filesystem, name, root):
 
 
 def _is_zip(entry):
+    if entry.name.lower().endswith(_NO_ZIPS):  # whose first bytes a folder of thousands on S3 need not fetch
+        return False
     return entry.head[:4] in (b"PK\x03\x04", b"PK\x05\x06") and not entry.name.lower().endswith((".xlsx", ".ods"))
 
 

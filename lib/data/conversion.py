@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as parquet
 
-from lib.data import archive, assembly, clock, series, sources, text
+from lib.data import archive, assembly, clock, raw_files, series, sources, text
 from lib.files import writing
 
 METADATA = b"raw_table"  # the key under which a Parquet file tells the report
 ROWS_AT_ONCE = 250_000  # that are spelled out
+_PARQUET = b"PAR1"
 MOST_NAMES = 5  # of files left out, in the report
 
 
@@ -68,6 +69,27 @@ def _fitting_interval(spacing_s):
             return f"interval_s={interval_s} fits"
     reach = "the trend of the resting heart rate reads up to 10 minutes" if spacing_s <= 600 else "nothing reads that"
     return f"too far apart for windows; {reach}"
+
+
+def is_export(path):
+    """Whether a source is an export of a known format, and no raw table: its first file that is either decides.
+
+    Raises archive.ArchiveError, as `archive.entries` does, and raw_files.StoreLost where the place cannot be reached.
+    """
+    try:
+        with raw_files.reached(*archive.place(path)), archive.entries(path) as found:
+            for entry in found:
+                if (
+                    entry.head.startswith(_PARQUET)
+                    or "timestamp" in (names := text.header(entry))
+                    and "heartrate" in names
+                ):
+                    return False
+                if sources.recognised(entry):
+                    return True
+    except FileNotFoundError:  # or a pattern, which raw files alone may be named by
+        pass
+    return False
 
 
 def convert(path, *, timezone=None, progress=None):
@@ -143,7 +165,7 @@ def _unknown(path, found):
     ]
     if obstacles:
         return f"{path}: {'; '.join(obstacles[:MOST_NAMES])}"
-    if any({"timestamp", "heartrate"} <= set(text.header(entry)) for entry in found):
+    if any({"timestamp", "heartrate"} <= set(text.header(entry)) or entry.head.startswith(_PARQUET) for entry in found):
         return f"{path}: a raw table already: give it as data_path= (or --data) as it is"
     known = ", ".join(module.NAME for module in sources.formats())
     names = ", ".join(archive.printable(entry.name) for entry in found[:MOST_NAMES])

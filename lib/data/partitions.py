@@ -12,7 +12,6 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import NamedTuple
 
-import fsspec
 import numpy as np
 import pandas as pd
 
@@ -87,14 +86,14 @@ def survey(path, *, timezone="UTC", pieces=1, **how):
 def _counted(file, *, timezone):
     """A file's wearer-days, and whether it gives some wearers' rows without the others'."""
     days = split.wearer_days(_read_file(file, timezone=timezone))
-    return days, raw_files.gives_some(*fsspec.core.url_to_fs(file))
+    return days, raw_files.gives_some(*raw_files.place(file))
 
 
 def _read_file(file, *, timezone, wearers=(), held=""):
     """The rows of these wearers, or of all. Raises ReadingsError also where others are in the file than `held` says."""
-    place = fsspec.core.url_to_fs(file)
+    place = raw_files.place(file)
     table = readings.read_file(*place, timezone=timezone, wearers=wearers)
-    if held and held != _digest(set(table["user_id"].unique()) | (raw_files.named(*place) if wearers else set())):
+    if held and held != _digest(set(table["user_id"].unique()) | (raw_files.wearers_in(*place) if wearers else set())):
         problem = "other wearers are in it than when it was counted: begin anew, a run from 01_generate"
         raise raw_files.ReadingsError(problem, file=file)
     return table[table["user_id"].isin(wearers)] if wearers else table
@@ -162,7 +161,7 @@ def read(part, *, timezone="UTC"):
 
 def key(part, **form):
     """A name for what is made of a part: another where its files as they are now, its wearers or the form differ."""
-    states = [_state(*fsspec.core.url_to_fs(file)) for file in part.files]
+    states = [_state(*raw_files.place(file)) for file in part.files]
     return hashlib.sha256(json.dumps([part.files, part.wearers, states, form]).encode()).hexdigest()
 
 

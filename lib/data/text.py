@@ -38,6 +38,8 @@ def obstacle(head):
         return "a spreadsheet, such as Excel's: save its sheet as CSV UTF-8"
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "the text is UTF-16: save it as CSV UTF-8"
+    if head.startswith(b"PK\x03\x04"):
+        return "a zip without a file of a known format: unpack it, and give the file or folder of readings"
     return None
 
 
