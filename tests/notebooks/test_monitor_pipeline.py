@@ -1,4 +1,4 @@
-"""What `run_all.sh --only monitor` carries over from one time to the next: nothing of its own."""
+"""`run_all.sh --only monitor` carries none of its own parameters over to the next time."""
 
 import pytest
 
@@ -12,5 +12,5 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("finished", [True, False])
-def test_what_only_a_notebook_without_a_number_takes_is_asked_anew_each_time(finished):
+def test_parameters_of_an_unnumbered_notebook_are_not_carried_over(finished):
     assert carried({"accept": True, "seed": 4}, KNOWN, finished=finished) == {"seed": 4}
