@@ -57,7 +57,7 @@ def share(count, total):
     """
     if not total:
         return None
-    interval = stats.binomtest(round(count), int(total)).proportion_ci(method="wilson")
+    interval = stats.binomtest(int(count), int(total)).proportion_ci(method="wilson")
     return float(count / total), float(interval.low), float(interval.high)
 
 
@@ -123,7 +123,8 @@ def losses(lines, all_lines):
     facts["codes"] = codes[in_last_day].value_counts().to_dict()
     for name in LOST:
         usual = before[name].quantile(_USUAL)
-        low = share(today[name] * today["requests"], today["requests"])[1] if today[name] > 0 else 0.0
+        lost = round(today[name] * today["requests"]) if today[name] > 0 else 0  # in whole requests
+        low = share(lost, today["requests"])[1] if lost else 0.0
         facts[name] = {"share": float(today[name]), "low": low, "usual": None if np.isnan(usual) else float(usual)}
     return facts
 
