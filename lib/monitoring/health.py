@@ -25,10 +25,10 @@ def summarise(lines, by, *, interval_s):
     Returns
     -------
     DataFrame
-        One row per value of `by`. `wearer_days` scored (see `log.wearer_days`) and `alerts_per_day`, requests with an
-        alert per wearer-day; `rejected` and `unknown`, shares of the readings; `refused` (4xx), `failed` (5xx) and
-        `cold`, shares of the requests; `median_ms` and `p99_ms`; `error_p50` and `error_p90`, of the median request,
-        over the threshold; `error_max` and `largest_score`.
+        One row per value of `by`: `requests`, `wearer_days` scored, and `alerts_per_day`, the requests with an alert
+        per wearer-day. Shares of the readings: `rejected`, `unknown`. Shares of the requests: `refused` (4xx), `failed`
+        (5xx), `cold`. Times: `median_ms`, `p99_ms`. Errors over the threshold: `error_p50` and `error_p90` of the
+        median request, `error_max`. And `largest_score`.
     """
     status = {"refused": lines["Status"].between(400, 499), "failed": lines["Status"] >= 500}
     days = log.wearer_days(lines, interval_s=interval_s)

@@ -58,9 +58,9 @@ class Replay:
         Returns
         -------
         dict
-            `false_alarms` per wearer-day, None without feedback on an alert; `missed`, the share of right alerts that
-            would not have fired; for both the 95 % interval of the next such period; `alerts` that would have fired;
-            `caught`, missed events that would have alerted; `factor` and `persistence`.
+            `false_alarms` per wearer-day, None without feedback on an alert. `missed`: share of right alerts that would
+            not have fired. Both have the 95 % interval of the next such period. `alerts` that would have fired, and
+            `caught`, the missed events among them. `factor` and `persistence`.
         """
         fires = (self._held[:, PERSISTENCES.index(persistence)] >= factor) & ~self._silent
         false_alarms = self._weight * self._by_day(self.false & fires)
