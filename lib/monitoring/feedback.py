@@ -5,7 +5,7 @@ wearers, so feedback of `user_id`, `timestamp`, `correct` also needs the app's o
 `correct` false is a false alarm; for an answer without an alert, it is a missed event.
 """
 
-from pathlib import Path
+import csv
 
 import numpy as np
 import pandas as pd
@@ -69,10 +69,23 @@ def _parse_correct(texts, path):
 
 
 def _read_csv(path, parameter):
+    """Read a CSV file as text, row n of the file at index n − 2; an empty or absent cell is NaN.
+
+    Unlike pandas.read_csv it refuses a row with more values than the header, which would shift its ids.
+    """
     try:
-        return pd.read_csv(Path(path), dtype=str, keep_default_na=False, na_values=[""])  # NA may be a name
-    except (OSError, ValueError) as error:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            header, *rows = csv.reader(file, strict=True)
+    except (OSError, ValueError, csv.Error) as error:
         raise BadFeedback(f"{parameter}={path}: cannot be read as CSV ({type(error).__name__})") from None
+    header = [name.strip() for name in header]
+    for number, row in enumerate(rows, 2):
+        if len(row) > len(header):
+            counts = f"expected {len(header)} values ({', '.join(header)}), got {len(row)}"
+            remedy = "put a value that contains a comma in quotes, and remove a comma at the row's end"
+            raise BadFeedback(f"{parameter}={path}: row {number}: {counts}: {remedy}")
+    records = {number: dict(zip(header, row, strict=False)) for number, row in enumerate(rows) if any(row)}
+    return pd.DataFrame.from_dict(records, orient="index", columns=header, dtype=object).replace("", np.nan)
 
 
 def _match_requests(feedback, path, requests_path):

@@ -45,6 +45,7 @@ _PLATFORM_ENDED = re.compile(
     r"\b(?P<task>[0-9a-f]{8}-[0-9a-f-]{27}) Task timed out after "
 )
 _GATEWAY_STATUS = {"timeout": 504, "error": 502}
+_REPORTED_ENDS = {"timeout": "timeout", "error": "error", "failure": "error"}  # platform.report's status: our code
 
 
 class NoLog(ValueError):
@@ -102,15 +103,19 @@ def since_first_answer(lines, version):
     return lines[lines["Version"].isin([version, UNANSWERED]) & (lines["Time"] >= start)].reset_index(drop=True)
 
 
-def parse_lines(lines, *, times=None):
-    """Turn lines of text into the table, in time order. A line that occurs twice counts once.
+def parse_lines(lines):
+    """Turn lines of text into the table, as `parse_events` does."""
+    return parse_events((line, None) for line in lines)
+
+
+def parse_events(events):
+    """Turn log events into the table, in time order. A line that occurs twice counts once.
 
     Parameters
     ----------
-    lines : iterable of str
-    times : sequence of int, optional
-        Unix ms of each line. Without it, a platform line that does not start with its time takes the time of the
-        handler's line before it, and is skipped if there is none.
+    events : iterable of (str, int or None)
+        Line, and Unix ms at which it was logged. If neither the event nor the line has a time, a platform line takes
+        the time of the handler's line before it, and is skipped without one.
 
     Returns
     -------
@@ -119,16 +124,24 @@ def parse_lines(lines, *, times=None):
         Lines that neither the handler nor the platform wrote.
     """
     rows, skipped, previous_time = [], 0, None
-    for place, line in enumerate(lines):
+    for line, time in events:
         row = _handler_row(line)
         previous_time = row["Time"] if row else previous_time
-        row = row or _platform_row(line, times[place] if times else previous_time)
+        row = row or _platform_row(line, previous_time if time is None else time)
         if row is not None:
             rows.append(row)
-        elif line.strip() and (_PLATFORM_ENDED.search(line) or not _PLATFORM_LINE.match(line)):
+        elif line.strip() and not _is_harmless(line):
             skipped += 1
     table = pd.DataFrame(rows, columns=["Time", "Version", "Status", *TEXTS, *NUMBERS, *LISTS])
     return _deduplicate(table.assign(Time=pd.to_datetime(table["Time"], unit="ms"))), skipped
+
+
+def _is_harmless(line):
+    """Whether the platform wrote the line, about something else than the end of a request."""
+    event = _platform_event(line)
+    if event is not None:
+        return _end_of(event) is None
+    return bool(_PLATFORM_LINE.match(line)) and not _PLATFORM_ENDED.search(line)
 
 
 def _deduplicate(table):
@@ -162,9 +175,40 @@ def _handler_row(line):
 def _platform_row(line, time):
     """Return the row of a request that the platform ended, or None.
 
-    time: Unix ms, or None; a time at the line's start takes precedence. AWS Lambda Developer Guide, "Understanding
-    Lambda logs": REPORT has a Status if the request did not succeed.
+    time: Unix ms, or None; a time in the line takes precedence. AWS Lambda Developer Guide, "Understanding Lambda
+    logs": REPORT has a Status if the request did not succeed. "Lambda Telemetry API Event schema reference": in the
+    JSON log format it is the record of a platform.report.
     """
+    event = _platform_event(line)
+    return _text_row(line, time) if event is None else _event_row(event, time)
+
+
+def _platform_event(line):
+    """Return a line of Lambda's JSON log format as a dict with a "record", or None."""
+    if '"platform.' not in line:
+        return None
+    try:
+        event = json.loads(line[line.index("{") :])
+    except (ValueError, RecursionError):
+        return None
+    is_event = isinstance(event, dict) and isinstance(event.get("record"), dict)
+    return event if is_event and str(event.get("type")).startswith("platform.") else None
+
+
+def _end_of(event):
+    """Return how the platform ended a request, "timeout" or "error", if the event reports that; else None."""
+    is_report = event["type"] == "platform.report" and isinstance(event["record"].get("requestId"), str)
+    return _REPORTED_ENDS.get(event["record"].get("status")) if is_report else None
+
+
+def _event_row(event, time):
+    code = _end_of(event)
+    with suppress(KeyError, TypeError, ValueError):
+        time = int(pd.Timestamp(event["time"]).timestamp() * 1000)
+    return None if code is None or time is None else _unanswered(event["record"]["requestId"], code, time)
+
+
+def _text_row(line, time):
     match = _PLATFORM_ENDED.search(line)
     if not match:
         return None

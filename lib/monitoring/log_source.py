@@ -5,7 +5,8 @@ import gzip
 import time
 from pathlib import Path
 
-from lib.monitoring.log import NoLog, parse_lines
+from lib.monitoring.log import NoLog, parse_events
+from lib.monitoring.log_exports import FORMS, messages
 
 _DAY_MS = 86_400_000
 _LOG_IN = "the credentials are invalid or have expired: log in with aws sso login or aws configure"
@@ -24,7 +25,7 @@ def load(log_path, log_group, *, days):
     Returns
     -------
     table : DataFrame
-        As `log.parse_lines` returns it.
+        As `log.parse_events` returns it.
     skipped : int
         Lines that neither the handler nor the platform wrote.
 
@@ -40,14 +41,18 @@ def load(log_path, log_group, *, days):
 
 
 def read_files(pattern):
-    """Read the files that a path, folder or glob names; .gz files are unpacked. Returns and raises as `load` does."""
+    """Read the files that a path, folder or glob names. Returns and raises as `load` does.
+
+    .gz files are unpacked. `log_exports` lists the forms that are read.
+    """
     path = Path(pattern)
     paths = (
         sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else sorted(map(Path, glob.glob(pattern)))
     )
     if not paths:
         raise NoLog(f"log_path={pattern}: no such file or folder")
-    return _require_lines(parse_lines(line for path in paths for line in _lines(path)), f"log_path={pattern}")
+    events = (event for path in paths for event in messages(_lines(path)))
+    return _require_lines(parse_events(events), f"log_path={pattern}")
 
 
 def fetch_group(group, *, days, client=None):
@@ -66,7 +71,7 @@ def fetch_group(group, *, days, client=None):
         raise NoLog(f"log_group={group}: {code}; {remedy.format(region=client.meta.region_name)}") from None
     except BotoCoreError as error:
         raise NoLog(f"log_group={group}: {error}; give AWS credentials and AWS_DEFAULT_REGION") from None
-    parsed = parse_lines((event["message"] for event in events), times=[event["timestamp"] for event in events])
+    parsed = parse_events((event["message"], event["timestamp"]) for event in events)
     return _require_lines(parsed, f"log_group={group}, last {days} days")
 
 
@@ -82,5 +87,5 @@ def _lines(path):
 def _require_lines(parsed, source):
     table, skipped = parsed
     if table.empty:
-        raise NoLog(f"{source}: expected lines of the handler, got none among {skipped} lines")
+        raise NoLog(f"{source}: none of {skipped} lines is the handler's; expected {FORMS}")
     return parsed

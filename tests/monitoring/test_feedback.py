@@ -21,6 +21,12 @@ def test_the_last_row_about_a_request_counts(tmp_path):
     assert table["note"].tolist() == ["was running", "after all not"]
 
 
+def test_quotes_blank_lines_short_rows_and_a_byte_order_mark_are_read(tmp_path):
+    text = '\ufeffrequest_id, correct,note\n\na,false,"running, not ill"\n\nb,true\n'
+    table = feedback.read(saved(tmp_path / "f.csv", text))
+    assert table.to_numpy().tolist() == [["a", False, "running, not ill"], ["b", True, ""]]
+
+
 def test_no_feedback_is_an_empty_table():
     assert feedback.read("").empty
 
@@ -77,6 +83,17 @@ def test_a_wearer_may_be_called_NA(tmp_path):
             "^requests_path=.*r.csv: row 2: to: expected an ISO 8601 time, .* got 'later'",
         ),
         ("", None, "cannot be read as CSV"),
+        (
+            "request_id,correct,note\na,true,\nb,false,I was running, not ill\n",
+            None,
+            r"row 3: expected 3 values \(request_id, correct, note\), got 4: put a value that",
+        ),
+        (
+            "request_id,correct\na,false,\n",
+            None,
+            "row 2: expected 2 values .*, got 3: .*remove a comma at the row's end",
+        ),
+        ("request_id,correct,note\na,true,0,fine\n", None, "row 2: expected 3 values .*, got 4"),
     ],
 )
 def test_an_unusable_table_is_refused_in_one_line(tmp_path, text, app_requests, message):

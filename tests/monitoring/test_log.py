@@ -90,9 +90,33 @@ def test_a_request_whose_end_lambda_reports_twice_counts_once():
 
 
 def test_the_time_at_which_lambda_ended_a_request_comes_from_the_log_group_or_is_unknown():
-    assert log.parse_lines([TIMEOUT], times=[5])[0]["Time"][0] == pd.Timestamp("1970-01-01T00:00:00.005")
+    assert log.parse_events([(TIMEOUT, 5)])[0]["Time"][0] == pd.Timestamp("1970-01-01T00:00:00.005")
     table, skipped = log.parse_lines([TIMEOUT, line()])
     assert (len(table), skipped) == (1, 1)
+
+
+def platform_report(status, *, type="platform.report", request_id=ID):
+    """A line in Lambda's JSON log format."""
+    record = {"requestId": request_id, "metrics": {"durationMs": 30000.0}, "status": status}
+    return json.dumps({"time": "2026-03-02T08:00:00.123Z", "type": type, "record": record}) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "code"), [("timeout", 504, "timeout"), ("error", 502, "error"), ("failure", 502, "error")]
+)
+def test_a_request_that_lambda_ended_counts_in_the_json_log_format_too(status, expected, code):
+    table, skipped = log.parse_lines([line(), platform_report(status)])
+    row = table.iloc[1]
+    assert (len(table), skipped) == (2, 0)
+    assert row[["Version", "Status", "Code", "RequestId"]].tolist() == [log.UNANSWERED, expected, code, ID]
+    assert row["Time"] == pd.Timestamp("2026-03-02T08:00:00.123")
+
+
+def test_other_lines_of_the_json_log_format_are_ignored():
+    others = [platform_report("success"), platform_report("timeout", type="platform.runtimeDone")]
+    others.append(platform_report("timeout", type="platform.initReport", request_id=None))
+    table, skipped = log.parse_lines([line(), *others])
+    assert (len(table), skipped) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +164,7 @@ def test_a_log_without_handler_lines_is_refused_by_name(tmp_path):
     (tmp_path / "bad.gz").write_bytes(b"no gzip")
     for name, message in {
         "none": "no such file",
-        "empty.jsonl": "got none among 1 lines",
+        "empty.jsonl": "none of 1 lines is the handler's; expected the handler's JSON lines, a CSV of",
         "bad.gz": "cannot be read",
     }.items():
         with pytest.raises(NoLog, match=f"{name}.*{message}"):
