@@ -187,7 +187,7 @@ def test_brief_false_alarms_are_removed_by_asking_for_windows_in_a_row(run, days
     assert Detector.load(Run.at("lasting").models / "lambda_export").persistence.k == 3
 
 
-@pytest.mark.skipif(not browser.found(), reason="chromium is not installed")
+@pytest.mark.skipif(not browser.path(), reason="chromium is not installed")
 def test_its_page_shows_its_figures_without_an_error_and_fits_a_laptop_and_a_phone(run, days, tmp_path):
     alerted = log(tmp_path / "log.jsonl", days)
     rows = [f"{name},{number % 3 == 0}" for number, name in enumerate(alerted)]
@@ -198,7 +198,7 @@ def test_its_page_shows_its_figures_without_an_error_and_fits_a_laptop_and_a_pho
             tab.visit((run.models / "monitor.html").as_uri(), **window)
             figures = tab.evaluate(FIGURES)
             assert (len(figures), min(figures) > 100) == (4, True)
-            assert (tab.evaluate(ERRORS), tab.evaluate(OVERFLOWING), tab.complaints) == (0, [], [])
+            assert (tab.evaluate(ERRORS), tab.evaluate(OVERFLOWING), tab.errors) == (0, [], [])
             page, width = tab.evaluate(WIDTHS)
             assert page <= width
         assert (run.models / "report.html").as_uri() in tab.evaluate(LINKS)

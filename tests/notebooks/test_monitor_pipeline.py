@@ -1,9 +1,9 @@
-"""`run_all.sh --only monitor` carries none of its own parameters over to the next time."""
+"""`run_all.sh --only monitor` keeps no value from one call to the next."""
 
 import pytest
 
-from lib.workflow.cli import carried
 from lib.workflow.parameters import Parameter
+from lib.workflow.pipeline import carried_values
 
 KNOWN = {
     "accept": Parameter("accept", "bool", False, "", ("monitor",)),
@@ -12,5 +12,5 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("finished", [True, False])
-def test_parameters_of_an_unnumbered_notebook_are_not_carried_over(finished):
-    assert carried({"accept": True, "seed": 4}, KNOWN, finished=finished) == {"seed": 4}
+def test_the_values_of_a_notebook_without_a_number_count_once(finished):
+    assert carried_values({"accept": True, "seed": 4}, KNOWN, finished=finished) == {"seed": 4}
