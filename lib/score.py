@@ -25,7 +25,7 @@ import pyarrow.parquet as parquet
 from tqdm import tqdm
 
 from lib import files, parallel, run
-from lib.data import clean, partitions, raw_files
+from lib.data import clean, conversion, partitions, raw_files
 from lib.detector import grid, scoring, windows
 from lib.detector.checksums import sha256
 from lib.detector.detector import MODEL, DamagedModel, Detector
@@ -82,13 +82,19 @@ def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", 
     there are such, the parts' scores stay beside `out`: once what was wrong is mended, those alone are left to score.
     Raises what `parts.survey` and `cluster.each` do.
     """
-    if str(out) in raw_files.addresses(data):
+    if not conversion.is_export(data) and str(out) in raw_files.addresses(data):
         raise ValueError(f"--out {out} is one of the files to score")
     kept, made_by = out.with_name(f".{out.name}.parts"), sha256(Path(export) / MODEL)
     how = {"scheduler": scheduler, "workers": workers, "on_bad_part": on_bad_part}
     source = partitions.survey(
-        data, timezone=timezone, pieces=_PIECES, progress=partial(tqdm, desc="files read"), **how
+        data,
+        timezone=timezone,
+        counters=form.get("counters", "cumulative"),
+        pieces=_PIECES,
+        progress=partial(tqdm, desc="files read"),
+        **how,
     )
+    print("\n".join(source.lines()))
     form |= {"timezone": timezone}
     place = {part: kept / f"{partitions.key(part, made_by=made_by, **form)}.parquet" for part in source.parts}
     left = [part for part, path in place.items() if not _whole(path)]

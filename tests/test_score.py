@@ -183,7 +183,7 @@ def test_a_bad_part_can_be_set_aside_and_is_told(run, folder, tmp_path, capsys):
 
 def test_a_bad_part_that_stops_is_told_in_the_options_that_there_are(run, folder, tmp_path):
     (folder / "bo.parquet").write_bytes(b"cut off")
-    with pytest.raises(SystemExit, match="bo.parquet: can not be read") as stopped:
+    with pytest.raises(SystemExit, match="bo.parquet: cannot be read") as stopped:
         asked(run, folder, tmp_path / "scores.parquet")
     assert "; --on-bad-part skip goes on without it; what is scored is kept beside" in str(stopped.value)
     assert "on_bad_part" not in str(stopped.value)

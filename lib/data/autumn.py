@@ -49,7 +49,7 @@ def _at(rows, count):
 
 
 def _grew(table, rows, counters):
-    """Whether each reading's counters (N,) are above those of the row before: recorded later, whatever the clock says."""
+    """Whether each reading (N,) was surely recorded after the row before: its counters are above that row's."""
     if not counters:
         return None
     growth = np.diff(table[counters].to_numpy()[rows], axis=0, prepend=np.nan)

@@ -223,6 +223,12 @@ def write(table, report, path):
         parquet.write_table(arrow.replace_schema_metadata(metadata), new)
 
 
+def report_in(schema):
+    """The Report that `write` put into a Parquet file's schema."""
+    described = json.loads(schema.metadata[METADATA])
+    return Report(**{name: value for name, value in described.items() if name != "counters"})
+
+
 def _timestamps(table, report):
     wall = table["timestamp"].to_numpy().astype("datetime64[ms]").astype(np.int64)
     instant = table["instant_ms"].to_numpy()

@@ -1,4 +1,4 @@
-"""Whether counters run through the day or are amounts since the last reading: the data must fit what is said of them."""
+"""Whether counters run through the day, or are amounts since the last reading: the data must fit the parameter."""
 
 import numpy as np
 import pandas as pd

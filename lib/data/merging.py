@@ -1,4 +1,4 @@
-"""Rows of one wearer and instant: those that fill different channels are one reading, those that disagree are counted."""
+"""Rows of one wearer and instant: one reading where they fill different channels, duplicates where they disagree."""
 
 import numpy as np
 import pandas as pd
@@ -57,7 +57,7 @@ def merged(table, notes):
 
 
 def _groups(table):
-    """A number (N,) for each row that shares wearer and instant with others, -1 for the others; None where all are -1."""
+    """A number (N,) for each row that shares wearer and instant with others, else -1; None where no row does."""
     wearer = pd.factorize(table["user_id"])[0]
     instant = table["instant"].to_numpy()
     if ((np.diff(instant) > 0) | (np.diff(wearer) > 0)).all():

@@ -9,14 +9,17 @@ alone. `survey` reads all files once and counts; `recorded` makes the run's tabl
 import functools
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from collections import Counter
+from dataclasses import asdict, dataclass, field, fields
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from lib import files, parallel
-from lib.data import raw_files, readings, split
+from lib.data import archive, counter_form, exports, raw_files, readings, split
+from lib.data.archive import printable
 
 LEAST_READINGS, MOST_READINGS = 250_000, 2_000_000  # of a part, unless its files have fewer, or one wearer more
 
@@ -45,6 +48,8 @@ class Survey:
     days: pd.DataFrame
     set_aside: dict  # {file: what is wrong with it}
     timezone: str
+    notes: dict = field(default_factory=dict)  # {what was ignored, merged or left out: how many rows or files}
+    converted: tuple = ()  # the report of an export, in lines
 
     @property
     def readings(self):
@@ -59,39 +64,88 @@ class Survey:
         wearers = self.days["user_id"].nunique()
         return f"{self.readings:,} readings of {wearers:,} wearers in {len(self.parts):,} parts"
 
+    def lines(self):
+        """What there is, and what was ignored, merged or left out, as lines of text."""
+        yield str(self)
+        yield from self.converted
+        yield from (f"{reason} ({count:,})" if count > 1 else reason for reason, count in self.notes.items())
 
-def survey(path, *, timezone="UTC", pieces=1, **how):
-    """Read every file of `path` (of those that `readings.read` takes) once, and count what is in them.
 
-    pieces: into how many parts files that share wearers are cut, by wearers: into fewer where one would have less than
-    LEAST_READINGS, more where one would have over MOST_READINGS. Each part reads its files anew, so those of which that
-    takes all rows (CSV, and Parquet that numbers its wearers) are cut only where they have to be.
+def survey(path, *, timezone="UTC", counters=None, pieces=1, **how):
+    """Read every file of a source once, and count what is in them.
 
-    Raises what `readings.read` does, cluster.BadPart for a file that can not be read, unless it is to be skipped, and
-    raw_files.StoreLost where none can be.
+    Parameters
+    ----------
+    path : str or Path
+        A raw table or an export, as `readings.read` takes it.
+    timezone : str
+        IANA name: UTC is moved to it.
+    counters : str, optional
+        "cumulative" or "interval": the data must fit it.
+    pieces : int
+        Into how many parts files that share wearers are cut, by wearers: fewer where a part would have less than
+        LEAST_READINGS, more where one would have over MOST_READINGS. Each part reads its files again, so CSV files, and
+        Parquet that numbers its wearers, are cut only where they have to be.
+    **how
+        Of `parallel.map_parts`.
+
+    Returns
+    -------
+    Survey
+
+    Raises
+    ------
+    ReadingsError, ValueError
+        What `readings.read` raises; also where the counters are plainly of another form.
+    parallel.BadPart
+        For a file that cannot be read, unless it is to be skipped.
+    raw_files.StoreLost
+        Where no file can be read.
     """
     readings.zone(timezone)
-    found, counted, cuttable, set_aside = raw_files.addresses(path), {}, {}, {}
-    for file, result, problem in parallel.map_parts(functools.partial(_counted, timezone=timezone), found, part_error=raw_files.ReadingsError, **how):
+    path, report = exports.as_raw_table(path, timezone=timezone, counters=counters or "cumulative", progress=tqdm)
+    names, counted, set_aside = raw_files.addresses(path), {}, {}
+    count = functools.partial(_counted, timezone=timezone, counters=counters)
+    for file, result, problem in parallel.map_parts(count, names, part_error=raw_files.ReadingsError, **how):
         if problem:
             set_aside[file] = problem
         else:
-            counted[file], cuttable[file] = result
+            counted[file] = result
     if not counted:
-        raise ValueError(f"{path}: none of its {len(found)} files can be read; {next(iter(set_aside.values()))}")
-    parts, days = _partitioned(counted, cuttable, pieces)
-    return Survey(parts, days, set_aside, timezone)
+        raise ValueError(f"{path}: none of its {len(names)} files can be read; {next(iter(set_aside.values()))}")
+    readings.require_one_clock({file: result.clock for file, result in counted.items()})
+    parts, days = _partitioned(counted, pieces)
+    notes = sum((Counter(result.notes) for result in counted.values()), Counter())
+    notes.update(f"file left out, of no kind that is read: {printable(file)}" for file in raw_files.left_out(path))
+    return Survey(parts, days, set_aside, timezone, dict(notes), report)
 
 
-def _counted(file, *, timezone):
-    """A file's wearer-days, and whether it gives some wearers' rows without the others'."""
-    days = split.wearer_days(_read_file(file, timezone=timezone))
-    return days, raw_files.gives_some(*raw_files.place(file))
+class _Count(NamedTuple):
+    """What one file holds: its wearer-days, what happened to its rows, its clock.
+
+    cuttable: whether it gives some wearers' rows without the others'.
+    """
+
+    days: pd.DataFrame
+    notes: dict
+    clock: str
+    cuttable: bool
+
+
+def _counted(file, *, timezone, counters):
+    table = _read_file(file, timezone=timezone)
+    if counters:
+        try:
+            counter_form.require(table, counters)
+        except counter_form.CounterFormError as error:
+            raise raw_files.ReadingsError(str(error), file=file) from None
+    notes, clock = table.attrs["notes"], table.attrs["clock"]
+    return _Count(split.wearer_days(table), notes, clock, raw_files.gives_some(*archive.place(file)))
 
 
 def _read_file(file, *, timezone, wearers=(), held=""):
     """The rows of these wearers, or of all. Raises ReadingsError also where others are in the file than `held` says."""
-    place = raw_files.place(file)
+    place = archive.place(file)
     table = readings.read_file(*place, timezone=timezone, wearers=wearers)
     if held and held != _digest(set(table["user_id"].unique()) | (raw_files.wearers_in(*place) if wearers else set())):
         problem = "other wearers are in it than when it was counted: begin anew, a run from 01_generate"
@@ -103,19 +157,22 @@ def _digest(names):
     return hashlib.sha256(json.dumps(sorted(map(str, names))).encode()).hexdigest()[:16]
 
 
-def _partitioned(counted, cuttable, pieces):
-    """The parts of files {file: wearer-days}, and the wearer-days of all, each with the number of its part.
+def _partitioned(counted, pieces):
+    """The parts of files {file: _Count}, and the wearer-days of all, each with the number of its part.
 
-    cuttable {file: boolean}: those of which some wearers' rows can be read alone, and which are cut into pieces.
+    Only files that are cuttable are cut into pieces.
     """
-    table = pd.concat([days.assign(file=number) for number, days in enumerate(counted.values())], ignore_index=True)
+    of_file = [count.days.assign(file=number) for number, count in enumerate(counted.values())]
+    table = pd.concat(of_file, ignore_index=True)
     files = np.array(list(counted), dtype=object)
-    held = {file: _digest(days["user_id"].unique()) for file, days in counted.items()}
+    held = {file: _digest(count.days["user_id"].unique()) for file, count in counted.items()}
     sharing = _sharing(table["user_id"], table["file"].to_numpy(), len(files))
     size = table["readings"].groupby([sharing[table["file"]], table["user_id"]]).sum()
     parts, part_of, held_by = [], {}, table["file"].groupby(table["user_id"]).unique()
     for group, wearers in size.groupby(level=0):
-        batch = _batches(wearers.to_numpy(), pieces if all(map(cuttable.get, files[sharing == group])) else 1)
+        batch = _batches(
+            wearers.to_numpy(), pieces if all(counted[file].cuttable for file in files[sharing == group]) else 1
+        )
         names = wearers.index.get_level_values(1)
         for number in np.unique(batch):
             some = tuple(names[batch == number])
@@ -161,7 +218,7 @@ def read(part, *, timezone="UTC"):
 
 def key(part, **form):
     """A name for what is made of a part: another where its files as they are now, its wearers or the form differ."""
-    states = [_state(*raw_files.place(file)) for file in part.files]
+    states = [_state(*archive.place(file)) for file in part.files]
     return hashlib.sha256(json.dumps([part.files, part.wearers, states, form]).encode()).hexdigest()
 
 

@@ -1,7 +1,7 @@
 """The files of a raw table: which there are, and what each holds, before anything of it is believed."""
 
+import codecs
 import csv
-import io
 import os
 import stat
 import zlib
@@ -259,7 +259,7 @@ def _types(columns):
 
 def _too_long_a_row(stream, separator):
     """The first row (1 = first reading) of more values than the header names, and its problem; or None."""
-    lines = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=""), delimiter=separator)
+    lines = csv.reader(codecs.getreader("utf-8")(stream, errors="replace"), delimiter=separator)
     header = next(lines, [])
     for row, values in enumerate((line for line in lines if line), start=1):
         if len(values) > len(header):

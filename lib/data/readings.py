@@ -14,6 +14,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from lib.data import autumn, conversion, merging, raw_columns, timestamps
+from lib.data.archive import printable
 from lib.data.clock import zone
 from lib.data.raw_files import ReadingsError, files, load
 from lib.detector.features import COUNTERS
@@ -85,11 +86,7 @@ def joined(tables):
     notes = Counter()
     for table in tables:
         notes.update(table.attrs.get("notes", {}))
-    clocks = {table.attrs.get("clock"): table.attrs.get("file") for table in tables}
-    clocks.pop(None, None)
-    if len(clocks) > 1:
-        kinds = "; ".join(f"{kind} in {file}" for kind, file in clocks.items())
-        raise ReadingsError(f"expected one clock in all files, got {kinds}", file="data_path", column="timestamp")
+    clock = require_one_clock({table.attrs.get("file"): table.attrs.get("clock") for table in tables})
     first = tables[0].attrs.get("file", "table")
     if len(tables) > 1:
         for table in tables:
@@ -101,8 +98,18 @@ def joined(tables):
         together["label"] = together["label"].fillna("")
     if len(tables) > 1:
         together = _merged(together, notes, first)
-    together.attrs = {"notes": dict(notes), "clock": next(iter(clocks), None), "file": first}
+    together.attrs = {"notes": dict(notes), "clock": clock, "file": first}
     return together
+
+
+def require_one_clock(clocks):
+    """The clock of all files {file: clock or None}. Raises ReadingsError where there are two, naming a file of each."""
+    files_of = {clock: file for file, clock in clocks.items() if clock}
+    if len(files_of) > 1:
+        (first, file), (second, other) = list(files_of.items())[:2]
+        problem = f"expected one clock in all files, got {first} here and {second} in {printable(other)}"
+        raise ReadingsError(problem, file=file, column="timestamp")
+    return next(iter(files_of), None)
 
 
 def _merged(table, notes, name):

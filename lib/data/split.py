@@ -11,8 +11,8 @@ import pandas as pd
 
 from lib.data import readings
 from lib.detector import features
-from lib.simulation.watch import record_days, record_stretches, to_interval_counters
 from lib.detector.windows import spread_evenly
+from lib.simulation.watch import record_days, record_stretches, to_interval_counters
 
 PARTS = ("train", "validation", "calibration", "test")
 SHARES = (0.5, 0.125, 0.175, 0.2)

@@ -116,7 +116,7 @@ def test_a_part_that_spoils_is_named_set_aside_and_not_counted(folder, tmp_path)
     source = partitions.survey(folder, **HERE)
     (folder / "b.parquet").write_bytes(b"PAR1 no more")
     where = {"timezone": "UTC", **FORM, **HERE}
-    with pytest.raises(parallel.BadPart, match="b.parquet: can not be read"):
+    with pytest.raises(parallel.BadPart, match="b.parquet: cannot be read"):
         clean_partitions.clean_all(source.parts, tmp_path / "parts", **where)
     account, set_aside = clean_partitions.clean_all(source.parts, tmp_path / "parts", on_bad_part="skip", **where)
     assert list(set_aside) == ["part-00001"]
@@ -150,7 +150,7 @@ def test_a_part_whose_file_is_gone_is_set_aside(folder, tmp_path):
     where = {"timezone": "UTC", **FORM, **HERE}
     account, set_aside = clean_partitions.clean_all(source.parts, tmp_path / "parts", on_bad_part="skip", **where)
     assert list(set_aside) == ["part-00001"]
-    assert "b.parquet: can not be read" in set_aside["part-00001"]
+    assert "b.parquet: cannot be read" in set_aside["part-00001"]
     assert_same((whole(tmp_path / "parts"), account), at_once(folder))
 
 
@@ -158,7 +158,7 @@ def test_where_no_part_can_be_cleaned_that_is_said(folder, tmp_path):
     source = partitions.survey(folder, **HERE)
     for path in folder.iterdir():
         path.write_bytes(b"PAR1 no more")
-    with pytest.raises(ValueError, match="none of 3 parts can be cleaned; .*a.parquet: can not be read"):
+    with pytest.raises(ValueError, match="none of 3 parts can be cleaned; .*a.parquet: cannot be read"):
         clean_partitions.clean_all(source.parts, tmp_path / "parts", timezone="UTC", **FORM, on_bad_part="skip", **HERE)
 
 

@@ -103,7 +103,7 @@ def test_days_with_labels_are_drawn_for_the_test_beside_others(tmp_path):
 
 def test_a_corrupt_file_is_named_and_stops_the_run(folder):
     (folder / "b.parquet").write_bytes(b"PAR1 no more")
-    with pytest.raises(parallel.BadPart, match="b.parquet: can not be read .*; on_bad_part=skip goes on without it"):
+    with pytest.raises(parallel.BadPart, match="b.parquet: cannot be read .*; on_bad_part=skip goes on without it"):
         partitions.survey(folder, **HERE)
 
 
@@ -112,7 +112,7 @@ def test_a_corrupt_file_is_set_aside_where_that_is_asked_for(folder):
     found = partitions.survey(folder, on_bad_part="skip", **HERE)
     ((file, problem),) = found.set_aside.items()
     assert file.endswith("b.parquet")
-    assert "can not be read" in problem
+    assert "cannot be read" in problem
     assert set(found.days["user_id"]) == {"w1", "w2", "w4", "w6", "w7", "w8"}
 
 
@@ -144,7 +144,7 @@ def test_a_file_that_is_gone_or_closed_later_is_set_aside_too(folder, monkeypatc
     _, set_aside = partitions.recorded(found, most_readings=10**9, seed=3, on_bad_part="skip", **HERE)
     ((file, problem),) = set_aside.items()
     assert file.endswith("b.parquet")
-    assert "b.parquet: can not be read" in problem
+    assert "b.parquet: cannot be read" in problem
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def test_where_every_file_spoils_later_that_is_said(folder):
     found = partitions.survey(folder, **HERE)
     for path in folder.iterdir():
         path.unlink()
-    with pytest.raises(ValueError, match="none of 3 files or parts can be read any more; .*a.parquet: can not be read"):
+    with pytest.raises(ValueError, match="none of 3 files or parts can be read any more; .*a.parquet: cannot be read"):
         partitions.recorded(found, most_readings=10**9, seed=3, on_bad_part="skip", **HERE)
 
 
@@ -282,5 +282,6 @@ def test_a_new_wearer_of_a_file_whose_wearers_are_in_several_parts_is_told(tmp_p
 
 def test_more_readings_of_the_same_wearers_are_no_other_wearers(folder):
     first = partitions.survey(folder, **HERE).parts[0]
-    with_more(folder / "a.parquet", life("w1").assign(heartRate=61))
+    later = life("w1")["timestamp"] + pd.Timedelta(days=1)
+    with_more(folder / "a.parquet", life("w1").assign(timestamp=later))
     assert len(partitions.read(first)) == 4 * 2880
