@@ -9,7 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as csv
 
-from lib.detector.features import CALENDAR, COUNTER_FORMS, COUNTERS, FEATURES, calendar
+from lib.data import counter_form
+from lib.detector.features import CALENDAR, COUNTERS, FEATURES, calendar
 from lib.detector.grid import HEART_RATE_RANGE, QUALITIES, resample, totals
 
 TRUSTED = ("ok", "filled")
@@ -32,8 +33,7 @@ def clean(raw, *, interval_s, counters="cumulative", progress=iter):
     """
     if not interval_s > 0:
         raise ValueError(f"interval_s={interval_s}: seconds above 0 are wanted")
-    if counters not in COUNTER_FORMS:
-        raise ValueError(f"counters={counters!r}: one of {', '.join(COUNTER_FORMS)} is wanted")
+    counter_form.require(raw, counters)
     names, wearers = _by_wearer(raw)
     cleaned = [_clean_wearer(rows, interval_s=interval_s, counters=counters) for rows in progress(wearers)]
     return _joined(names, [columns for columns, _ in cleaned]), summed([account for _, account in cleaned])
