@@ -28,7 +28,8 @@ from lib import files, parallel, run
 from lib.data import clean, partitions, raw_files
 from lib.detector import grid, scoring, windows
 from lib.detector.checksums import sha256
-from lib.detector.detector import MODEL, DamagedModel, Detector
+from lib.detector.detector import Detector
+from lib.detector.export_folder import MODEL, DamagedModel
 from lib.detector.features import COUNTER_FORMS
 from lib.detector.following import follow
 

@@ -91,8 +91,8 @@ class Test:
         """Why window `row` got its score, as the function would say it; nothing for one without a score."""
         if np.isnan(self.followed.scores[row]):
             return []
-        told = {"offset": self.followed.offset[row], "columns": self.followed.columns[row]}
-        return self.detector.explain(self._samples_of(row), 0, self.detector.sequence_length, **told)
+        known = {"offset": self.followed.offset[row], "descriptors": self.followed.descriptors[row]}
+        return self.detector.explain(self._samples_of(row), 0, self.detector.sequence_length, **known)
 
     def _samples_of(self, row):
         """The window's samples, (length, 7)."""
@@ -102,7 +102,7 @@ class Test:
         """The window as the autoencoder rebuilds it, (length, 7) in raw units."""
         samples = self._samples_of(row)
         _, counted = self.detector.channel_set(samples)
-        ((_, _, _, rebuilt, _),) = self.detector.describer.batches(samples, np.array([0]), counted=counted)
+        _, _, rebuilt = self.detector.describer.rebuild(samples, np.array([0]), counted=counted)
         return features.unscale(rebuilt[0], self.detector.describer.scaler)
 
 

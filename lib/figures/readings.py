@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from lib.detector import features, neighbours
+from lib.detector import features, heart_rate
 from lib.detector.features import CHANNELS
 from lib.detector.grid import QUALITIES
 from lib.evaluation import events
@@ -38,7 +38,7 @@ def day(table):
 def usual_day(curve, offsets):
     """The heart rate at rest that is usual at each hour, and (thin) that of wearers who lie `offsets` bpm above it."""
     hours = np.linspace(0, 24, 97)
-    usual = neighbours.usual(np.column_stack([np.zeros((97, 4)), features.calendar(3600 * hours)]), curve)
+    usual = heart_rate.usual(np.column_stack([np.zeros((97, 4)), features.calendar(3600 * hours)]), curve)
     figure, axis = style.axes(3.5)
     for number, offset in enumerate(offsets):
         axis.plot(hours, usual + offset, color=style.GREY, linewidth=0.6, label=None if number else "a wearer's own")

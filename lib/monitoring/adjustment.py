@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from lib.detector import checksums
-from lib.detector.detector import MODEL, THRESHOLD, Detector
+from lib.detector.detector import Detector
+from lib.detector.export_folder import MODEL, THRESHOLD
 from lib.detector.persistence import IN_A_ROW, Persistence
 from lib.export.bundle import ZIP, write_zip
 from lib.export.wheels import is_packages
@@ -71,7 +72,7 @@ def scaled(model, factor, *, run, in_a_row=1):
             for name, of in limits[kind].items()
         }
     if in_a_row > 1:
-        moved |= Persistence(in_a_row, in_a_row, float(model["interval_s"])).written()
+        moved |= Persistence(in_a_row, in_a_row, float(model["interval_s"])).to_json()
     changed = {**model, "run": run, "calibration": {**limits, **moved}}
     if "Errors" in model.get("population", {}):
         bins = model["population"]["Errors"]

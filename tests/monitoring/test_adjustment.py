@@ -12,7 +12,8 @@ import streamed_log
 from deployment import package as deployment_package
 
 from lib.detector import checksums
-from lib.detector.detector import DamagedModel, Detector
+from lib.detector.detector import Detector
+from lib.detector.export_folder import DamagedModel
 from lib.export import bundle
 from lib.monitoring import adjustment, feedback, log
 from lib.run import Run
