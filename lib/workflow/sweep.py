@@ -181,7 +181,7 @@ def execute(found, members, *, say=print):
     options = {"scheduler": found["dask_scheduler"], "workers": found["workers"], "on_bad_part": "skip"}
     options["ahead"] = len(tasks)  # their results are small, and some take far longer than others
     try:
-        for member, said, problem in parallel.each(run, tasks, **options):
+        for member, said, problem in parallel.map_parts(run, tasks, **options):
             say(f"{member.name}: {problem or said}")
             yield member.name, problem or said.problem
     except parallel.ClusterError as error:
