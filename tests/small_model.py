@@ -77,7 +77,12 @@ def write(folder, *, length=LENGTH, interval_s=5, limits=LIMITS):
 
 def detector(folder, **form):
     """The Detector of `write`'s files, with the plain error as its evidence."""
-    return replace(Detector.load(write(folder, **form)), reference=PlainError())
+    return load(write(folder, **form))
+
+
+def load(folder):
+    """The Detector in a folder, with the plain error as its evidence."""
+    return replace(Detector.load(folder), reference=PlainError())
 
 
 def metrics(count, *, spacing=5, start=MONDAY_7H, **changes):
