@@ -43,13 +43,13 @@ COLUMNS = pa.schema(
     ]
 )
 INTERRUPTED = 130
-_PIECES = 8  # of `parts.survey`: no worker is long at its last part while others have none left
+_BATCHES = 8  # of `partitions.survey`: no worker is long at its last part while others have none left
 _REFUSED = (OSError, ValueError, DamagedModel, parallel.ClusterError, raw_files.StoreLost)
 _OF_A_RUN = re.compile(r"^(dask_scheduler|timezone)=")  # what names a parameter of run_all.sh, and here an option
 
 
 def scored(part, *, export, timezone="UTC", counters="cumulative", stride=None):
-    """The COLUMNS, an Arrow table, of the whole windows of a parts.Part, `stride` samples apart, or a minute.
+    """The COLUMNS, an Arrow table, of the whole windows of a Partition, `stride` samples apart, or a minute.
 
     export: the folder of a run's lambda_export. Each wearer is followed from their first reading on, their baseline
     learnt on the way. Raises ReadingsError for a file that can not be read.
@@ -80,17 +80,17 @@ def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", 
 
     Returns (windows, those of them that were scored now, {file or part: problem} of those that were set aside). Where
     there are such, the parts' scores stay beside `out`: once what was wrong is mended, those alone are left to score.
-    Raises what `parts.survey` and `cluster.each` do.
+    Raises what `partitions.survey` and `cluster.each` do.
     """
     if str(out) in raw_files.addresses(data):
         raise ValueError(f"--out {out} is one of the files to score")
     kept, made_by = out.with_name(f".{out.name}.parts"), sha256(Path(export) / MODEL)
     how = {"scheduler": scheduler, "workers": workers, "on_bad_part": on_bad_part}
     source = partitions.survey(
-        data, timezone=timezone, pieces=_PIECES, progress=partial(tqdm, desc="files read"), **how
+        data, timezone=timezone, batches=_BATCHES, progress=partial(tqdm, desc="files read"), **how
     )
     form |= {"timezone": timezone}
-    place = {part: kept / f"{partitions.key(part, made_by=made_by, **form)}.parquet" for part in source.parts}
+    place = {part: kept / f"{partitions.key(part, made_by=made_by, **form)}.parquet" for part in source.partitions}
     left = [part for part, path in place.items() if not _whole(path)]
     problems, new = dict(source.set_aside), 0
     how["progress"] = partial(tqdm, desc="parts scored", total=len(place), initial=len(place) - len(left))

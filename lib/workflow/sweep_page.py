@@ -7,7 +7,7 @@ from html import escape
 import matplotlib
 import pandas as pd
 
-from lib.figures import runs as runs_figures
+from lib.figures import scorecard
 from lib.files import writing
 from lib.run import Run, runs_home
 from lib.workflow import report, runs_table
@@ -36,7 +36,7 @@ def _newest(name):
 def _figure(table):
     matplotlib.use("Agg", force=False)
     drawn = io.BytesIO()
-    runs_figures.side_by_side(table).savefig(drawn, format="png", dpi=130)
+    scorecard.runs_side_by_side(table).savefig(drawn, format="png", dpi=130)
     image = base64.b64encode(drawn.getvalue()).decode()
     return f'<figure><img src="data:image/png;base64,{image}" alt="the runs side by side"></figure>\n'
 
