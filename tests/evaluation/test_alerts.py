@@ -94,7 +94,7 @@ def test_the_figure_names_each_persistence_with_what_it_finds_and_costs(lived):
     (axis,) = figure.axes
     said = [text.get_text() for text in axis.get_legend().get_texts()]
     assert said == ["1 of 1: 100% at 1.00 a day", "2 of 2 (deployed): 100% at 0.50 a day", "3 of 3: 100% at 0.00 a day"]
-    assert axis.get_xlabel() == "false alarms (episodes a wearer-day)"
+    assert axis.get_xlabel() == "false alarms (episodes per wearer-day)"
     dots = [line.get_xdata()[0] for line in axis.lines if len(line.get_xdata()) == 1]
     assert dots == [1.0, 0.5, alerts.RATES[0]]
     plt.close(figure)
