@@ -69,14 +69,14 @@ def coverage(table, *, interval_s):
     """Draw each wearer's hours of samples, stacked by quality, for the first MAX_WEARERS wearers by name."""
     samples = table.groupby(["user_id", "quality"], observed=True).size().unstack(fill_value=0)
     hours = samples.reindex(columns=list(QUALITIES), fill_value=0).sort_index() * interval_s / 3600
-    shown = hours.head(MAX_WEARERS)
-    figure, axis = style.axes(1.6 + 0.22 * len(shown))
-    shown = shown.set_index(shown.index.astype(str))
-    shown.plot.barh(stacked=True, color=_QUALITY_COLOURS, width=0.8, linewidth=0, legend=False, ax=axis)
-    axis.set_ylim(len(shown) - 0.4, -0.6)  # the first wearer is on top
+    first = hours.head(MAX_WEARERS)
+    figure, axis = style.axes(1.6 + 0.22 * len(first))
+    first = first.set_index(first.index.astype(str))
+    first.plot.barh(stacked=True, color=_QUALITY_COLOURS, width=0.8, linewidth=0, legend=False, ax=axis)
+    axis.set_ylim(len(first) - 0.4, -0.6)  # the first wearer is on top
     axis.grid(axis="y", visible=False)
     axis.set(xlabel="samples (hours)", ylabel="wearer")
-    number = f"{len(shown)} of {len(hours)}" if len(hours) > len(shown) else f"{len(hours)}"
+    number = f"{len(first)} of {len(hours)}" if len(hours) > len(first) else f"{len(hours)}"
     axis.set_title(f"Recorded time by quality: {number} wearers")
     labels = [quality.replace("_", " ") for quality in QUALITIES]
     figure.legend(labels=labels, handles=axis.containers, loc="outside lower center", ncols=len(labels))
