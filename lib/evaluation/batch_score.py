@@ -19,7 +19,8 @@ from lib import files, parallel
 from lib.data import clean, partitions, raw_files
 from lib.detector import grid, scoring, windows
 from lib.detector.checksums import sha256
-from lib.detector.detector import MODEL, Detector
+from lib.detector.detector import Detector
+from lib.detector.export_folder import MODEL
 from lib.detector.following import follow
 
 COLUMNS = pa.schema(
@@ -32,7 +33,7 @@ COLUMNS = pa.schema(
         ("still_minutes", pa.int32()),  # on which the wearer's baseline rests
     ]
 )
-_PIECES = 8  # partitions that share wearers are cut into so many, so that no worker is left alone with a long one
+_BATCHES = 8  # of files that share wearers: no worker is left alone with a large partition
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def score_partition(partition, *, export, options):
 
     Parameters
     ----------
-    partition : partitions.Part
+    partition : Partition
     export : str or Path
         The folder of a run's lambda_export.
     options : Options
@@ -148,9 +149,9 @@ def _score_files(export, data, out, options, workers):
         raise ValueError(f"--out {out} is one of the files to score; name another file")
     folder = out.with_name(f".{out.name}.parts")
     reading = partial(tqdm, desc="files read")
-    source = partitions.survey(data, timezone=options.timezone, pieces=_PIECES, progress=reading, **workers)
+    source = partitions.survey(data, timezone=options.timezone, batches=_BATCHES, progress=reading, **workers)
     settings = asdict(options) | {"made_by": sha256(export / MODEL)}
-    paths = {part: folder / f"{partitions.key(part, **settings)}.parquet" for part in source.parts}
+    paths = {part: folder / f"{partitions.key(part, **settings)}.parquet" for part in source.partitions}
     missing = [part for part, path in paths.items() if not _is_complete(path)]
     problems, new_windows = dict(source.set_aside), 0
     progress = partial(tqdm, desc="parts scored", total=len(paths), initial=len(paths) - len(missing))
