@@ -28,7 +28,7 @@ def require(table, counters):
         "cumulative" or "interval".
     """
     if counters not in COUNTER_FORMS:
-        raise ValueError(f"counters={counters!r}: expected one of {', '.join(COUNTER_FORMS)}")
+        raise ValueError(f"expected one of {', '.join(COUNTER_FORMS)}, got counters={counters!r}")
     order = np.lexsort((table["instant"].to_numpy(), pd.factorize(table["user_id"])[0]))
     wearer = pd.factorize(table["user_id"])[0][order]
     day = table["timestamp"].to_numpy().astype("datetime64[D]").astype(np.int64)[order]

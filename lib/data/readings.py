@@ -98,7 +98,7 @@ def joined(tables):
         together["label"] = together["label"].fillna("")
     if len(tables) > 1:
         together = _merged(together, notes, first)
-    together.attrs = {"notes": dict(notes), "clock": clock, "file": first}
+    together.attrs = {"notes": dict(+notes), "clock": clock, "file": first}
     return together
 
 
@@ -152,7 +152,7 @@ def _parsed_table(table, name, zone):
         table = autumn.told_apart(table, notes, zone=None if zone.key == "UTC" else zone)
     table = _merged(table, notes, name)
     table = table[[column for column in COLUMNS if column in table]]
-    table.attrs = {"notes": dict(notes), "clock": kind, "file": str(name)}
+    table.attrs = {"notes": dict(+notes), "clock": kind, "file": str(name)}
     return table
 
 
