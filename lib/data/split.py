@@ -227,7 +227,9 @@ def _splits(count):
 
 def _too_few(names, by, labelled):
     without, remedy = (" without labels", "; give labelled readings as test_path=") if labelled else ("", "")
-    return f"{len(names)} {by}s{without} are too few to split into {', '.join(SPLITS)}{remedy}"
+    enough = f"training needs {len(SPLITS)} days or {MIN_WEARERS} wearers, and good thresholds about 14"
+    fewer = "the export of another run scores fewer, with python -m lib.score"
+    return f"{len(names)} {by}s{without} are too few to split into {', '.join(SPLITS)}: {enough}; {fewer}{remedy}"
 
 
 def roles(table, *, by, rng):

@@ -58,7 +58,7 @@ def test_readings_that_are_all_labelled_are_refused():
 
 
 def test_too_few_days_are_refused():
-    with pytest.raises(ValueError, match="too few to split"):
+    with pytest.raises(ValueError, match="too few to split .* training needs 4 days or 5 wearers"):
         split.split_readings(raw(1, 2), seed=1)
 
 
