@@ -1,0 +1,293 @@
+"""The trend: how far resting heart rate has risen above the wearer's own usual, over hours and days. NumPy alone.
+
+Each hour at rest is compared with what is usual for this wearer at this clock hour, in units of the usual spread. A
+one-sided CUSUM adds up what exceeds one unit (Page 1954, Biometrika 41: 100). A single hour adds at most one unit, so
+it takes hours to alert. The sum is read against the wearer's own: who often has restless days needs a larger rise. The
+baseline learns by small, bounded steps, stands still while the trend is raised, and starts to learn again from a
+change that lasts.
+"""
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
+
+from lib.detector.rest import BPM, RestingHours
+
+VERSION = 1
+BORDERLINE, ALERT = 0.3, 0.7  # scores: what normal life reaches once a wearer-week, and once a wearer-month
+SUMS = (2.5, 5.8)  # of the CUSUM at these scores, set on real wearers and simulated months (benchmarks/illness.py)
+RESTARTED = "the trend starts again: its baseline is of an earlier version"
+
+REFERENCE = 1.0  # units of spread that an hour may lie above the usual without adding to the sum
+BOUND = 2.0  # units that an hour counts at most, upward and downward
+WILD_BPM = 30.0  # above the usual: exertion without steps, not a fever. The hour is left out
+HOUR_S = 300  # seconds at rest that an hour needs
+KNOWN_HOURS = 24  # hours at rest before there is a score
+WINDOW = 28  # days that the usual and the spread remember
+STALE_H = 48  # hours without rest after which the sum starts again
+LASTING_DAYS = 7  # raised or lowered for so long, the wearer has a new usual
+POPULATION_BPM = 70.0  # resting heart rate before anything is known
+POPULATION_SWING = 4.5  # half of the swing over the day; lowest at half past four
+SPREAD_BPM = 6.0  # of an hour at rest, before anything is known
+SCALES = (0.5, 2.0)  # limits of the wearer's own scale of sums
+_DAYS_KNOWN = 7.0  # days that weigh as much as the population in the wearer's own scale
+_MOST = 2.5 * SUMS[1]  # of the sum, so that it falls in time
+
+
+class TrendAnswer(NamedTuple):
+    """The trend after some hours; score is None while too little is known."""
+
+    score: float | None
+    level: str
+    resting_heart_rate: float | None
+    usual: float | None
+    since: str | None
+    alert: bool
+
+    def written(self):
+        """As the answer to a request holds it, or None while unknown."""
+        if self.score is None:
+            return None
+        names = ("score", "level", "restingHeartRate", "usual", "since", "alert")
+        return dict(zip(names, self, strict=True))
+
+
+class Sum:
+    """A one-sided CUSUM with hysteresis: raised `at` an hour's number until it has nearly fallen to nothing."""
+
+    def __init__(self):
+        self.total, self.at = 0.0, None
+
+    def add(self, units, scale, number, *, armed=True):
+        """Add an hour's units; the limits are in units of `scale`. Returns whether the sum becomes raised by it."""
+        self.total = round(min(max(self.total + units - REFERENCE, 0.0), _MOST * scale), 3)
+        if self.at is None and armed and self.total >= SUMS[1] * scale:
+            self.at = number
+            return True
+        if self.at is not None and self.total < SUMS[0] / 2 * scale:
+            self.at = None
+        return False
+
+
+class Trend:
+    """One wearer's trend. `add` readings as they come, in requests of any size.
+
+    restarted : bool
+        Whether it was read from a baseline of an earlier version, and so starts again.
+    """
+
+    def __init__(self):
+        self.restarted, self.rest = False, RestingHours()
+        self.mean, self.hours, self.variance, self.weight = POPULATION_BPM, 0, 0.0, 0  # of all clock hours
+        swing = -POPULATION_SWING * np.cos(2 * np.pi * (np.arange(24) - 4.5) / 24)
+        self.offsets, self.counts, self.variances = np.round(swing, 3).tolist(), [0] * 24, [0.0] * 24
+        self.rise, self.fall = Sum(), Sum()
+        self.last = None  # number of the last hour taken in
+        self.since = [None, 0, 0.0, 0.0]  # the rise's first wall hour, its hours, sums of heart rate and of the usual
+        self.day, self.peak, self.peaks, self.days = None, 0.0, 0.0, 0  # of the sum: today's largest, their mean
+
+    @property
+    def score(self):
+        """0..1, or None while fewer than KNOWN_HOURS hours at rest are known."""
+        return None if self.hours < KNOWN_HOURS else round(_score(self.rise.total / self._scale), 4)
+
+    def add(self, times, heart_rate, steps, *, offset=0):
+        """Learn from readings, and return the TrendAnswer after them; arguments: of `RestingHours.add`.
+
+        Readings up to the last one added are ignored, so a request may be sent again.
+        """
+        alerts = [self._step(hour) for hour in self.rest.add(times, heart_rate, steps, offset=offset)]
+        return self._answer(any(alerts))
+
+    def follow(self, times, heart_rate, steps, *, offset=0):
+        """Learn from readings, and return the score (n,) that each of them would have been answered with.
+
+        Parameters are those of `RestingHours.add`. NaN where there is no score. Reading by reading, `add` gives the
+        same.
+        """
+        known_at, ends, scores = [], [self._end], [self.score]
+        for hour in self.rest.add(times, heart_rate, steps, offset=offset):
+            self._step(hour)
+            known_at.append(hour.known_at)
+            ends.append(self._end)
+            scores.append(self.score)
+        times = np.floor(np.asarray(times, dtype=float))
+        place = np.searchsorted(known_at, times, side="right")
+        stale = times - np.array(ends)[place] > STALE_H * 3600
+        return np.where(stale, np.nan, np.array(scores, dtype=float)[place])
+
+    @property
+    def _end(self):
+        """Unix seconds at which the last hour taken in ended."""
+        return -np.inf if self.last is None else 3600 * (self.last + 1)
+
+    def _step(self, hour):
+        """Take in one hour at rest. Returns whether the trend alerts: it reaches ALERT, and was not raised before."""
+        clock = hour.wall % 24
+        usual = self.mean + self.offsets[clock]
+        residual = hour.bpm - usual
+        if hour.seconds < HOUR_S or (self.hours > 2 * KNOWN_HOURS and residual > WILD_BPM):
+            return False
+        variance = self._variance(clock)
+        spread = (variance * (1 + KNOWN_HOURS / (self.hours + 1))) ** 0.5
+        if self.last is not None and hour.number - self.last > STALE_H:
+            self.rise, self.fall = Sum(), Sum()
+        self.last = hour.number
+        alert = self._accumulate(hour, min(max(residual / spread, -BOUND), BOUND), usual)
+        if self.rise.at is None or self._lasts:
+            self._learn(clock, residual, spread, variance)
+        return alert
+
+    def _accumulate(self, hour, units, usual):
+        """Add an hour's units to the sums. Returns whether the trend alerts."""
+        self._close_day(hour.number // 24)
+        before, scale = self.rise.total, self._scale
+        self.fall.add(-units, 1.0, hour.number)
+        alert = self.rise.add(units, scale, hour.number, armed=self.hours >= KNOWN_HOURS)
+        self.peak = max(self.peak, self.rise.total)
+        if not before or not self.rise.total:
+            self.since = [hour.wall, 0, 0.0, 0.0]
+        wall, count, heart, of_usual = self.since
+        self.since = [wall, count + 1, round(heart + hour.bpm, 2), round(of_usual + usual, 2)]
+        if self._lasts:  # what lasts is no illness: the usual is learned again, in a few days
+            self.hours, self.counts = min(self.hours, KNOWN_HOURS), [min(count, 2) for count in self.counts]
+        return alert
+
+    @property
+    def _lasts(self):
+        """Whether the wearer has been raised, or lowered, for LASTING_DAYS."""
+        starts = [total.at for total in (self.rise, self.fall) if total.at is not None]
+        return bool(starts) and self.last - min(starts) > 24 * LASTING_DAYS
+
+    def _close_day(self, day):
+        """Learn how large the sum grows on a usual day; raised days are not usual."""
+        if day == self.day:
+            return
+        if self.day is not None and self.rise.at is None and self.hours > KNOWN_HOURS:
+            self.days = min(self.days + 1, WINDOW)
+            self.peaks = round(self.peaks + (min(self.peak, 4.0) - self.peaks) / self.days, 4)
+        self.day, self.peak = day, self.rise.total
+
+    @property
+    def _scale(self):
+        """The wearer's own scale of sums: the mean of a day's largest, shrunk toward the population's, which is 1."""
+        own = (_DAYS_KNOWN + self.peaks * self.days) / (_DAYS_KNOWN + self.days)
+        return min(max(own, SCALES[0]), SCALES[1])
+
+    def _variance(self, clock):
+        """bpm² of a clock hour: its own, shrunk toward the wearer's, which is shrunk toward the population's."""
+        own = (SPREAD_BPM**2 * 20 + self.variance * self.weight) / (20 + self.weight)
+        return (own * 5 + self.variances[clock] * self.counts[clock]) / (5 + self.counts[clock])
+
+    def _learn(self, clock, residual, spread, variance):
+        """Move the usual and the spread toward an hour, by a bounded step; neighbouring hours move a little, too."""
+        bounded = min(max(residual, -spread), spread)
+        square = 1.15 * min(residual * residual, 4 * variance)  # 1.15: what the bound takes from a normal variance
+        self.hours += 1
+        count = self.counts[clock] = min(self.counts[clock] + 1, WINDOW)
+        gain = max(1 / (self.hours + 0.5), 0.5 / (14 * WINDOW))
+        self.mean = round(self.mean + gain * bounded, 4)
+        if self.hours > 6:
+            self.weight = min(self.weight + 1, 14 * WINDOW)
+            self.variance = round(self.variance + (square - self.variance) / self.weight, 3)
+            self._move(self.variances, clock, (square - self.variances[clock]) / count)
+        if self.hours <= 12:
+            return
+        self._move(self.offsets, clock, (1 - gain) * bounded / (count + 3))
+        for near in ((clock + 1) % 24, (clock - 1) % 24):
+            self._move(self.offsets, near, 0.35 * bounded / (self.counts[near] + count + 4))
+            self._move(self.variances, near, 0.5 * (square - self.variances[near]) / (self.counts[near] + 1))
+
+    @staticmethod
+    def _move(values, place, change):
+        values[place] = round(values[place] + change, 3)
+
+    def _answer(self, alert):
+        score = None if self.rest.as_of - self._end > 3600 * STALE_H else self.score
+        wall, count, heart, usual = self.since
+        means = (round(heart / count, 1), round(usual / count, 1)) if count else (None, None)
+        above = score is not None and score >= BORDERLINE
+        since = datetime.fromtimestamp(3600 * wall, UTC).strftime("%Y-%m-%dT%H:%M") if above else None
+        return TrendAnswer(score, level_of(score), *means, since, alert)
+
+    def written(self):
+        """The state as JSON can hold it, about 900 bytes."""
+        values = {name: getattr(self, attribute) for name, (attribute, *_) in _FIELDS.items()}
+        sums = {name: [getattr(self, name).total, getattr(self, name).at] for name in ("rise", "fall")}
+        return {"version": VERSION, "rest": self.rest.written(), "since": list(self.since)} | sums | values
+
+    @classmethod
+    def read(cls, written):
+        """Restore what `written` returned; {} or None starts, another version starts again and sets `restarted`.
+
+        Raises
+        ------
+        ValueError
+            If it is neither, or holds a value that `written` cannot have written.
+        """
+        trend = cls()
+        if not written:
+            return trend
+        if not isinstance(written, dict):
+            raise ValueError(f"trend: expected an object, got {type(written).__name__}")
+        if written.get("version") != VERSION:
+            trend.restarted = True
+            return trend
+        for name, (attribute, low, high, length) in _FIELDS.items():
+            setattr(trend, attribute, _checked(written.get(name), name, low, high, length))
+        for name in ("rise", "fall"):
+            total, at = _checked(written.get(name), name, 0, _INFINITE, 2)
+            getattr(trend, name).total, getattr(trend, name).at = min(total or 0.0, 2 * _MOST), at
+        trend.since = _checked(written.get("since"), "since", 0, _INFINITE, 4)
+        if None in trend.since[1:] or (trend.since[0] is None) != (trend.since[1] == 0) or (trend.since[0] or 0) > 1e8:
+            raise ValueError("since: expected an hour and sums")
+        if not isinstance(written.get("rest"), dict):
+            raise ValueError("rest: expected an object")
+        trend.rest = RestingHours.read(written["rest"])
+        return trend
+
+
+def level_of(score):
+    """The level's name of a score, "unknown" for None."""
+    if score is None:
+        return "unknown"
+    return "normal" if score < BORDERLINE else "borderline" if score < ALERT else "anomaly"
+
+
+def _score(total):
+    """Map a sum in the wearer's own scale to 0..1: straight to 0.3 and 0.7, then ever slower toward 1."""
+    if total < SUMS[1]:
+        return float(np.interp(total, (0, *SUMS), (0, BORDERLINE, ALERT)))
+    return float(1 - (1 - ALERT) * np.exp(1 - total / SUMS[1]))
+
+
+_INFINITE = 10**9
+_FIELDS = {  # name as written: attribute, smallest, largest, length of a list or 0
+    "mean": ("mean", *BPM, 0),
+    "hours": ("hours", 0, _INFINITE, 0),
+    "variance": ("variance", 0, 1e4, 0),
+    "weight": ("weight", 0, 14 * WINDOW, 0),
+    "offsets": ("offsets", -BPM[1], BPM[1], 24),
+    "counts": ("counts", 0, WINDOW, 24),
+    "variances": ("variances", 0, 1e4, 24),
+    "last": ("last", 0, 1e8, 0),
+    "day": ("day", 0, 1e7, 0),
+    "peak": ("peak", 0, 2 * _MOST, 0),
+    "peaks": ("peaks", 0, 4, 0),
+    "days": ("days", 0, WINDOW, 0),
+}
+_NULLABLE = ("last", "day", "rise", "fall", "since")
+
+
+def _checked(value, name, low, high, length):
+    """A number within limits, or a list of `length` such. Raises ValueError."""
+    values = value if length else [value]
+    if not isinstance(values, list) or (length and len(values) != length):
+        raise ValueError(f"{name}: expected a list of {length} numbers")
+    for number in values:
+        if number is None and name in _NULLABLE:
+            continue
+        if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= high:
+            raise ValueError(f"{name}: expected a number from {low:g} to {high:g}")
+    return list(values) if length else value
