@@ -93,4 +93,4 @@ for argument in "$@"; do
     [[ $argument != --setup ]] || exit 0
 done
 export CALLER_DIR TF_CPP_MIN_LOG_LEVEL=3 PYDEVD_DISABLE_FILE_VALIDATION=1 JUPYTER_PLATFORM_DIRS=1
-exec .venv/bin/python -m lib.pipeline "$@"
+exec .venv/bin/python -m lib.workflow.cli "$@"

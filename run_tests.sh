@@ -11,5 +11,6 @@ export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1  # each core has a proc
 
 ruff check .
 ruff format --check .
+lint-imports
 shellcheck run_all.sh run_tests.sh .ci/run
 exec python -m pytest -n auto --maxprocesses 4 "$@"

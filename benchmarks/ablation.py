@@ -17,25 +17,15 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lib import (
-    anomalies,
-    baseline,
-    champion,
-    clean,
-    evaluation,
-    features,
-    grid,
-    operating_point,
-    readings,
-    resampling,
-    rivals,
-    scoring,
-    volume,
-    watch,
-    windows,
-)
-from lib.evidence import HEART_RATE, LEVELLED, NAMES, Normal
-from lib.runs import Run
+from lib.data import clean, readings
+from lib.detector import baseline, features, grid, scoring, windows
+from lib.detector.neighbours import HEART_RATE, LEVELLED, NAMES, Normal
+from lib.evaluation import bootstrap, champion, operating_point
+from lib.evaluation import events as evaluation
+from lib.evaluation import vus as volume
+from lib.run import Run
+from lib.simulation import anomalies, watch
+from lib.training import rivals
 
 IS_ERROR = np.array([name.startswith("error") for name in NAMES])  # (23,)
 LSTM, PCA = "LSTM", "PCA"  # whose errors
@@ -164,10 +154,10 @@ def rows(measured, test, detector):
     seen = evaluation.describe_windows(test.table, test.first, length=detector.sequence_length)
     events = evaluation.events(test.table)
     days = evaluation.wearer_days(test.table, interval_s=detector.interval_s)
-    draws = resampling.vus_pr_draws(seen, measured, seed=1)
+    draws = bootstrap.vus_pr_draws(seen, measured, seed=1)
     vus = {name: volume.vus_pr(seen, found) for name, found in measured.items()}
     for name, found in measured.items():
-        low, high = resampling.interval(draws[name] - draws[WHOLE])
+        low, high = bootstrap.interval(draws[name] - draws[WHOLE])
         span = "" if np.isnan(low) else f" ({low:+.3f} to {high:+.3f})"  # none of a single wearer
         less = "" if name == WHOLE else f"{vus[name] - vus[WHOLE]:+.3f}{span}"
         recall = operating_point.recall_at(seen, events, found, days=days).recall_macro
@@ -181,8 +171,8 @@ def simulated(seed, *, normal, labelled, days, interval_s):
     form = {"interval_s": interval_s, "seed": seed}
     calm = readings.parse(watch.record_days(wearers=normal, days=1, first_id=0, **form))
     life = readings.parse(watch.record_days(wearers=labelled, days=days, first_id=normal, **form))
-    how = {"rng": np.random.default_rng(seed), "events_per_day": EVENTS_PER_DAY, "interval_s": interval_s}
-    test, _ = anomalies.inject(life, **how)
+    injection = anomalies.Injection(events_per_day=EVENTS_PER_DAY, interval_s=interval_s)
+    test, _ = anomalies.inject(life, injection, rng=np.random.default_rng(seed))
     other = calm["user_id"].isin(calm["user_id"].unique()[1::2])
     return calm[~other].reset_index(drop=True), calm[other].reset_index(drop=True), test
 

@@ -23,7 +23,9 @@ import pandas as pd
 import psutil
 from distributed import Client, LocalCluster
 
-from lib import clean, clean_parts, cluster, parts, readings, watch
+from lib import parallel
+from lib.data import clean, clean_partitions, partitions, readings
+from lib.simulation import watch
 
 LIVES, IN_A_FILE, INTERVAL_S = 25, 50, 5
 FORM = {"interval_s": INTERVAL_S, "counters": "cumulative"}
@@ -56,16 +58,16 @@ def alone(path, times):
 def in_parts(path, workers):
     """All of `path` cleaned into a folder by workers that are there already: readings, seconds, and the peak memory."""
     form = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"}
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": cluster.ENVIRON}):
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": parallel.ENVIRON}):
         local = LocalCluster(**form)
     with tempfile.TemporaryDirectory() as folder, local, Client(local) as client:
         client.run(_warm)
         with Memory() as memory:
             began = time.perf_counter()
             how = {"scheduler": local.scheduler_address}
-            source = parts.survey(path, **how)
+            source = partitions.survey(path, **how)
             counted = time.perf_counter()
-            account, _ = clean_parts.clean_all(source.parts, Path(folder), timezone="UTC", **FORM, **how)
+            account, _ = clean_partitions.clean_all(source.parts, Path(folder), timezone="UTC", **FORM, **how)
             done = time.perf_counter()
     times = {"survey": counted - began, "seconds": done - counted}
     return {"readings": account["readings"], "parts": len(source.parts), "peak": memory.peak, **times}
@@ -73,7 +75,7 @@ def in_parts(path, workers):
 
 def _warm():
     """Import in a worker what its first part would wait for."""
-    import lib.clean_parts  # noqa: F401
+    import lib.data.clean_partitions  # noqa: F401
 
 
 class Memory:

@@ -12,7 +12,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from lib import drift, population, simulate, wearers
+from lib.detector import histograms
+from lib.monitoring import drift
+from lib.simulation import life as simulate
+from lib.simulation import wearers
 
 INTERVAL_S, NORMAL_DAYS, MONTHS, CHANGED_DAYS = 60, 28, 10, 28
 MONDAY = np.datetime64("2026-03-02T00:00:00", "s")
@@ -30,7 +33,7 @@ def lived(number, days, *, seed, change=lambda wearer: wearer):
     """Samples (days * PER_DAY, 7) of wearer `number`'s life: heart rate and steps, the others 0."""
     rng = np.random.default_rng([seed, number])
     wearer = change(wearers.draw_wearer(rng, str(number)))
-    life = simulate.live(wearer, start=MONDAY, hours=24 * days, interval_s=INTERVAL_S, rng=rng)
+    life = simulate.simulate_life(wearer, start=MONDAY, hours=24 * days, interval_s=INTERVAL_S, rng=rng)
     samples = np.zeros((len(life), 7))
     samples[:, :2] = life[["heartRate", "steps"]]
     return samples
@@ -39,7 +42,7 @@ def lived(number, days, *, seed, change=lambda wearer: wearer):
 def counted(samples, bins):
     """{name: (days, bins)} of the samples of whole days."""
     days = [
-        population.count(bins, day, np.zeros(PER_DAY), np.empty(0), interval_s=INTERVAL_S)
+        histograms.count(bins, day, np.zeros(PER_DAY), np.empty(0), interval_s=INTERVAL_S)
         for day in np.split(samples, len(samples) // PER_DAY)
     ]
     return {name: np.stack([of[name] for of in days]) for name in drift.INPUTS}
@@ -59,7 +62,7 @@ def called(usual, counts):
 def measured(number, *, seed, months=MONTHS):
     """A row of the table: false calls in so many months, and the share of days with a change that are called."""
     calibration = np.concatenate([lived(1000 + n, 1, seed=seed) for n in range(12)])
-    bins = population.fit(calibration, np.zeros(len(calibration)), np.empty(0), interval_s=INTERVAL_S)
+    bins = histograms.fit(calibration, np.zeros(len(calibration)), np.empty(0), interval_s=INTERVAL_S)
     first, later = slice(0, NORMAL_DAYS), slice(NORMAL_DAYS, None)
     days = NORMAL_DAYS + drift.MONTH * months
     whole = [lived(n, days, seed=seed) for n in range(number)]

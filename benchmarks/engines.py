@@ -25,10 +25,12 @@ import numpy_lstm
 import onnxruntime
 from onnxruntime.quantization import quantize_dynamic
 
-from lib import clean, features, scoring, silence
-from lib.detector import NETWORK, Detector
-from lib.runs import Run
-from lib.windows import gather, starts
+from lib import silence
+from lib.data import clean
+from lib.detector import features, scoring
+from lib.detector.detector import NETWORK, Detector
+from lib.detector.windows import gather, starts
+from lib.run import Run
 
 CHILD = Path(__file__).with_name("one_engine.py")
 ROOT = CHILD.parents[1]
@@ -100,7 +102,7 @@ def _tflite(model, folder):
     import tensorflow as tf
     import tf_keras
 
-    from lib.formats import twin, unclipped
+    from lib.export.formats import twin, unclipped
 
     engines = {}
     for batch in (1, *BATCHES):

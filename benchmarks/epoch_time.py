@@ -18,16 +18,17 @@ import numpy as np
 import train
 
 from lib import silence
-from lib.cluster import cores
-from lib.metrics import machine
-from lib.parameters import in_notebook
-from lib.runs import ROOT, Run
+from lib.evaluation.summary import machine
+from lib.files import ROOT
+from lib.parallel import cores
+from lib.run import Run
+from lib.workflow.parameters import in_notebook
 
 with silence.stderr():
     import keras
     import tensorflow as tf
 
-from lib import training
+from lib.training import training
 
 
 class MadeBeforehand(keras.utils.PyDataset):

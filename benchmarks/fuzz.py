@@ -17,8 +17,9 @@ from collections import Counter, defaultdict
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from lib import bundle
-from lib.runs import ROOT, Run
+from lib.export import bundle
+from lib.files import ROOT
+from lib.run import Run
 
 sys.path.extend([str(ROOT / "lambda"), str(ROOT / "tests")])
 import hostile

@@ -26,13 +26,16 @@ import numpy as np
 import onnxruntime
 from one_engine import onnxruntime_engine
 
-from lib import bundle, clean, features
-from lib.detector import MODEL, NETWORK, NORMAL, THRESHOLD
-from lib.runs import ROOT, Run
-from lib.windows import gather
+from lib.data import clean
+from lib.detector import features
+from lib.detector.detector import MODEL, NETWORK, NORMAL, THRESHOLD
+from lib.detector.windows import gather
+from lib.export import bundle
+from lib.files import ROOT
+from lib.run import Run
 
 sys.path.insert(0, str(ROOT / "lambda"))
-from execution_environment import ExecutionEnvironment
+from emulator.environment import ExecutionEnvironment
 
 STARTS = 11
 LOADING = ("__init__", "lambda_function", "answering")  # modules that load the model, or nothing

@@ -15,8 +15,12 @@ import pandas as pd
 from ablation import refuse_known_seed
 from tqdm import tqdm
 
-from lib import calibration, champion, clean, features, grid, readings, scoring, watch, windows
-from lib.following import follow
+from lib.data import clean, readings
+from lib.detector import features, grid, scoring, windows
+from lib.detector.following import follow
+from lib.evaluation import champion
+from lib.simulation import watch
+from lib.training import calibration
 
 SIZES = (1, 4, 8, 20, 40, 56)  # samples; 60, and others between, are what is calibrated
 LEVELS = (scoring.BORDERLINE, scoring.ALERT)

@@ -18,7 +18,7 @@ CALLS, SECONDS = 200, 1.0  # whichever comes first
 
 def deployed_engine(path):
     """A function that rebuilds windows (N, length, features) with an ONNX graph, as the handler does."""
-    from lib.inference import Network
+    from lib.detector.network import Network
 
     return Network.load(path).reconstruct
 

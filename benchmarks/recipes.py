@@ -15,14 +15,15 @@ import numpy as np
 import train
 
 from lib import silence
-from lib.metrics import machine
-from lib.parameters import in_notebook
-from lib.runs import ROOT, Run
+from lib.evaluation.summary import machine
+from lib.files import ROOT
+from lib.run import Run
+from lib.workflow.parameters import in_notebook
 
 with silence.stderr():
     import keras
 
-from lib import training
+from lib.training import training
 
 VARIANTS = {  # what differs from the default
     "batches of 32": {"batch_size": 32},

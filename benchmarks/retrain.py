@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lib import readings, watch
-from lib.runs import ROOT
+from lib.data import readings
+from lib.files import ROOT
+from lib.simulation import watch
 
 SMALL = ("epochs=3", "train_windows=2000", "score_stride=24", "short_windows=300", "lambda_python=local")
 WEARERS = 100

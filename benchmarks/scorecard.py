@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from lib.runs import Run
+from lib.run import Run
 
 FIGURES = Path(__file__).with_name("figures")
 SHOWN = ("auroc.png", "recall.png", "scores.png")

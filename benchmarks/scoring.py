@@ -20,13 +20,14 @@ from pathlib import Path
 import pyarrow.parquet as parquet
 from cleaning import FORM, IN_A_FILE, Memory, write_parts
 
-from lib import clean_parts, cluster, parts
+from lib import parallel
+from lib.data import clean_partitions, partitions
 
 
 def scored(run, data, out, *, workers):
     """Windows, seconds from start to end, and the peak memory of all processes, of one call of lib.score."""
     command = [sys.executable, "-m", "lib.score", "--run", run, "--data", str(data), "--out", str(out)]
-    environment = {**os.environ, **{name: str(value) for name, value in cluster.ENVIRON.items()}}  # one thread
+    environment = {**os.environ, **{name: str(value) for name, value in parallel.ENVIRON.items()}}  # one thread
     began = time.perf_counter()
     with Memory() as memory:
         subprocess.run([*command, "--workers", str(workers)], check=True, stdout=sys.stderr, env=environment)
@@ -36,9 +37,9 @@ def scored(run, data, out, *, workers):
 
 def bytes_a_day(data, scores, *, days):
     """Bytes of a wearer-day: of the raw files, of these cleaned, and of their scores."""
-    source = parts.survey(data, workers=2)
+    source = partitions.survey(data, workers=2)
     with tempfile.TemporaryDirectory() as folder:
-        clean_parts.clean_all(source.parts, Path(folder), timezone="UTC", **FORM, workers=2)
+        clean_partitions.clean_all(source.parts, Path(folder), timezone="UTC", **FORM, workers=2)
         clean = _size(folder)
     return {"raw": _size(data) / days, "clean": clean / days, "scored": scores.stat().st_size / days}
 

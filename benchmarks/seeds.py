@@ -19,8 +19,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib.metrics import DEPLOYED, LSTM, LSTM_BY_CHANNEL
-from lib.runs import ROOT, Run, write_json
+from lib.evaluation.summary import DEPLOYED, LSTM, LSTM_BY_CHANNEL
+from lib.files import ROOT, write_json
+from lib.run import Run
 
 RECALL = "recall at 1 a day"
 REDONE = ("03_train", "04_evaluate", "05_export")

@@ -6,7 +6,7 @@ from torch import nn
 
 
 class Autoencoder(nn.Module):
-    """The same layers as lib.autoencoder's: (batch, length, 7) in and out."""
+    """The same layers as lib.training.autoencoder's: (batch, length, 7) in and out."""
 
     def __init__(self, model, dropout=0.2):
         super().__init__()

@@ -25,15 +25,19 @@ if "--torch" in sys.argv and find_spec("torch"):
 import numpy as np
 import pandas as pd
 
-from lib import clean, dataset, features, silence, windows
-from lib.metrics import machine
-from lib.parameters import in_notebook
-from lib.runs import ROOT, Run
+from lib import silence
+from lib.data import clean
+from lib.data import split as dataset
+from lib.detector import features, windows
+from lib.evaluation.summary import machine
+from lib.files import ROOT
+from lib.run import Run
+from lib.workflow.parameters import in_notebook
 
 with silence.stderr():
     import keras
 
-from lib import autoencoder, training
+from lib.training import autoencoder, training
 
 COMMON = {"batch_size": 32, "learning_rate": 0.001, "window_stride": 2, "train_windows": 10_000}
 PATIENCE, SLOWS_AFTER = 10, 5  # its epochs without a lower validation loss: to end, to halve the learning rate

@@ -51,7 +51,7 @@ def _trained(samples, *, batch_size, steps, gathered):
     with silence.stderr():
         import keras
 
-        from lib import autoencoder, training
+        from lib.training import autoencoder, training
     first = np.arange(0, len(samples) - LENGTH + 1, STRIDE)
     batches = training.Batches(samples, first, length=LENGTH, batch_size=batch_size, seed=1)
     model = autoencoder.build()

@@ -17,24 +17,18 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lib import (
-    anomalies,
-    baseline,
-    calibration,
-    champion,
-    clean,
-    dataset,
-    evaluation,
-    evidence,
-    features,
-    grid,
-    readings,
-)
-from lib.following import follow
-from lib.runs import Run, resolve
-from lib.scoring import ALERT, BORDERLINE
-from lib.volume import vus_pr
-from lib.windows import gather, starts
+from lib.data import clean, readings, split
+from lib.detector import baseline, features, grid, neighbours
+from lib.detector.following import follow
+from lib.detector.scoring import ALERT, BORDERLINE
+from lib.detector.windows import gather, starts
+from lib.evaluation import champion
+from lib.evaluation import events as evaluation
+from lib.evaluation.vus import vus_pr
+from lib.files import resolve
+from lib.run import Run
+from lib.simulation import anomalies
+from lib.training import calibration
 
 LEVELS = {"0.3": BORDERLINE, "0.7": ALERT}
 EVENTS_PER_DAY = 12
@@ -59,9 +53,9 @@ class Windows:
 def prepared(path, detector, *, seed=1):
     """The clean calibration and test tables of real readings, as 01 and 02 make them, and what they are split by."""
     interval_s = round(detector.interval_s)
-    tables = dataset.recorded(readings.read(resolve(path)), seed=seed)
-    how = {"rng": np.random.default_rng(seed), "events_per_day": EVENTS_PER_DAY, "interval_s": interval_s}
-    test, _ = anomalies.inject(tables.test, **how)
+    tables = split.recorded(readings.read(resolve(path)), seed=seed)
+    injection = anomalies.Injection(events_per_day=EVENTS_PER_DAY, interval_s=interval_s)
+    test, _ = anomalies.inject(tables.test, injection, rng=np.random.default_rng(seed))
     calm, test = (clean.clean(table, interval_s=interval_s)[0] for table in (tables.calibration, test))
     return calm, test, tables.by
 
@@ -81,13 +75,13 @@ def adapted(detector, calm, role, *, channels, compare):
     counted, limiting = channels[: len(features.CHANNELS)], role > 0
     if compare:
         learned = gather(calm.values, calm.first[role == 0], length=length)
-        describer = replace(describer, curve=evidence.fit_curve(learned, interval_s=describer.interval_s))
+        describer = replace(describer, curve=neighbours.fit_curve(learned, interval_s=describer.interval_s))
     columns, faults = describer.columns(calm.values, calm.first, counted=channels, progress=tqdm)
     owner = pd.factorize(calm.table["user_id"])[0][calm.first]
     offset, minutes = baseline.follow(owner, columns, faults == grid.OK, calm.first, interval_s=detector.interval_s)
     if compare:
         form = {"curve": describer.curve, "at_most": len(normal.columns), "rng": np.random.default_rng(1)}
-        normal = evidence.Normal.fit(columns[~limiting], offset[~limiting], counted, **form)
+        normal = neighbours.Normal.fit(columns[~limiting], offset[~limiting], counted, **form)
         normal = normal.beneath(columns[limiting], offset[limiting])
     known, last = limiting & (minutes >= baseline.KNOWN), calm.first + length - 1
     form = {"sizes": [length], "sets": features.channel_sets(channels), "progress": tqdm}
@@ -127,14 +121,14 @@ def without_each(calm, test, detector, channels):
 
 
 def _roles(calm, *, by):
-    return dataset.roles(calm.table.iloc[calm.first], by=by, rng=np.random.default_rng(1))
+    return split.roles(calm.table.iloc[calm.first], by=by, rng=np.random.default_rng(1))
 
 
 def main(given):
     """Print the table."""
     detector = champion.load(given.run)
     calm, test, by = prepared_by(Run.at(given.real)) if given.real else prepared(given.data, detector)
-    channels = np.logical_and.reduce([dataset.reported(table).all(axis=0) for table in (calm, test)])
+    channels = np.logical_and.reduce([split.reported(table).all(axis=0) for table in (calm, test)])
     calm = Windows.of(calm, channels, detector, usable=clean.trusted(calm))
     test = Windows.of(test, channels, detector, usable=clean.worn(test))
     role = _roles(calm, by=by)

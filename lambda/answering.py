@@ -7,9 +7,9 @@ from pathlib import Path
 
 import model_source
 import request_log
+from answer import answer_body
 from http_event import Problem, answer, is_ping, payload
-from sync_answer import answer_body
-from sync_request import parse
+from request import parse
 
 MODEL = model_source.Holder()
 MODEL.get()  # while the function starts, not while a wearer waits

@@ -12,8 +12,8 @@ import argparse
 import re
 import sys
 
-import rollout
-from refusals import FAULTS, Refused, of_aws
+from deployment import rollout
+from deployment.refusals import FAULTS, Refused, of_aws
 
 LONGEST_S = 60  # the longest --timeout; behind an HTTP API, 30 s are the most
 

@@ -8,7 +8,7 @@ import json
 import time
 from pathlib import Path
 
-from lib import checksums
+from lib.detector import checksums
 
 _HERE = Path(__file__).parent
 

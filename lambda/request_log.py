@@ -2,7 +2,8 @@
 
 There is no reading in it and nothing of a wearer. The fields are those of METRICS, where they are known, and:
 HeartRate, HeartRateMoving, Steps, Errors: how many minutes and windows fall in each of a population's bins, as
-`lib.population` has them; Held: the largest error over the alert level that 1, 3, 6, 12 and 24 windows in a row reach;
+`lib.detector.histograms` has them; Held: the largest error over the alert level that 1, 3, 6, 12 and 24 windows in
+a row reach;
 Seconds: of life that got a score and no batch before gave one (not a metric: CloudWatch charges for each);
 Model (the run), ModelSha256, RequestId, Status (of HTTP), Code (of a problem), Level (of the whole answer); of a 500
 Defect, the exception's type and where it was raised; of a 503 Fault, the model's file or object and what is wrong.

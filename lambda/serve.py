@@ -12,13 +12,13 @@ import signal
 import sys
 from zipfile import BadZipFile
 
-from execution_environment import ExecutionEnvironment
-from gateway import Gateway
+from emulator.environment import ExecutionEnvironment
+from emulator.gateway import Gateway
+from emulator.runtime_api import Ended, FunctionError
 from http_event import PATH
-from runtime_api import Ended, FunctionError
 
-from lib import bundle
-from lib.runs import Run
+from lib.export import bundle
+from lib.run import Run
 
 
 def serve(run, *, host, port, timeout_s):

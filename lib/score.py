@@ -24,11 +24,13 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 from tqdm import tqdm
 
-from lib import clean, cluster, grid, parts, raw_files, runs, scoring, windows
-from lib.checksums import sha256
-from lib.detector import MODEL, DamagedModel, Detector
-from lib.features import COUNTER_FORMS
-from lib.following import follow
+from lib import files, parallel, run
+from lib.data import clean, partitions, raw_files
+from lib.detector import grid, scoring, windows
+from lib.detector.checksums import sha256
+from lib.detector.detector import MODEL, DamagedModel, Detector
+from lib.detector.features import COUNTER_FORMS
+from lib.detector.following import follow
 
 COLUMNS = pa.schema(
     [
@@ -42,7 +44,7 @@ COLUMNS = pa.schema(
 )
 INTERRUPTED = 130
 _PIECES = 8  # of `parts.survey`: no worker is long at its last part while others have none left
-_REFUSED = (OSError, ValueError, DamagedModel, cluster.ClusterError, raw_files.StoreLost)
+_REFUSED = (OSError, ValueError, DamagedModel, parallel.ClusterError, raw_files.StoreLost)
 _OF_A_RUN = re.compile(r"^(dask_scheduler|timezone)=")  # what names a parameter of run_all.sh, and here an option
 
 
@@ -53,7 +55,7 @@ def scored(part, *, export, timezone="UTC", counters="cumulative", stride=None):
     learnt on the way. Raises ReadingsError for a file that can not be read.
     """
     detector = Detector.load(export)
-    raw = parts.read(part, timezone=timezone)
+    raw = partitions.read(part, timezone=timezone)
     table, _ = clean.clean(raw, interval_s=detector.interval_s, counters=counters)
     worn = clean.worn(table)
     apart = {"length": detector.sequence_length, "stride": stride or grid.per_minute(detector.interval_s)}
@@ -84,22 +86,26 @@ def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", 
         raise ValueError(f"--out {out} is one of the files to score")
     kept, made_by = out.with_name(f".{out.name}.parts"), sha256(Path(export) / MODEL)
     how = {"scheduler": scheduler, "workers": workers, "on_bad_part": on_bad_part}
-    source = parts.survey(data, timezone=timezone, pieces=_PIECES, progress=partial(tqdm, desc="files read"), **how)
+    source = partitions.survey(
+        data, timezone=timezone, pieces=_PIECES, progress=partial(tqdm, desc="files read"), **how
+    )
     form |= {"timezone": timezone}
-    place = {part: kept / f"{parts.key(part, made_by=made_by, **form)}.parquet" for part in source.parts}
+    place = {part: kept / f"{partitions.key(part, made_by=made_by, **form)}.parquet" for part in source.parts}
     left = [part for part, path in place.items() if not _whole(path)]
     problems, new = dict(source.set_aside), 0
     how["progress"] = partial(tqdm, desc="parts scored", total=len(place), initial=len(place) - len(left))
-    for part, table, problem in cluster.each(partial(scored, export=str(export), **form), left, **how):
+    for part, table, problem in parallel.map_parts(
+        partial(scored, export=str(export), **form), left, part_error=raw_files.ReadingsError, **how
+    ):
         if problem:
             problems[str(part)] = problem
             continue
-        with runs.writing(place[part]) as path:
+        with files.writing(place[part]) as path:
             parquet.write_table(table, path)
         new += len(table)
     total = _join([path for part, path in place.items() if str(part) not in problems], out)
     if not problems:
-        runs.remove(kept)
+        files.remove(kept)
     return total, new, problems
 
 
@@ -133,7 +139,7 @@ def _whole(path):
 def _join(paths, out):
     """Write the tables of `paths`, one after the other, as `out`, and return how many rows these are."""
     total = 0
-    with runs.writing(out) as new, parquet.ParquetWriter(new, COLUMNS) as writer:
+    with files.writing(out) as new, parquet.ParquetWriter(new, COLUMNS) as writer:
         for path in paths:
             table = parquet.read_table(path)
             writer.write_table(table)
@@ -154,7 +160,7 @@ def parsed(words):
     parser.add_argument("--counters", default="cumulative", choices=COUNTER_FORMS)
     parser.add_argument("--workers", type=int, help="processes of one thread each (default: one a core)")
     parser.add_argument("--dask-scheduler", default="", help="tcp://host:port of a cluster to score on")
-    parser.add_argument("--on-bad-part", default="stop", choices=cluster.ON_BAD_PART)
+    parser.add_argument("--on-bad-part", default="stop", choices=parallel.ON_BAD_PART)
     given = parser.parse_args(words)
     for name in ("stride", "workers"):
         if (value := getattr(given, name)) is not None and value < 1:
@@ -177,7 +183,7 @@ def main(words=None):
     began = time.monotonic()
     goes_on = f"what is scored is kept beside {given.out}, and the same command goes on with the rest"
     try:
-        export = runs.Run.at(given.run).models / "lambda_export"
+        export = run.Run.at(given.run).models / "lambda_export"
         data = given.data if "://" in given.data else str(Path(given.data).absolute())
         with alone(given.out.absolute()):
             total, new, problems = score(export, data, given.out.absolute(), **options, **form)
@@ -197,9 +203,9 @@ def main(words=None):
 
 def _told(error, goes_on):
     """What an error says, in the words of this command line."""
-    if isinstance(error, cluster.BadPart):
+    if isinstance(error, parallel.BadPart):
         return f"{error.problem}; --on-bad-part skip goes on without it; {goes_on}"
-    if isinstance(error, OSError) and runs.is_full(error):
+    if isinstance(error, OSError) and files.is_full(error):
         return f"the disk is full: {error}; make room: {goes_on}"
     return _OF_A_RUN.sub(lambda found: f"--{found[1].replace('_', '-')} ", str(error))
 

@@ -11,14 +11,13 @@ from types import SimpleNamespace
 import boto3
 import deploy
 import pytest
-import rollout
 import small_export
-import smoke_check
 from aws_stand_in import StandIn, serve
+from deployment import rollout, smoke_check
 from moto.server import ThreadedMotoServer
 
-from lib import bundle
-from lib.runs import Run
+from lib.export import bundle
+from lib.run import Run
 
 FUNCTION, BUCKET, REGION = "health-anomaly-detector", "health-models", "eu-central-1"
 SETTINGS = {

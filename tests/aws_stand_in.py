@@ -17,9 +17,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from execution_environment import ExecutionEnvironment
+from emulator.environment import ExecutionEnvironment
 
-from lib import bundle
+from lib.export import bundle
 
 _ACTIONS = [  # (method, pattern of the path, action)
     ("POST", r"/[\d-]+/functions/?", "CreateFunction"),

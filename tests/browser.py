@@ -13,6 +13,15 @@ from contextlib import contextmanager
 
 PATIENCE_S = 120  # for one message, on a machine that may be busy
 DECODED = "Promise.all([...document.images].map((image) => image.decode().catch(() => null))).then(() => 0)"
+WINDOWS = {"laptop": {"width": 1366}, "phone": {"width": 390, "mobile": True}}
+ERRORS = "document.querySelectorAll('.output_error').length"
+FIGURES = "[...document.images].map((image) => Math.min(image.naturalWidth, image.clientWidth))"
+WIDTHS = "[document.documentElement.scrollWidth, window.innerWidth]"
+LINKS = "[...document.querySelectorAll('nav a')].map((link) => link.href)"
+OVERFLOWING = """[...document.querySelectorAll("body *")].filter((element) => {
+    const inBox = element.closest(".output_area, .wide, pre, .text_cell_render table");
+    return !inBox && element.getBoundingClientRect().right > window.innerWidth + 1;
+}).map((element) => element.outerHTML.slice(0, 100))"""
 FLAGS = (
     "--headless",
     "--no-sandbox",  # which a container's root can not have

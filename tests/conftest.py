@@ -11,12 +11,17 @@ import numpy as np
 import pytest
 from processes import SHARE_A_RUN, ByFile
 
-from lib import bundle, calibration, clean, evidence, features, onnx_graph, pipeline, scoring, silence, windows
-from lib.description import Describer
-from lib.inference import Network
-from lib.readings import parse
-from lib.runs import ROOT
-from lib.watch import record_days
+from lib import silence
+from lib.data import clean
+from lib.data.readings import parse
+from lib.detector import features, neighbours, scoring, windows
+from lib.detector.describer import Describer
+from lib.detector.network import Network
+from lib.export import bundle
+from lib.files import ROOT
+from lib.simulation.watch import record_days
+from lib.training import calibration, onnx_graph
+from lib.workflow import cli
 
 pytest_plugins = ["s3"]
 
@@ -40,7 +45,8 @@ SMOKE = {
     "score_stride": 48,
     "lambda_python": "local",
 }
-OURS = ["__main__", *(f"lib.{path.stem}" for path in (ROOT / "lib").glob("*.py"))]  # modules of a notebook's kernel
+_MODULES = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "lib").rglob("*.py")]
+OURS = ["__main__", *(".".join(path.parts) for path in _MODULES)]  # modules of a notebook's kernel
 WARNINGS_ARE_ERRORS = ",".join(f"error:::{module}" for module in OURS)
 
 
@@ -79,20 +85,20 @@ def model():
     with silence.stderr():
         import keras
 
-        from lib import autoencoder
+        from lib.training import autoencoder
     keras.utils.set_random_seed(3)
     return autoencoder.build()
 
 
 def calibrated(network, samples, first, *, length, interval_s, scaler):
     """What 03 makes of windows of normal life, all at once: what to compare with, and model.json's calibration."""
-    curve = evidence.fit_curve(windows.gather(samples, first, length=length), interval_s=interval_s)
+    curve = neighbours.fit_curve(windows.gather(samples, first, length=length), interval_s=interval_s)
     describer = Describer(network, scaler, curve, length, interval_s)
     compared, limiting = np.array_split(first, 2)
     columns, _ = describer.columns(samples, compared)
     at_home = np.zeros(len(columns))
     form = {"curve": curve, "at_most": len(compared), "rng": np.random.default_rng(0)}
-    normal = evidence.Normal.fit(columns, at_home, [True] * 4, **form)
+    normal = neighbours.Normal.fit(columns, at_home, [True] * 4, **form)
     normal = normal.beneath(describer.columns(samples, limiting)[0], 0.0)
     sizes, sets = sorted({1, length // 4, length}), features.channel_sets([True] * 7)
     where = {"last": limiting + length - 1, "sizes": sizes, "sets": sets}
@@ -159,5 +165,5 @@ def smoke(request, tmp_path_factory):
     users = {item.path.stem for item in request.session.items if "smoke" in item.fixturenames}
     assert users <= set(SHARE_A_RUN), "else another process makes it, too: tests/processes.py"
     with runs_in(tmp_path_factory.mktemp("home")) as home:
-        assert pipeline.main(["run=smoke", *(f"{name}={value}" for name, value in SMOKE.items())]) == 0
+        assert cli.main(["run=smoke", *(f"{name}={value}" for name, value in SMOKE.items())]) == 0
     return home / "models" / "smoke"

@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
-from sync_request import parse
+from request import parse
 
-from lib import features
+from lib.detector import features
 
 START = 1_772_434_800  # Monday 2026-03-02T07:00:00Z
 READING = {"heartRate": 75.0, "steps": 120, "calories": 45.5, "distance": 96.0}

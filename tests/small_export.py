@@ -1,6 +1,6 @@
 """A run's lambda_export whose zip is for Lambda's Python and small: its packages' places are there, they are not.
 
-`lib.bundle.unpacked` lets the local packages stand in for those of another Python, so the code runs here as it is.
+`lib.export.bundle.unpacked` lets the local packages stand in for those of another Python, so the code runs here.
 """
 
 import json
@@ -11,9 +11,10 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from lib import bundle, checksums
-from lib.detector import MODEL, NETWORK, NORMAL, THRESHOLD
-from lib.packages import COMPILED, is_packages
+from lib.detector import checksums
+from lib.detector.detector import MODEL, NETWORK, NORMAL, THRESHOLD
+from lib.export import bundle
+from lib.export.wheels import COMPILED, is_packages
 
 PACKAGES = {  # of the wheels for Lambda's Python, as far as anybody looks at them here
     **{f"{module}.cpython-313-x86_64-linux-gnu.so": b"" for module in COMPILED.values()},

@@ -9,9 +9,10 @@ import json
 
 import numpy as np
 
-from lib import features, onnx_graph
-from lib.checksums import sha256
-from lib.detector import Detector
+from lib.detector import features
+from lib.detector.checksums import sha256
+from lib.detector.detector import Detector
+from lib.training import onnx_graph
 
 LENGTH = 20  # samples of a window
 MEAN, SCALE = (70.0, 10.0, 1.0, 8.0), (10.0, 10.0, 1.0, 8.0)  # heart rate; steps, kcal and m of one sample

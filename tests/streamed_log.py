@@ -9,13 +9,14 @@ from dataclasses import replace
 import numpy as np
 import request_log
 import small_model
-from sync_answer import answer_body
-from sync_request import parse
+from answer import answer_body
+from request import parse
 
-from lib import population, wearers
-from lib.detector import Detector
-from lib.simulate import live
-from lib.watch import report
+from lib.detector import histograms
+from lib.detector.detector import Detector
+from lib.simulation import wearers
+from lib.simulation.life import simulate_life
+from lib.simulation.watch import report
 
 INTERVAL_S, BATCH = 30, 60  # s from reading to reading; readings of a request
 MONDAY = np.datetime64("2026-03-02T00:00:00", "s")
@@ -36,7 +37,7 @@ def life(number, *, days, years=0, interval_s=INTERVAL_S):
     """The readings of some days of wearer `number`, as dicts of a request's metrics; a list for each day."""
     who, rng = wearer(number, years=years)
     start = MONDAY + np.timedelta64(number % 7, "D")
-    lived = live(who, start=start, hours=24 * days, interval_s=interval_s, rng=rng)
+    lived = simulate_life(who, start=start, hours=24 * days, interval_s=interval_s, rng=rng)
     table = report(lived, user_id=who.user_id, interval_s=interval_s, rng=rng).drop(columns="user_id")
     table = table[table["heartRate"] > 0].sort_values("timestamp", kind="stable")
     return [of.to_dict("records") for _, of in table.groupby(table["timestamp"].str[:10])]
@@ -87,7 +88,7 @@ def bins(*, of=range(900, 906), interval_s=INTERVAL_S):
             [[reading["heartRate"], amount, 0, 0, 0, 0, 0] for reading, amount in zip(readings, steps, strict=True)]
         )
     segment = np.repeat(np.arange(len(samples)), [len(rows) for rows in samples])
-    return population.fit(np.concatenate(samples), segment, np.linspace(0.05, 3, 1000), interval_s=interval_s)
+    return histograms.fit(np.concatenate(samples), segment, np.linspace(0.05, 3, 1000), interval_s=interval_s)
 
 
 def model(folder, *, interval_s=INTERVAL_S, limits=small_model.LIMITS):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from lib.runs import ROOT
+from lib.files import ROOT
 
 FOLDER = ROOT / "benchmarks"
 SCRIPTS = [path for path in sorted(FOLDER.glob("*.py")) if "ArgumentParser" in path.read_text("utf-8")]

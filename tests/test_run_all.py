@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from lib.runs import ROOT
+from lib.files import ROOT
 
 PYTHON = f"""#!/usr/bin/env bash
 set -eu

@@ -11,13 +11,15 @@ import pandas as pd
 import pytest
 from conftest import life
 
-from lib import score, scoring
-from lib.detector import Detector
-from lib.runs import ROOT, Run
+from lib import score
+from lib.detector import scoring
+from lib.detector.detector import Detector
+from lib.files import ROOT
+from lib.run import Run
 
 sys.path.insert(0, str(ROOT / "lambda"))
-from sync_answer import answer_body
-from sync_request import parse
+from answer import answer_body
+from request import parse
 
 START = np.datetime64("2026-03-02T07:00:00", "ms")
 

@@ -1,0 +1,161 @@
+"""Figures of a model: its training, its errors and what it finds. Each function returns the Matplotlib Figure."""
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.ticker import MaxNLocator
+
+from lib.detector.features import CHANNELS
+from lib.detector.scoring import ALERT, BORDERLINE
+from lib.figures import style
+
+LEAST_SPAN = (10, 3, 0.2, 3)  # bpm, steps, kcal, m: of an axis over one window, where noise would look large
+
+
+def history(history):
+    """Training and validation loss by epoch, from dicts of loss, val_loss and learning_rate.
+
+    A dotted line, on an axis of its own, is the learning rate that each epoch ended with. The losses' axis is
+    logarithmic where they span more than a factor of 10.
+    """
+    rows = pd.DataFrame(history)
+    epochs = np.arange(1, len(rows) + 1)
+    figure, axis = style.axes(4)
+    for name, label, colour in (("loss", "training", style.BLUE), ("val_loss", "validation", style.ORANGE)):
+        axis.plot(epochs, rows[name], "o-", markersize=3, color=colour, label=label)
+    best = rows["val_loss"].idxmin()
+    axis.plot(epochs[best], rows["val_loss"][best], "*", markersize=13, color=style.ORANGE, label="best")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    rate = axis.twinx()
+    axis.plot([], ":", color=style.GREY, label="learning rate")
+    rate.plot(epochs, rows["learning_rate"], ":", color=style.GREY)
+    rate.set(ylabel="learning rate", ylim=(0, None))
+    rate.grid(False)
+    losses = rows[["loss", "val_loss"]].to_numpy()
+    axis.set_yscale("log" if losses.max() > 10 * losses.min() > 0 else "linear")
+    axis.set(
+        xlabel="epoch",
+        ylabel="loss (mean squared error, scaled units)",
+        title=f"Training: best epoch {epochs[best]} of {len(epochs)}; its weights are used",
+    )
+    axis.legend()
+    return figure
+
+
+def error_distributions(errors_by_name, threshold, alert):
+    """Histograms of windows' evidence, {name: (N,)}, each in percent of its windows, and the two levels."""
+    errors_by_name = {name: values[np.isfinite(values)] for name, values in errors_by_name.items()}
+    positive = np.concatenate(list(errors_by_name.values()))
+    positive = positive[positive > 0]
+    bins = np.geomspace(positive.min(), positive.max() * 1.001, 61)
+    figure, axis = style.axes(4.5)
+    colours = sns.color_palette("colorblind", len(errors_by_name))
+    for (name, values), colour in zip(errors_by_name.items(), colours, strict=True):
+        values = np.maximum(values, bins[0])  # a log axis has no place for 0
+        weights = np.full(len(values), 100 / max(len(values), 1))
+        look = {"histtype": "step", "linewidth": 1.6, "color": colour, "label": f"{name} ({len(values):,})"}
+        axis.hist(values, bins=bins, weights=weights, **look)
+    for value, label, line in ((threshold, "threshold: score 0.3", "--"), (alert, "alert: score 0.7", "-")):
+        axis.axvline(value, color="black", linestyle=line, linewidth=1, label=label)
+    axis.set_xscale("log")
+    axis.set(
+        xlabel="evidence of a window (1 = the threshold)",
+        ylabel="share of the windows (%)",
+        title="How the evidence is distributed",
+    )
+    axis.legend()
+    return figure
+
+
+def limits_by_size(calibration, *, interval_s):
+    """Threshold (solid) and alert level (dashed) of each channel set over the seconds a window rests on."""
+    figure, axis = style.axes(4)
+    seconds = np.array(calibration["sizes"]) * interval_s
+    colours = (style.BLUE, style.ORANGE, style.GREEN, style.RED)
+    for (name, known), colour in zip(calibration["sets"].items(), colours, strict=False):
+        axis.plot(seconds, known["threshold"], color=colour, marker="o", label=name)
+        axis.plot(seconds, known["alert"], color=colour, marker="o", linestyle="--")
+    axis.set(xscale="log", yscale="log", xlabel="a window rests on (s)", ylabel="evidence")
+    axis.set_xticks(seconds, [f"{value:g}" for value in seconds])
+    axis.minorticks_off()
+    axis.legend()
+    return figure
+
+
+def reconstruction(window, reconstructed, title, *, interval_s=5):
+    """Observed and expected channels of one window: two (length, 7) arrays in raw units."""
+    minutes = np.arange(len(window)) * interval_s / 60
+    figure, axes = style.axes(5, rows=2, columns=2)
+    for number, (axis, channel) in enumerate(zip(axes.flat, CHANNELS, strict=True)):
+        axis.plot(minutes, window[:, number], color=style.BLUE, label="observed")
+        axis.plot(minutes, reconstructed[:, number], "--", color=style.ORANGE, label="expected")
+        axis.set_ylabel(style.label(channel, per=" a sample"))
+        low, high = axis.get_ylim()
+        margin = max(0, LEAST_SPAN[number] - (high - low)) / 2
+        axis.set_ylim(low - margin, high + margin)
+    for axis in axes[-1]:
+        axis.set_xlabel("time in the window (minutes)")
+    axes[0, 0].legend()
+    figure.suptitle(title)
+    return figure
+
+
+def auroc_bars(scorecards):
+    """Heat map of AUROC by kind of anomaly (rows) and method (columns), from {method: Series by kind}.
+
+    Where there is none, no window of that kind was scored: a grey cell with a dash.
+    """
+    grid = pd.DataFrame(scorecards)
+    figure, axis = style.axes(2.3 + 0.32 * len(grid))
+    names, bar = _readable(grid.index), {"label": "AUROC (0.5 = chance)"}
+    look = {"cmap": "vlag_r", "vmin": 0, "vmax": 1, "annot": True, "fmt": ".2f", "linewidths": 1}
+    sns.heatmap(grid, yticklabels=names, cbar_kws=bar, ax=axis, **look)
+    for row, column in np.argwhere(grid.isna()):
+        axis.text(column + 0.5, row + 0.5, "–", ha="center", va="center")
+    axis.set(xlabel="", ylabel="", title="How well windows of each kind stand out from normal ones")
+    axis.set_facecolor("gainsboro")
+    axis.grid(visible=False)
+    axis.tick_params(rotation=0)
+    axis.set_xticks(axis.get_xticks(), grid.columns, rotation=35, ha="right", rotation_mode="anchor")
+    return figure
+
+
+def _readable(kinds):
+    return [kind.replace("_", " ") for kind in kinds]
+
+
+def recall_bars(card):
+    """Percent of events found, by kind, at each level of a score card, and of those that the gate finds."""
+    shares = card.filter(regex="^recall_|^found_by_gate$") * 100
+    names = {"found_by_gate": "not scored: off the wrist, or a sensor at fault"}
+    shares = shares.rename(columns=lambda name: names.get(name, name.replace("recall_", "score ≥ ")))
+    shares.index = [f"{name} ({n})" for name, n in zip(_readable(card.index), card["events"], strict=True)]
+    figure, axis = style.axes(1.8 + 0.42 * len(card))
+    shares.plot.barh(color=[style.ORANGE, style.RED, style.GREY], width=0.75, legend=False, ax=axis)
+    axis.invert_yaxis()
+    axis.grid(axis="y", visible=False)
+    axis.set(xlim=(0, 100), xlabel="events found (%)", ylabel="kind (events)", title="Events found")
+    figure.legend(loc="outside lower center", ncols=shares.shape[1])
+    return figure
+
+
+def score_timeline(windows, scores, events):
+    """One wearer's anomaly scores (N,) at the ends of their windows, with the two levels and the wearer's events
+    at that time shaded.
+
+    Raises ValueError when the windows are of more than one wearer.
+    """
+    name = style.one_wearer(windows)
+    begin, end = windows["start"].min(), windows["end"].max()
+    events = events[(events["user_id"] == name) & (events["end"] >= begin) & (events["start"] <= end)]
+    figure, axis = style.axes(4)
+    axis.plot(windows["end"], scores, ".", markersize=2.5, color="black")
+    for value, label, colour in ((BORDERLINE, "borderline", style.ORANGE), (ALERT, "alert", style.RED)):
+        axis.axhline(value, color=colour, linestyle="--", linewidth=1)
+        axis.annotate(label, (1.005, value), xycoords=("axes fraction", "data"), va="center", color=colour)
+    style.shade(axis, events, named=True)
+    axis.set(
+        xlim=(begin, end), ylim=(0, 1), ylabel="anomaly score (0 to 1)", title=f"{name}: scores and labelled events"
+    )
+    style.time_axis(axis)
+    return figure

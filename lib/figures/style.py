@@ -1,0 +1,79 @@
+"""What all figures share: their look, their axes, and how wearers, times and events are shown.
+
+Times are the wearer's wall clock. Ten inches wide, in seaborn's colour-blind palette.
+"""
+
+import matplotlib.dates as mdates
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+
+from lib import files
+from lib.detector.features import UNITS
+
+WIDTH = 10  # inches
+BLUE, ORANGE, GREEN, RED, _, _, PINK, GREY = sns.color_palette("colorblind")[:8]
+
+
+def style():
+    """Set the look that all figures share; called once, at a notebook's top."""
+    sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.85)
+
+
+def save(figure, path):
+    """Write a figure as PNG, and return it."""
+    with files.writing(path) as new:
+        figure.savefig(new, dpi=150, bbox_inches="tight")
+    return figure
+
+
+def axes(height, *, rows=1, columns=1):
+    """A figure `height` inches high, and its axes: one, or an array of (rows, columns)."""
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, height), sharex=True, squeeze=False)
+    figure.set_layout_engine("constrained")
+    return figure, axes if rows * columns > 1 else axes[0, 0]
+
+
+def label(channel, *, per):
+    """An axis label: what and, in a line of its own, in which unit; amounts are `per` something."""
+    if channel == "heartRate":
+        return "heart rate\n(bpm)"
+    return f"steps{per}" if channel == "steps" else f"{channel}\n({UNITS[channel]}{per})"
+
+
+def one_wearer(table):
+    """The name of a table's one wearer. Raises ValueError when there is not exactly one."""
+    names = table["user_id"].unique()
+    if len(names) != 1:
+        raise ValueError(f"{len(names)} wearers: one is wanted")
+    return names[0]
+
+
+def unbroken(table, channel):
+    """Times and values with a NaN between segments, so that no line crosses a hole."""
+    starts = np.flatnonzero(np.diff(table["segment"].to_numpy())) + 1
+    time = table["timestamp"].to_numpy()
+    return np.insert(time, starts, time[starts]), np.insert(table[channel].to_numpy(float), starts, np.nan)
+
+
+def shade(axis, events, *, named):
+    """Shade the events' spans; `named` writes the kind beside each one's start."""
+    for event in events.itertuples():
+        axis.axvspan(event.start, event.end, color=PINK, alpha=0.4, linewidth=0)
+        if named:
+            name_upright(axis, event.kind.replace("_", " "), event.start)
+
+
+def name_upright(axis, text, x):
+    """Write `text` upright beside a place on the x axis, from the top down."""
+    place = {"xy": (x, 0.98), "xycoords": ("data", "axes fraction"), "va": "top", "ha": "right"}
+    axis.annotate(text, rotation=90, fontsize="small", **place)
+
+
+def time_axis(axis, *, what="wall clock"):
+    """Label an x axis of times, once its limits are set: `what` they are, and of which days."""
+    locator = mdates.AutoDateLocator()
+    axis.xaxis.set_major_locator(locator)
+    axis.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, show_offset=False))
+    first, last = (f"{mdates.num2date(end):%Y-%m-%d}" for end in axis.get_xlim())
+    axis.set_xlabel(f"{what}, {first}" + (f" to {last}" if last != first else ""))

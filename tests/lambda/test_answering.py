@@ -1,0 +1,204 @@
+import importlib
+import json
+import logging
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import small_model
+from conftest import life
+
+from lib.export.bundle import request_of
+from lib.files import ROOT
+
+EVENTS = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "lambda" / "events").glob("*.json"))}
+
+
+def loaded(folder):
+    """The handler's module as a process that starts with this model holds it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODEL_DIR", str(folder))
+        import answering
+
+        return importlib.reload(answering)
+
+
+@pytest.fixture
+def answering(tmp_path):
+    return loaded(small_model.write(tmp_path))
+
+
+@pytest.fixture
+def ask(answering):
+    return lambda event: answering.handler(event, None)
+
+
+def lines(capsys):
+    """The log's lines, of JSON each; there is nothing beside them."""
+    out, err = capsys.readouterr()
+    assert err == ""
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def scores(answer):
+    return [item["anomalyScore"] for item in answer["body"]["results"]]
+
+
+def text_of(answer):
+    """The body of an answer of either kind."""
+    return json.loads(answer["body"]) if isinstance(answer["body"], str) else answer["body"]
+
+
+def test_the_scores_are_those_of_the_detector(export):
+    full = loaded(export)
+    samples = life(100)
+    expected = full.MODEL.get()[0].score(samples, np.zeros(100, dtype=int)).by_sample
+    answer = full.handler(request_of(samples), None)
+    assert answer["statusCode"] == 200
+    np.testing.assert_allclose(scores(answer), expected, rtol=1e-9)
+    assert answer["body"]["anomalyScore"] == pytest.approx(expected.max())
+
+
+def test_requests_leave_nothing_behind_for_the_next(export):
+    full = loaded(export)
+    requests = [request_of(life(count, seed=count)) for count in (70, 1, 20, 60, 61)]
+    first = [full.handler(request, None) for request in requests]
+    order = np.random.default_rng(4).permutation(np.repeat(range(5), 4))
+    assert all(full.handler(requests[place], None) == first[place] for place in order)
+
+
+def test_every_length_is_answered_and_scores_only_what_came_before(tmp_path):
+    short = loaded(small_model.write(tmp_path, length=6))
+    given = small_model.moving(1440)
+    whole = scores(short.handler({"metrics": given, "counters": "interval"}, None))
+    for count in (*range(1, 100), *range(100, 1440, 61), 1440):
+        found = np.array(scores(short.handler({"metrics": given[:count], "counters": "interval"}, None)))
+        assert len(found) == count
+        assert ((found >= 0) & (found <= 1)).all()
+        if count >= 6:
+            np.testing.assert_allclose(found, whole[:count], rtol=1e-9)
+
+
+def test_the_answer_holds_all_that_the_app_reads(ask):
+    body = ask(EVENTS["direct"])["body"]
+    names = "anomalyDetected anomalyScore message level accepted rejected results reasons success anomalyReasons"
+    assert list(body) == [*names.split(), "baseline", "model"]
+    assert (body["accepted"], body["rejected"], body["success"]) == (60, 0, True)
+    assert body["message"] == "Anomaly detection completed"
+    assert body["anomalyDetected"] == (body["anomalyScore"] >= 0.7)
+    assert [item["index"] for item in body["results"]] == list(range(60))
+    assert body["model"].keys() == {"run", "sha256"}
+
+
+@pytest.mark.parametrize("name", ["rest", "http_api", "rest_charset", "http_api_base64", "function_url"])
+def test_http_events_get_the_direct_answer_as_text(ask, name):
+    count = 60 if name in ("rest", "http_api") else 3
+    answer = ask(EVENTS[name])
+    assert answer["headers"] == {"Content-Type": "application/json"}
+    assert json.loads(answer["body"]) == ask({"metrics": EVENTS["direct"]["metrics"][:count]})["body"]
+
+
+def test_the_apps_envelope_is_answered_item_by_item(ask):
+    body = ask(EVENTS["envelope"])["body"]
+    assert [item["index"] for item in body["results"]] == list(range(6))
+    assert (body["accepted"], body["rejected"]) == (6, 0)
+    assert body["message"] == "Anomaly detection completed, on 3 of the 20 readings of a window, without distance"
+
+
+@pytest.mark.parametrize("name", ["scheduled_ping", "warmup"])
+def test_a_ping_is_answered_without_a_look_at_the_model(ask, answering, monkeypatch, name):
+    monkeypatch.setattr(answering, "answer_body", None)
+    assert ask(EVENTS[name]) == {"statusCode": 200, "body": {"message": "warm"}}
+
+
+def test_each_event_is_one_line_of_the_log(ask, capsys):
+    for event in EVENTS.values():
+        ask(event)
+    said = lines(capsys)
+    assert [line["Status"] for line in said] == [200] * len(EVENTS)
+    assert [line["ColdStart"] for line in said] == [1] + [0] * (len(EVENTS) - 1)
+    assert {line["Model"] for line in said} == {"by hand"}
+
+
+def test_the_line_tells_of_the_request_what_the_answer_does(answering, capsys):
+    request = {"metrics": small_model.metrics(25), "counters": "interval"}
+    request["metrics"][3]["heartRate"] = -1
+    body = answering.handler(request, SimpleNamespace(aws_request_id="4f3a-11"))["body"]
+    (line,) = lines(capsys)
+    assert (line["RequestId"], line["Level"], line["Status"]) == ("4f3a-11", body["level"], 200)
+    assert (line["Readings"], line["Rejected"], line["Wearers"], line["Windows"]) == (25, 1, 1, 6)
+    assert line["LargestScore"] == pytest.approx(body["anomalyScore"], abs=1e-4)
+    assert 0 < line["DurationMs"] < 60_000
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "code"),
+    [
+        ({}, 400, "no_readings"),
+        (None, 400, "no_readings"),
+        ({"metrics": [{}], "counters": "both"}, 400, "bad_counters"),
+        ({"metrics": [{}], "timezone": "Mars/Olympus"}, 400, "bad_timezone"),
+        ({"metrics": [{}] * 1441}, 413, "too_many_readings"),
+        ([{}] * 101, 413, "too_many_readings"),
+        ({"body": "{", "httpMethod": "POST"}, 400, "not_json"),
+        ({"body": "{}", "httpMethod": "GET"}, 405, "wrong_method"),
+        ({"body": "{}", "path": "/"}, 404, "no_such_path"),
+        ({"body": "{}", "headers": {"content-type": "text/x; charset=klingon"}}, 415, "unknown_charset"),
+        ({"body": " " * 2_000_000}, 413, "too_large"),
+    ],
+)
+def test_what_can_not_be_answered_is_a_problem_with_its_code_in_the_log(ask, capsys, event, status, code):
+    answer = ask(event)
+    body = text_of(answer)
+    assert (answer["statusCode"], body["status"], body["code"]) == (status, status, code)
+    assert isinstance(answer["body"], dict) or answer["headers"]["Content-Type"] == "application/problem+json"
+    (line,) = lines(capsys)
+    assert (line["Status"], line["Code"]) == (status, code)
+
+
+def test_of_a_defect_the_app_gets_a_problem_and_the_log_its_place(ask, answering, monkeypatch, capsys):
+    def broken(wearers, detector):
+        raise KeyError(wearers[0].heart_rate[0])
+
+    monkeypatch.setattr(answering, "answer_body", broken)
+    answer = ask(EVENTS["rest"])
+    assert (answer["statusCode"], text_of(answer)["code"]) == (500, "defect")
+    (line,) = lines(capsys)
+    assert line["Defect"].startswith("KeyError at test_answering.py:")
+
+
+@pytest.mark.parametrize("name", ["rest", "direct"])
+def test_what_can_not_be_logged_is_a_defect_and_answered_all_the_same(ask, answering, monkeypatch, capsys, name):
+    def broken(**_):
+        raise KeyError
+
+    monkeypatch.setattr(answering.request_log, "line", broken)
+    answer = ask(EVENTS[name])
+    assert (answer["statusCode"], text_of(answer)["code"]) == (500, "defect")
+    assert lines(capsys) == []
+
+
+def test_what_can_not_be_written_as_json_is_a_defect(ask, answering, monkeypatch, capsys):
+    monkeypatch.setattr(answering, "answer_body", lambda *_: ({"anomalyScore": float("nan")}, {}))
+    answer = ask(EVENTS["rest"])
+    assert (answer["statusCode"], text_of(answer)["code"]) == (500, "defect")
+    (line,) = lines(capsys)
+    assert line["Defect"].startswith("ValueError at ")
+
+
+def test_with_a_damaged_model_every_request_gets_503(tmp_path, capsys):
+    folder = small_model.write(tmp_path)
+    weights = bytearray((folder / "lstm_model.onnx").read_bytes())
+    weights[len(weights) // 2] ^= 1
+    (folder / "lstm_model.onnx").write_bytes(weights)
+    damaged = loaded(folder)
+    for event in (EVENTS["direct"], EVENTS["rest"], {}, None):
+        answer = damaged.handler(event, None)
+        assert (answer["statusCode"], text_of(answer)["code"]) == (503, "no_model")
+    assert [line["Model"] for line in lines(capsys)] == ["none"] * 4
+
+
+def test_the_handler_logs_through_its_line_alone(ask, caplog):
+    with caplog.at_level(logging.DEBUG):
+        ask(EVENTS["direct"])
+    assert caplog.records == []

@@ -1,0 +1,170 @@
+import base64
+import json
+
+import pytest
+from http_event import LARGEST_BODY, METHOD, PATH, Problem, answer, is_ping, payload
+
+from lib.files import ROOT
+
+EVENTS = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "lambda" / "events").glob("*.json"))}
+PINGS = {"scheduled_ping", "warmup"}
+
+
+def post(body="{}", **changes):
+    return {"httpMethod": METHOD, "path": PATH, "headers": {}, "body": body, **changes}
+
+
+def encoded(text, charset="utf-8"):
+    return {"body": base64.b64encode(text.encode(charset)).decode(), "isBase64Encoded": True}
+
+
+def refused(event):
+    """The status and code of the problem that an event is."""
+    with pytest.raises(Problem) as caught:
+        payload(event)
+    assert caught.value.body["status"] == caught.value.status
+    return caught.value.status, caught.value.body["code"]
+
+
+@pytest.mark.parametrize("name", sorted(EVENTS.keys() - PINGS))
+def test_each_example_event_holds_a_request(name):
+    request = payload(EVENTS[name])
+    readings = request["metrics"] if isinstance(request, dict) else [item["metrics"] for item in request]
+    assert {"heartRate", "steps", "calories"} <= readings[0].keys()
+    assert not is_ping(EVENTS[name])
+
+
+def test_every_way_in_holds_the_same_request():
+    assert payload(EVENTS["rest"]) == payload(EVENTS["http_api"]) == payload(EVENTS["direct"]) == EVENTS["direct"]
+    others = [payload(EVENTS[name]) for name in ("rest_charset", "http_api_base64", "function_url")]
+    assert others == [{"metrics": EVENTS["direct"]["metrics"][:3]}] * 3
+
+
+@pytest.mark.parametrize("event", [EVENTS[name] for name in sorted(PINGS)] + [{"source": "aws.scheduler"}])
+def test_what_keeps_the_function_warm_is_a_ping(event):
+    assert is_ping(event)
+
+
+@pytest.mark.parametrize(
+    "event", [None, [], "aws.events", {"warmup": "true"}, {"warmup": 1}, {"source": ["aws.events"]}]
+)
+def test_anything_else_is_no_ping(event):
+    assert not is_ping(event)
+
+
+@pytest.mark.parametrize("path", [PATH, PATH + "/", "/prod" + PATH, "/v1/prod" + PATH, None, ""])
+def test_the_path_may_follow_a_stages_name(path):
+    assert payload(post(path=path)) == {}
+    assert payload({"rawPath": path, "requestContext": {"http": {"method": METHOD, "path": path}}, "body": "{}"}) == {}
+
+
+@pytest.mark.parametrize("path", ["/", "/health-data", PATH + "/x", "/health-data/sync.json", "x", 7, ["x"], {"a": 1}])
+def test_another_path_is_404(path):
+    assert refused(post(path=path)) == (404, "no_such_path")
+    assert refused({"rawPath": path, "body": "{}"}) == (404, "no_such_path")
+    assert refused({"requestContext": {"http": {"path": path}}, "body": "{}"}) == (404, "no_such_path")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "post", "DELETE", 7, ["POST"]])
+def test_another_method_is_405(method):
+    assert refused(post(httpMethod=method)) == (405, "wrong_method")
+    assert refused({"requestContext": {"http": {"method": method}}, "body": "{}"}) == (405, "wrong_method")
+
+
+@pytest.mark.parametrize("context", [None, 7, [], {}, {"http": None}, {"http": "POST"}, {"http": {"method": None}}])
+def test_a_context_of_another_form_is_passed_over(context):
+    assert payload({"requestContext": context, "body": "{}"}) == {}
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", "utf-16", "utf-16le", "iso-8859-1"])
+@pytest.mark.parametrize("header", ["application/json; charset={}", 'application/json;charset = "{}"; x=1'])
+@pytest.mark.parametrize("name", ["Content-Type", "content-type", "CONTENT-TYPE"])
+def test_a_body_is_read_in_the_charset_it_names(charset, header, name):
+    event = post(headers={"Host": "x", name: header.format(charset)}, **encoded('"é"', charset))
+    assert payload(event) == "é"
+
+
+@pytest.mark.parametrize("charset", ["klingon", "punycode", "idna", "rot13", "base64", "utf_8\0", "\ud800", "x" * 9999])
+def test_an_unknown_charset_is_415(charset):
+    headers = {"Content-Type": f"application/json; charset={charset}"}
+    assert refused(post(headers=headers, **encoded("{}"))) == (415, "unknown_charset")
+    assert refused(post(headers=headers)) == (415, "unknown_charset")
+
+
+@pytest.mark.parametrize("headers", [None, [], "x", 7, {}, {"content-type": None}, {"content-type": ["x"]}, {"x": 1}])
+def test_headers_of_another_form_mean_utf_8(headers):
+    assert payload(post(headers=headers, **encoded('"é"'))) == "é"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"body": None},
+        {"body": ""},
+        {"body": {"metrics": []}},
+        {"body": 7},
+        {"body": "{"},
+        {"body": "{'metrics': 1}"},
+        {"body": "[" * 100_000},
+        {"body": '{"a":' * 100_000},
+        {"body": "9" * 5000},
+        {"body": "\ufeff{}"},
+        {"body": "%%%", "isBase64Encoded": True},
+        {"body": "e30", "isBase64Encoded": True},
+        {"body": "é", "isBase64Encoded": True},
+        {"body": "e3!0=", "isBase64Encoded": True},
+        {"body": base64.b64encode(b"\xff\xfe{").decode(), "isBase64Encoded": True},
+        encoded("{}", "utf-16"),
+    ],
+)
+def test_what_is_no_json_is_400(changes):
+    assert refused(post(**changes)) == (400, "not_json")
+
+
+def test_a_body_is_base64_where_the_event_says_true_and_not_in_words():
+    assert payload(post(body="{}", isBase64Encoded="false")) == {}
+
+
+def test_the_largest_body_is_taken_and_one_byte_more_is_413():
+    text = "{}".ljust(LARGEST_BODY)
+    assert payload(post(text)) == payload(post(**encoded(text))) == {}
+    assert refused(post(text + " ")) == (413, "too_large")
+    assert refused(post(**encoded(text + "   "))) == (413, "too_large")
+
+
+def test_a_body_is_measured_in_bytes():
+    text = json.dumps("🫀" * (LARGEST_BODY // 4 - 1), ensure_ascii=False).ljust(LARGEST_BODY // 4 + 3)
+    assert len(text.encode()) == LARGEST_BODY
+    assert payload(post(text))[0] == "🫀"
+    assert refused(post(text + " ")) == (413, "too_large")
+    assert refused(post('"\ud800"'.ljust(LARGEST_BODY))) == (413, "too_large")
+
+
+def test_a_direct_answer_is_an_object():
+    assert answer({"metrics": []}, 200, {"a": 1}) == {"statusCode": 200, "body": {"a": 1}}
+    assert answer(None, 400, {"a": 1}) == {"statusCode": 400, "body": {"a": 1}}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (200, {"Content-Type": "application/json"}),
+        (400, {"Content-Type": "application/problem+json"}),
+        (405, {"Content-Type": "application/problem+json", "Allow": "POST"}),
+    ],
+)
+def test_an_http_answer_is_text_with_headers(status, headers):
+    found = answer(post(), status, {"é": 0.5})
+    assert found == {"statusCode": status, "headers": headers, "body": '{"\\u00e9": 0.5}', "isBase64Encoded": False}
+
+
+def test_an_answer_that_json_does_not_know_is_never_sent():
+    with pytest.raises(ValueError, match="JSON"):
+        answer(post(), 200, {"anomalyScore": float("nan")})
+
+
+def test_a_problem_says_where_it_lies_only_where_it_knows():
+    problem = Problem(413, "too_many_readings", "too many", index=0, field="metrics")
+    assert (problem.body["title"], problem.body["type"]) == ("Content Too Large", "about:blank")
+    assert (problem.body["index"], problem.body["field"], problem.body["detail"]) == (0, "metrics", "too many")
+    assert not {"index", "field"} & Problem(400, "not_json", "no").body.keys()

@@ -1,0 +1,83 @@
+"""The wearer's own baseline, handed back from answer to answer: the handler's part in it."""
+
+import numpy as np
+import pytest
+import small_model
+from answer import answer_body
+from http_event import Problem
+from request import parse
+
+from lib.detector import baseline, features
+from lib.detector.baseline import Baseline
+from lib.detector.detector import Detector
+
+
+@pytest.fixture(scope="module")
+def detector(export):
+    return Detector.load(export)
+
+
+def still(count, *, heart_rate=70):
+    """`count` readings at rest, five seconds apart, whose heart rate does not stand still."""
+    given = small_model.metrics(count, steps=0, distance=0)
+    return [metric | {"heartRate": heart_rate + place % 3} for place, metric in enumerate(given)]
+
+
+def answer(detector, metrics, **options):
+    request = {"metrics": metrics, "counters": "interval", **options}
+    body, _ = answer_body(parse(request, interval_s=detector.interval_s), detector)
+    return body
+
+
+def total(body):
+    return Baseline.read(body["baseline"]).total
+
+
+def test_each_answer_hands_on_the_still_minutes_that_it_saw(detector):
+    first = answer(detector, still(100))
+    assert total(first) == 4  # one window ends in each of minutes 5 to 8
+    assert total(answer(detector, still(100), baseline=first["baseline"])) == 8
+
+
+def test_walking_a_short_batch_and_a_watch_without_steps_teach_nothing(detector):
+    for metrics in (small_model.moving(100), still(59), [{**m, "steps": None} for m in still(100)]):
+        sent = [{name: value for name, value in metric.items() if value is not None} for metric in metrics]
+        assert total(answer(detector, sent)) == 0
+
+
+def test_the_same_request_gets_the_same_answer(detector):
+    held = answer(detector, still(100))["baseline"]
+    one, same = (answer(detector, still(100), baseline=held) for _ in range(2))
+    assert one == same
+
+
+def test_a_slow_heart_is_less_strange_in_a_wearer_who_is_known_to_have_one(detector):
+    slow = still(60, heart_rate=36)
+    usual = answer(detector, slow)["anomalyScore"]
+    own = Baseline()
+    residual = detector.score(*_samples(slow)).rest
+    own.add(np.repeat(residual, 10 * baseline.SHRUNK))
+    assert answer(detector, slow, baseline=own.written())["anomalyScore"] < usual
+
+
+def _samples(metrics):
+    (readings,) = parse({"metrics": metrics, "counters": "interval"}, interval_s=5)
+    when = features.calendar(readings.seconds + readings.ahead)
+    return np.column_stack([readings.heart_rate, readings.counters, when]), np.zeros(len(metrics))
+
+
+def test_the_apps_envelope_has_no_place_for_it(detector):
+    body, _ = answer_body(parse(small_model.envelope(still(60)), interval_s=5), detector)
+    assert body["baseline"] == {}
+
+
+def test_readings_of_which_none_is_usable_hand_it_on_as_it_was(detector):
+    held = answer(detector, still(100))["baseline"]
+    assert answer(detector, [{"heartRate": None}] * 3, baseline=held)["baseline"] == held
+
+
+def test_what_is_no_baseline_is_refused_by_its_name(detector):
+    with pytest.raises(Problem) as caught:
+        answer(detector, still(3), baseline={"version": 1, "stillMinutes": [1]})
+    assert (caught.value.status, caught.value.body["code"]) == (400, "bad_baseline")
+    assert caught.value.body["field"] == "baseline"

@@ -1,0 +1,134 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import deploy
+import pytest
+import request_log
+from cfnlint.decode import cfn_yaml
+from deployment import package as deployment_package
+from deployment import plan
+
+from lib.export import bundle
+from lib.files import ROOT
+from lib.workflow import parameters
+
+TEMPLATE = ROOT / "lambda" / "template.yaml"
+
+
+@pytest.fixture(scope="module")
+def template():
+    """The template as plain objects, its intrinsic functions by their long names."""
+    return cfn_yaml.load(str(TEMPLATE))
+
+
+@pytest.fixture(scope="module")
+def resources(template):
+    return {name: {**found, **found["Properties"]} for name, found in template["Resources"].items()}
+
+
+def lint(path):
+    """What cfn-lint prints of a template. It asks nothing of the network."""
+    command = Path(sys.executable).with_name("cfn-lint")
+    return subprocess.run([command, path], capture_output=True, text=True).stdout
+
+
+def test_cfn_lint_has_nothing_to_say_of_the_template():
+    assert lint(TEMPLATE) == ""
+
+
+def test_cfn_lint_would_say_of_a_resource_that_is_not_there(tmp_path):
+    text = TEMPLATE.read_text(encoding="utf-8").replace("!GetAtt DetectorLogs.Arn", "!GetAtt SomeLogs.Arn")
+    (tmp_path / "template.yaml").write_text(text, encoding="utf-8")
+    assert "'SomeLogs' is not one of" in lint(tmp_path / "template.yaml")
+
+
+def test_the_role_may_write_its_own_log_and_read_one_prefix_and_nothing_else(resources):
+    role = resources["DetectorRole"]
+    assert "ManagedPolicyArns" not in role
+    (policy,) = role["Policies"]
+    assert policy["PolicyDocument"]["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": {"Fn::GetAtt": ["DetectorLogs", "Arn"]},
+        },
+        {
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": {"Fn::Sub": "${ModelBucket.Arn}/${ModelPrefix}/*"},
+        },
+    ]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+    assert resources["Detector"]["Role"] == {"Fn::GetAtt": ["DetectorRole", "Arn"]}
+    assert resources["Detector"]["LoggingConfig"]["LogGroup"] == {"Ref": "DetectorLogs"}
+
+
+def test_the_prefix_that_the_role_may_read_is_the_one_that_deployments_write(template):
+    package = deployment_package.Package("default", None, {}, "0" * 64, "python3.13")
+    assert package.prefix.startswith(template["Parameters"]["ModelPrefix"]["Default"] + "/")
+
+
+def test_the_function_is_what_the_deployment_makes_it_so_that_neither_undoes_the_other(template, resources):
+    detector, given = resources["Detector"], deploy.parsed([])
+    assert detector["Handler"] == deployment_package.HANDLER
+    assert detector["Runtime"] == {"Ref": "Runtime"}
+    runtime = template["Parameters"]["Runtime"]
+    assert set(runtime["AllowedValues"]) == set(deployment_package.RUNTIMES)
+    (python,) = [of for of in parameters.in_notebook(ROOT / "notebooks/05_export.ipynb") if of.name == "lambda_python"]
+    assert runtime["Default"] == f"python{python.default}"
+    assert detector["Architectures"] == ["x86_64"]
+    assert (given.timeout, given.memory) == (None, None)  # what the template made of them stays
+    assert detector["Timeout"] == plan.TIMEOUT_S
+    assert template["Parameters"]["MemorySize"]["Default"] == plan.MEMORY_MB
+    assert template["Parameters"]["FunctionName"]["Default"] == given.function
+    assert detector["AutoPublishAlias"] == "live"
+    code = (TEMPLATE.parent / detector["CodeUri"]).resolve()
+    assert code == ROOT / "models" / given.run / "lambda_export" / bundle.ZIP
+
+
+def test_nobody_calls_the_api_without_an_authorizer_and_it_calls_the_alias(resources):
+    route = resources["SyncRoute"]
+    assert route["RouteKey"] == "POST /health-data/sync"
+    assert route["AuthorizationType"] == {"Fn::If": ["UsesJwt", "JWT", "AWS_IAM"]}
+    assert [name for name, found in resources.items() if found["Type"] == "AWS::ApiGatewayV2::Route"] == ["SyncRoute"]
+    assert resources["ApiIntegration"]["IntegrationUri"] == {"Ref": "Detector.Alias"}
+    assert resources["ApiMayInvoke"]["FunctionName"] == {"Ref": "Detector.Alias"}
+
+
+def test_with_tokens_both_their_issuer_and_their_audience_are_wanted(template):
+    rule = template["Rules"]["JwtIsComplete"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Authorizer"}, "JWT"]}
+    wanted = [{"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in ("JwtIssuer", "JwtAudience")]
+    assert [of["Assert"] for of in rule["Assertions"]] == wanted
+
+
+def test_the_bucket_is_encrypted_closed_to_the_public_and_outlives_the_stack(resources):
+    bucket = resources["ModelBucket"]
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["DeletionPolicy"] == "Retain"
+
+
+def test_every_log_is_kept_for_a_limited_time(resources):
+    groups = [found for found in resources.values() if found["Type"] == "AWS::Logs::LogGroup"]
+    assert [group["RetentionInDays"] for group in groups] == [{"Ref": "LogRetentionDays"}] * 2
+
+
+def test_the_alarms_read_what_the_function_logs_and_what_lambda_counts(resources):
+    alarms = {n: (a["Namespace"], a["MetricName"]) for n, a in resources.items() if a["Type"].endswith("::Alarm")}
+    own = {"Ref": "FunctionName"}
+    assert alarms == {
+        "FailedAnswersAlarm": (own, "FailedAnswers"),
+        "ErrorsAlarm": ("AWS/Lambda", "Errors"),
+        "LatencyAlarm": ("AWS/Lambda", "Duration"),
+        "AlertRateTooHigh": (own, "Alerts"),
+    }
+    filters = {name: resources[name] for name in ("FailedAnswers", "AlertRate")}
+    made = [transformed["MetricName"] for found in filters.values() for transformed in found["MetricTransformations"]]
+    assert made == ["FailedAnswers", "Alerts"]
+    assert filters["AlertRate"]["FilterPattern"] == "{ $.Windows > 0 }"
+    assert filters["FailedAnswers"]["FilterPattern"] == "{ $.Status >= 500 }"
+    assert {"Windows", "Alerts"} <= set(request_log.METRICS)

@@ -1,0 +1,106 @@
+"""A run with a base, by run_all.sh and the real notebooks: what is worse is not exported, unless it is forced."""
+
+import gzip
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import runs_in
+
+from lib.data import readings
+from lib.files import ROOT
+from lib.run import Run
+from lib.simulation import watch
+from lib.workflow import cli, runs_table
+
+BLOCK = 120  # samples whose labels stay together
+
+
+@pytest.fixture(scope="module")
+def home(smoke, tmp_path_factory):
+    """Where the finished run "smoke" lies, and "noise", which is it up to 02, the labels of its test in disorder."""
+    with runs_in(tmp_path_factory.mktemp("home")) as home:
+        for part in ("data", "models"):
+            shutil.copytree(smoke.parent.parent / part / "smoke", home / part / "smoke")
+            shutil.copytree(home / part / "smoke", home / part / "noise")
+        shutil.rmtree(home / "models/noise/lambda_export")
+        path = home / "data/noise/processed/anomalous_data.csv"
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        number = len(table) // BLOCK
+        mixed = np.arange(number * BLOCK).reshape(number, BLOCK)[np.random.default_rng(1).permutation(number)].ravel()
+        table.loc[: number * BLOCK - 1, "label"] = table["label"].to_numpy()[mixed]
+        table.to_csv(path, index=False)
+        yield home
+
+
+def of_noise():
+    """metrics.json's challenge, and run.json, of the run "noise", finished or not."""
+    run = Run.at("noise", staged=Run.at("noise", staged=True).models.exists())
+    return json.loads((run.models / "metrics.json").read_text())["challenge"], run.journal
+
+
+def test_a_retrain_judged_by_labels_of_noise_is_not_exported_until_it_is_forced(home, capsys):
+    assert cli.main(["run=noise", "--from", "03", "base=smoke", "warm_start=true"]) == 4
+    said = capsys.readouterr().err
+    assert said.startswith("run_all.sh: run 'noise' is not exported: not shown to be as good as 'smoke': ")
+    assert "./run_all.sh run=noise --from 05_export force=true" in said
+    challenge, journal = of_noise()
+    assert (challenge["base"], challenge["passed"]) == ("smoke", False)
+    assert challenge["against"]
+    assert journal["ran"]["03_train"]["parameters"]["warm_start"] is True
+    assert not list(home.glob("models/*noise*/lambda_export"))
+    assert runs_table.table().loc["noise…", "state"] == "not exported"
+
+    assert cli.main(["run=noise", "--from", "05", "force=true"]) == 0
+    assert of_noise()[1]["05_export"]["verdict"].startswith("exported by force=true, though not shown to be as good")
+    exported = json.loads((home / "models/noise/lambda_export/model.json").read_text())
+    assert (exported["parameters"]["base"], exported["parameters"]["force"]) == ("smoke", True)
+    assert runs_table.table().loc["noise", "state"] == "exported"
+
+
+def cut(content):
+    return content[: len(content) // 2]
+
+
+def without_heart_rate(content):
+    return gzip.compress(gzip.decompress(content).replace(b"heartRate", b"pulse"))
+
+
+@pytest.mark.parametrize("broken", [cut, without_heart_rate, lambda content: b"", lambda content: b"\x00" * 1000])
+def test_of_a_broken_file_no_run_is_exported(broken, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RUNS_HOME", str(tmp_path / "home"))
+    path = tmp_path / "month.csv.gz"
+    readings.write(readings.parse(watch.record_days(wearers=6, days=1, interval_s=30, seed=1, first_id=0)), path)
+    path.write_bytes(broken(path.read_bytes()))
+    assert cli.main(["run=month", f"data_path={path}", "interval_s=30"]) == 1
+    assert capsys.readouterr().err.startswith("run_all.sh: 01_generate at ")
+    assert not Run.at("month").models.exists()
+    assert not list((tmp_path / "home").rglob("lambda_export"))
+
+
+@pytest.mark.parametrize(
+    ("month", "past", "exported", "base"),
+    [
+        ("2026-11", "2026-10", [], []),
+        ("2026-11", "2026-10", ["2026-09", "2026-10"], ["base=2026-10"]),
+        ("2026-11", "2026-10", ["2026-10", "2026-11"], ["base=2026-10"]),
+        ("2027-01", "2026-12", ["2026-12"], ["base=2026-12"]),
+        ("2026-09", "2026-08", ["2026-08"], ["base=2026-08"]),
+    ],
+)
+def test_the_monthly_script_names_the_last_month_that_was_exported_before(tmp_path, month, past, exported, base):
+    """The README's: without one there is no base, and a month is not its own."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    script = next(part for part in text.split("```bash\n") if "# /srv/detector/retrain.sh" in part).partition("```")[0]
+    for name in exported:
+        (tmp_path / "models" / name / "lambda_export").mkdir(parents=True)
+    (tmp_path / "models/2026-10-adjusted/lambda_export").mkdir(parents=True)
+    (tmp_path / "run_all.sh").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "run_all.sh").chmod(0o755)
+    script = f"date() {{ echo {month}; }}\n" + script.replace("cd /srv/detector\n", f"cd '{tmp_path}'\n")
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [f"run={month}", f"data_path=s3://watches/{past}/", *base]

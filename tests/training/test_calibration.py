@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+
+from lib.detector import scoring
+from lib.training import calibration
+
+PERCENTILES = {"threshold_percentile": 95, "alert_percentile": 99.9}
+
+
+def calibrate(whole, **percentiles):
+    errors = {"all channels": np.stack([whole * 3, whole])}
+    return calibration.calibrate(errors, sizes=[1, 60], whole=whole, **(PERCENTILES | percentiles))
+
+
+def test_whole_windows_have_the_percentiles_of_all_their_errors():
+    errors = {"all channels": np.ones((2, 5))}
+    made = calibration.calibrate(errors, sizes=[1, 60], whole=np.arange(1001.0), **PERCENTILES)
+    assert made["threshold"] == pytest.approx(950)
+    assert made["windows"] == 1001
+    assert made["sets"]["all channels"]["threshold"] == [pytest.approx(1), pytest.approx(950)]
+
+
+def test_many_errors_give_their_own_percentile():
+    errors = np.random.default_rng(0).exponential(size=60_000)
+    assert calibration.upper_percentile(errors, 99.9) == np.percentile(errors, 99.9)
+
+
+def test_the_tail_of_few_errors_is_nearer_the_truth_than_their_percentile():
+    truth = -np.log(0.001)  # of the standard exponential distribution
+    rng = np.random.default_rng(0)
+    samples = rng.exponential(size=(60, 1000))
+    fitted = np.array([calibration.upper_percentile(sample, 99.9) for sample in samples])
+    taken = np.percentile(samples, 99.9, axis=1)
+    assert np.abs(fitted - truth).mean() < np.abs(taken - truth).mean()
+
+
+def test_a_tail_never_reaches_beyond_twice_the_largest_error():
+    errors = np.append(np.ones(900), np.geomspace(1.1, 1e9, 100))
+    assert calibration.upper_percentile(errors, 99.99) <= 2e9
+
+
+def test_errors_that_are_all_alike_still_make_two_levels():
+    made = calibrate(np.zeros(9))
+    assert 0 < made["threshold"] < made["alert"]
+
+
+@pytest.mark.parametrize("percentiles", [(0, 99), (99, 95), (95, 100), (95, 95)])
+def test_percentiles_out_of_order_are_refused_by_name(percentiles):
+    low, high = percentiles
+    with pytest.raises(ValueError, match=f"threshold_percentile={low} and alert_percentile={high}"):
+        calibrate(np.ones(9), threshold_percentile=low, alert_percentile=high)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([], "^no calibration errors: windows of normal life, of more wearers or days, are wanted$"),
+        ([1.0, np.nan], "^1 of 2 calibration errors are not finite: .*; a smaller learning_rate= may help$"),
+    ],
+)
+def test_errors_that_are_none_or_not_finite_are_refused_with_what_may_help(values, said):
+    with pytest.raises(ValueError, match=said):
+        calibrate(np.array(values))
+
+
+def test_ten_windows_beyond_the_999_permille_need_ten_thousand():
+    assert calibration.windows_needed(99.9) == pytest.approx(10_000, abs=1)
+
+
+def test_sizes_go_from_one_sample_to_a_whole_window():
+    assert calibration.sizes(60) == [1, 2, 3, 5, 12, 26, 52, 57, 60]
+    assert calibration.sizes(8) == [1, 2, 3, 5, 7, 8]
+    assert calibration.sizes(3) == [1, 2, 3]
+    assert calibration.sizes(2) == [1, 2]
+    assert calibration.sizes(1) == [1]
+
+
+def test_the_shares_of_the_calibration_errors_are_those_promised():
+    errors = {"all channels": np.random.default_rng(0).exponential(size=(2, 60_000))}
+    made = calibration.calibrate(errors, sizes=[1, 60], whole=errors["all channels"][1], **PERCENTILES)
+    found = calibration.shares(errors, made, sizes=[1, 60])
+    np.testing.assert_allclose(found["reach 0.3"], 0.05, atol=1e-3)
+    np.testing.assert_allclose(found["reach 0.7"], 0.001, atol=1e-4)
+    assert found.index.tolist() == [("all channels", 1), ("all channels", 60)]
+    assert found["windows"].tolist() == [60_000, 60_000]
+
+
+def test_a_share_of_no_windows_is_unknown():
+    made = calibrate(np.random.default_rng(0).exponential(size=2000))
+    found = calibration.shares({"all channels": np.empty((2, 0))}, made, sizes=[1, 60])
+    assert found["windows"].tolist() == [0, 0]
+    assert found[["reach 0.3", "reach 0.7"]].isna().all(axis=None)
+
+
+def test_a_short_window_at_its_threshold_scores_borderline():
+    made = calibrate(np.random.default_rng(0).exponential(size=2000))
+    limits = scoring.limits(made, channel_set="all channels", size=np.array([1]))
+    assert scoring.anomaly_scores(limits["threshold"], limits)[0] == pytest.approx(0.3)
+
+
+class Echo:
+    """Stands for a Describer and a Normal: a window's evidence is its first row, its size, and its offset in one."""
+
+    def columns(self, samples, first, *, size, counted, each):
+        return np.column_stack([first, size, np.full(len(first), counted.sum())]), None
+
+    def evidence(self, columns, counted, offset, known):
+        return columns @ [1.0, 100.0, 10_000.0] + offset / 10 + known / 100
+
+
+def test_evidence_by_channel_set_is_of_windows_that_end_where_they_are_asked_to_and_of_those_who_report_all():
+    sets = {"all": np.ones(7, dtype=bool), "some": np.arange(7) < 2}
+    reports = np.ones((3, 7), dtype=bool)
+    reports[1, 3] = False
+    asked = {"last": np.array([30, 40, 50]), "sizes": [3, 8], "sets": sets, "reports": reports}
+    found = calibration.by_channel_set(Echo(), Echo(), None, offset=np.array([1, 2, 3]), known=True, **asked)
+    np.testing.assert_allclose(found["all"], [[70_328.11, 70_348.31], [70_823.11, 70_843.31]])
+    np.testing.assert_allclose(found["some"][0], [20_328.11, 20_338.21, 20_348.31])
+
+
+def test_limits_of_those_whose_baseline_is_known_stand_beside_the_others():
+    errors = {"all channels": np.arange(1001.0) * [[0.1], [1.0]]}
+    own = {"all channels": errors["all channels"] / 2}
+    form = {"sizes": [1, 60], "whole": np.arange(1001.0), **PERCENTILES}
+    made = calibration.calibrate(errors, own=own, own_whole=np.arange(1001.0) / 2, **form)
+    size = np.array([1, 60])
+    known, other = (
+        scoring.limits(made, channel_set="all channels", size=size, own=of)["threshold"] for of in (True, False)
+    )
+    np.testing.assert_allclose(other, [95, 950])
+    np.testing.assert_allclose(known, other / 2)
+    assert "own" not in calibration.calibrate(errors, **form)
+
+
+def test_limits_rest_on_enough_windows_only_where_those_that_do_not_overlap_are():
+    table = calibration.sufficiency({"whole": (50_000, 10_000), "short": (3_000, 3_000)}, percentile=99.9)
+    assert table["needed for the alert level"].tolist() == [10_000, 10_000]
+    assert table["enough"].to_dict() == {"whole": True, "short": False}
+
+
+def test_evidence_is_set_over_the_limits_for_a_known_baseline_only_where_it_is_known():
+    own, others = ({"all": {"threshold": [at], "alert": [4 * at]}} for at in (2.0, 1.0))
+    at = {"channel_set": "all", "length": 60, "known": np.array([True, False])}
+    over = calibration.over_limits(np.array([2.0, 2.0]), {"sizes": [60], "sets": others, "own": own}, **at)
+    np.testing.assert_allclose([over["threshold"], over["alert"]], [[1.0, 2.0], [0.25, 0.5]])
+    over = calibration.over_limits(np.array([2.0, 2.0]), {"sizes": [60], "sets": others}, **at)
+    np.testing.assert_allclose(over["threshold"], [2.0, 2.0])
