@@ -16,7 +16,7 @@ from lib.detector.rest import BPM, RestingHours
 
 VERSION = 1
 BORDERLINE, ALERT = 0.3, 0.7  # scores: what normal life reaches once a wearer-week, and once a wearer-month
-SUMS = (2.5, 5.8)  # of the CUSUM at these scores, set on real wearers and simulated months (benchmarks/illness.py)
+SUMS = (2.4, 5.6)  # of the CUSUM at these scores, set on real wearers and simulated months (benchmarks/illness.py)
 RESTARTED = "the trend starts again: its baseline is of an earlier version"
 
 REFERENCE = 1.0  # units of spread that an hour may lie above the usual without adding to the sum
@@ -97,7 +97,7 @@ class Trend:
 
         Readings up to the last one added are ignored, so a request may be sent again.
         """
-        alerts = [self._step(hour) for hour in self.rest.add(times, heart_rate, steps, offset=offset)]
+        alerts = [self.take(hour) for hour in self.rest.add(times, heart_rate, steps, offset=offset)]
         return self._answer(any(alerts))
 
     def follow(self, times, heart_rate, steps, *, offset=0):
@@ -108,7 +108,7 @@ class Trend:
         """
         known_at, ends, scores = [], [self._end], [self.score]
         for hour in self.rest.add(times, heart_rate, steps, offset=offset):
-            self._step(hour)
+            self.take(hour)
             known_at.append(hour.known_at)
             ends.append(self._end)
             scores.append(self.score)
@@ -117,13 +117,8 @@ class Trend:
         stale = times - np.array(ends)[place] > STALE_H * 3600
         return np.where(stale, np.nan, np.array(scores, dtype=float)[place])
 
-    @property
-    def _end(self):
-        """Unix seconds at which the last hour taken in ended."""
-        return -np.inf if self.last is None else 3600 * (self.last + 1)
-
-    def _step(self, hour):
-        """Take in one hour at rest. Returns whether the trend alerts: it reaches ALERT, and was not raised before."""
+    def take(self, hour):
+        """Learn from an Hour. Returns whether the trend alerts: it reaches ALERT, and was not raised before."""
         clock = hour.wall % 24
         usual = self.mean + self.offsets[clock]
         residual = hour.bpm - usual
@@ -138,6 +133,11 @@ class Trend:
         if self.rise.at is None or self._lasts:
             self._learn(clock, residual, spread, variance)
         return alert
+
+    @property
+    def _end(self):
+        """Unix seconds at which the last hour taken in ended."""
+        return -np.inf if self.last is None else 3600 * (self.last + 1)
 
     def _accumulate(self, hour, units, usual):
         """Add an hour's units to the sums. Returns whether the trend alerts."""

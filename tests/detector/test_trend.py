@@ -49,7 +49,7 @@ def test_a_single_wild_hour_cannot_reach_even_the_lower_level():
     trend = Trend()
     trend.add(*life(20))
     score = trend.score
-    trend._step(Hour(START + 480, START + 480, 3600, 85.0, 0))
+    trend.take(Hour(START + 480, START + 480, 3600, 85.0, 0))
     assert trend.score < max(BORDERLINE, score + 0.2)
 
 
