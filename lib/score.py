@@ -6,7 +6,8 @@ All files of a folder (or glob, or S3 prefix) are read once to see who is in whi
 part, or several, each of some of the wearers. Parts are scored by worker processes, or on a Dask cluster, and kept
 beside `--out` as they are done: what was interrupted goes on from there, and `--out` is there only once it is whole. It
 has a row a window: user_id, timestamp (of its last sample, the wearer's wall clock), score (NaN for a sensor at fault),
-level, channel_set and still_minutes (that the wearer's baseline rests on).
+level, channel_set and still_minutes (that the wearer's baseline rests on), trend_score and trend_level. Minutes of a
+worn watch in which no window ends have a row, too, with the trend alone, unless --stride asks for certain windows.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 from tqdm import tqdm
@@ -31,6 +33,7 @@ from lib.detector.checksums import sha256
 from lib.detector.detector import MODEL, DamagedModel, Detector
 from lib.detector.features import COUNTER_FORMS
 from lib.detector.following import follow
+from lib.evaluation import trend_scores
 
 COLUMNS = pa.schema(
     [
@@ -40,7 +43,14 @@ COLUMNS = pa.schema(
         ("level", pa.string()),
         ("channel_set", pa.string()),
         ("still_minutes", pa.int32()),
+        ("trend_score", pa.float32()),
+        ("trend_level", pa.string()),
     ]
+)
+_OF_WINDOWS = COLUMNS.names[:-2]  # the others are the trend's
+_NO_WINDOW = (
+    "no window could be scored: readings are too far apart for the model, which reads one every {0.interval_s:g} s and "
+    "takes {0.sequence_length} without a gap. Score is empty; trend_score is there"
 )
 INTERRUPTED = 130
 _PIECES = 8  # of `parts.survey`: no worker is long at its last part while others have none left
@@ -49,7 +59,7 @@ _OF_A_RUN = re.compile(r"^(dask_scheduler|timezone)=")  # what names a parameter
 
 
 def scored(part, *, export, timezone="UTC", counters="cumulative", stride=None):
-    """The COLUMNS, an Arrow table, of the whole windows of a parts.Part, `stride` samples apart, or a minute.
+    """The COLUMNS, an Arrow table, of the whole windows of a parts.Part, `stride` samples apart, or of worn minutes.
 
     export: the folder of a run's lambda_export. Each wearer is followed from their first reading on, their baseline
     learnt on the way. Raises ReadingsError for a file that can not be read.
@@ -60,8 +70,15 @@ def scored(part, *, export, timezone="UTC", counters="cumulative", stride=None):
     worn = clean.worn(table)
     apart = {"length": detector.sequence_length, "stride": stride or grid.per_minute(detector.interval_s)}
     first = windows.starts(clean.groups(table), trusted=worn, **apart)
-    if not len(first):
-        return COLUMNS.empty_table()
+    rows = _windows(detector, table, first) if len(first) else COLUMNS.empty_table().to_pandas()[_OF_WINDOWS]
+    trend = trend_scores.follow(raw, counters=counters)
+    rows = trend_scores.beside(rows, trend, whole=stride is None)
+    rows["still_minutes"] = rows["still_minutes"].astype("Int32")
+    return pa.Table.from_pandas(rows.assign(level=rows["level"].fillna(scoring.UNKNOWN)), COLUMNS, preserve_index=False)
+
+
+def _windows(detector, table, first):
+    """The scores of windows that start at rows `first` (N,) of a clean table: a frame of _OF_WINDOWS."""
     found = follow(detector, clean.samples(table), first, table["user_id"].astype("str"))
     last = table.iloc[first + detector.sequence_length - 1]
     columns = {
@@ -72,7 +89,7 @@ def scored(part, *, export, timezone="UTC", counters="cumulative", stride=None):
         "channel_set": found.channel_set,
         "still_minutes": found.minutes.astype(np.int32),
     }
-    return pa.table(columns, schema=COLUMNS)
+    return pd.DataFrame(columns)
 
 
 def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", timezone="UTC", **form):
@@ -102,7 +119,7 @@ def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", 
             continue
         with files.writing(place[part]) as path:
             parquet.write_table(table, path)
-        new += len(table)
+        new += _count_windows(table)
     total = _join([path for part, path in place.items() if str(part) not in problems], out)
     if not problems:
         files.remove(kept)
@@ -136,14 +153,19 @@ def _whole(path):
         return False
 
 
+def _count_windows(table):
+    """How many rows of a table are windows, not just minutes with a trend."""
+    return len(table) - table["channel_set"].null_count
+
+
 def _join(paths, out):
-    """Write the tables of `paths`, one after the other, as `out`, and return how many rows these are."""
+    """Write the tables of `paths`, one after the other, as `out`, and return how many windows these are."""
     total = 0
     with files.writing(out) as new, parquet.ParquetWriter(new, COLUMNS) as writer:
         for path in paths:
             table = parquet.read_table(path)
             writer.write_table(table)
-            total += len(table)
+            total += _count_windows(table)
     return total
 
 
@@ -194,6 +216,8 @@ def main(words=None):
         return INTERRUPTED
     seconds = time.monotonic() - began
     print(f"{given.out}: {total:,} windows, {new:,} of them now, {new / seconds:,.0f} a second")
+    if not total:
+        print(_NO_WINDOW.format(Detector.load(export)))
     for part, problem in problems.items():
         print(f"set aside: {part}: {problem}", file=sys.stderr)
     if problems:

@@ -77,7 +77,7 @@ def test_windows_in_which_a_channel_is_no_longer_reported_are_scored_without_it(
     rows.loc[180:, "distance"] = np.nan
     rows.to_csv(tmp_path / "ada.csv", index=False)
     assert asked(run, tmp_path / "ada.csv", tmp_path / "scores.parquet", "--counters", "interval") == 0
-    found = pd.read_parquet(tmp_path / "scores.parquet").set_index("timestamp")
+    found = pd.read_parquet(tmp_path / "scores.parquet").set_index("timestamp").dropna(subset="channel_set")
     assert found["channel_set"].tolist() == ["all channels"] * 11 + ["without distance"] * 15
     assert found["score"].notna().all()
     detector, metrics = Detector.load(export), json.loads(rows.drop(columns="user_id").to_json(orient="records"))
@@ -89,9 +89,13 @@ def test_windows_in_which_a_channel_is_no_longer_reported_are_scored_without_it(
         assert (row["channel_set"] in body["message"]) == (row["channel_set"] != "all channels")
 
 
-def test_every_whole_window_has_a_row(run, folder, tmp_path, capsys):
+def test_every_whole_window_has_a_row_and_every_other_minute_one_with_the_trend_alone(run, folder, tmp_path, capsys):
     assert asked(run, folder, tmp_path / "scores.parquet") == 0
     table = pd.read_parquet(tmp_path / "scores.parquet")
+    assert table.groupby("user_id").size().to_dict() == {"ada": 31, "bo": 31}  # minutes 7:00 to 7:30
+    assert (table.loc[table["score"].isna(), "level"] == "unknown").all()
+    assert (table["trend_level"] == "unknown").all()  # in half an hour
+    table = table.dropna(subset="score")
     assert table.groupby("user_id").size().to_dict() == {"ada": 26, "bo": 26}  # 30 minutes, from the fifth on
     assert table["level"].isin(["normal", "borderline", "anomaly"]).all()
     assert (table["score"] >= 0.7).equals(table["level"] == "anomaly")
@@ -124,7 +128,7 @@ def test_what_a_power_cut_left_empty_or_truncated_is_scored_again(run, folder, t
     raw(30, wearer="cy", seed=2).to_parquet(folder / "cy.parquet")
     with monkeypatch.context() as patched:
         patched.setattr(score, "_join", lambda paths, out: 0)
-        patched.setattr(score.runs, "remove", lambda path: None)
+        patched.setattr(score.files, "remove", lambda path: None)
         asked(run, folder, out)
     empty, cut, _ = sorted((tmp_path / ".scores.parquet.parts").glob("*.parquet"))
     empty.write_bytes(b"")
@@ -132,7 +136,8 @@ def test_what_a_power_cut_left_empty_or_truncated_is_scored_again(run, folder, t
     capsys.readouterr()
     assert asked(run, folder, out) == 0
     assert "78 windows, 52 of them now" in capsys.readouterr().out
-    assert pd.read_parquet(out).groupby("user_id").size().to_dict() == {"ada": 26, "bo": 26, "cy": 26}
+    scores = pd.read_parquet(out).groupby("user_id")["score"]
+    assert scores.count().to_dict() == {"ada": 26, "bo": 26, "cy": 26}
 
 
 def test_a_full_disk_is_told_and_what_is_scored_stays(run, folder, tmp_path, capsys, monkeypatch):
@@ -230,12 +235,12 @@ def test_files_of_a_day_each_are_scored_as_one_of_all_days(run, tmp_path):
             table.to_parquet(folder / f"{name}.parquet")
         assert asked(run, folder, tmp_path / f"{folder.name}.parquet") == 0
     found = pd.read_parquet(tmp_path / "days.parquet")
-    assert found.groupby("user_id").size().to_dict() == {"ada": 36, "bo": 36}
+    assert found.groupby("user_id")["score"].count().to_dict() == {"ada": 36, "bo": 36}
     pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "whole.parquet"))
 
 
 def test_parquet_is_scored_in_small_parts_and_csv_in_one(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(score.parts, "LEAST_READINGS", 1)
+    monkeypatch.setattr(score.partitions, "LEAST_READINGS", 1)
     rows = pd.concat([raw(30, wearer=wearer, seed=number) for number, wearer in enumerate(("ada", "bo", "cy"))])
     rows.to_parquet(tmp_path / "watch.parquet")
     rows.to_csv(tmp_path / "watch.csv")
@@ -247,10 +252,24 @@ def test_parquet_is_scored_in_small_parts_and_csv_in_one(run, tmp_path, monkeypa
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "of-parquet"), pd.read_parquet(tmp_path / "of-csv"))
 
 
-def test_a_life_shorter_than_a_window_has_no_row(run, folder, tmp_path):
+def test_a_life_shorter_than_a_window_has_no_score(run, folder, tmp_path):
     raw(3, wearer="cy").to_parquet(folder / "cy.parquet")
     assert asked(run, folder, tmp_path / "scores.parquet") == 0
-    assert set(pd.read_parquet(tmp_path / "scores.parquet")["user_id"]) == {"ada", "bo"}
+    assert set(pd.read_parquet(tmp_path / "scores.parquet").dropna(subset="score")["user_id"]) == {"ada", "bo"}
+
+
+def test_where_readings_are_too_far_apart_there_is_a_trend_and_the_command_says_so(run, tmp_path, capsys):
+    minutes = 8 * 24 * 60
+    table = pd.DataFrame({"user_id": "ada", "timestamp": np.datetime64("2026-03-02", "s") + 60 * np.arange(minutes)})
+    table["heartRate"], table["steps"] = 60 + 12 * (np.arange(minutes) > 7 * 24 * 60), 0  # a fever on the last day
+    table.to_csv(tmp_path / "ada.csv", index=False)
+    assert asked(run, tmp_path / "ada.csv", tmp_path / "scores.parquet") == 0
+    rows = pd.read_parquet(tmp_path / "scores.parquet")
+    assert len(rows) == minutes
+    assert rows["score"].isna().all()
+    assert (rows["trend_level"].iloc[-1], rows["trend_level"].iloc[-24 * 60]) == ("anomaly", "normal")
+    assert rows["trend_score"].iloc[: 24 * 60].isna().all()
+    assert "no window could be scored: readings are too far apart" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

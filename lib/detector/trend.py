@@ -16,7 +16,7 @@ from lib.detector.rest import BPM, RestingHours
 
 VERSION = 1
 BORDERLINE, ALERT = 0.3, 0.7  # scores: what normal life reaches once a wearer-week, and once a wearer-month
-SUMS = (2.4, 5.6)  # of the CUSUM at these scores, set on real wearers and simulated months (benchmarks/illness.py)
+SUMS = (2.6, 5.6)  # of the CUSUM at these scores, set on real wearers and simulated months (benchmarks/illness.py)
 RESTARTED = "the trend starts again: its baseline is of an earlier version"
 
 REFERENCE = 1.0  # units of spread that an hour may lie above the usual without adding to the sum
