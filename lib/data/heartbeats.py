@@ -1,24 +1,9 @@
 """What the trend reads of a raw table: each wearer's times, heart rates, and steps since the reading before."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from lib.detector.grid import totals
-
-
-class Heartbeats(NamedTuple):
-    """One wearer's readings in order of time, (n,) each.
-
-    times : Unix seconds. heart_rate : bpm, NaN where missing. steps : since the reading before that reports any, NaN
-    where not reported. offset : seconds by which the wall clock is ahead of `times`.
-    """
-
-    user_id: str
-    times: np.ndarray
-    heart_rate: np.ndarray
-    steps: np.ndarray
-    offset: np.ndarray
+from lib.detector.rest import Heartbeats
 
 
 def by_wearer(raw, *, counters="cumulative"):

@@ -10,13 +10,30 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lib.detector.grid import totals
+
 SETTLED_S = 600  # without steps, before a reading is at rest
 GAP_S = 660  # between heart rates: ten minutes and some jitter; more is a watch taken off
 REPORT_S = 14_400  # between reports of steps; some watches send none through the night
 BPM = (30, 220)  # heart rates that a resting wearer may have, and artefacts do not
 _HOUR = 3600
+_DAY_S = 86_400
 _NEVER = -(10**12)
 _KEYS = ("asOf", "heartAt", "stillFrom", "stepsAt")
+
+
+class Heartbeats(NamedTuple):
+    """One wearer's readings in order of time, (n,) each.
+
+    times : Unix seconds. heart_rate : bpm, NaN where missing. steps : since the reading before that reports any, NaN
+    where not reported. offset : seconds by which the wall clock is ahead of `times`.
+    """
+
+    user_id: str
+    times: np.ndarray
+    heart_rate: np.ndarray
+    steps: np.ndarray
+    offset: np.ndarray
 
 
 class Hour(NamedTuple):
@@ -38,9 +55,10 @@ class RestingHours:
 
     def __init__(self):
         self.as_of, self._heart_at, self._still_from, self._steps_at = (_NEVER,) * 4
+        self._counter = None  # steps counted up to the last report, and its day since 1970
         self._open, self._waiting = {}, {}  # hour number: [wall hour, seconds, sum of bpm/10 * seconds]
 
-    def add(self, times, heart_rate, steps, *, offset=0):
+    def add(self, times, heart_rate, steps, *, offset=0, cumulative=False):
         """Add readings in any order, and return the hours that they complete.
 
         Parameters
@@ -51,6 +69,8 @@ class RestingHours:
             bpm, NaN where missing; steps since the previous reading that reports any, NaN where not reported.
         offset : int or array_like, shape (n,)
             Seconds by which the wearer's wall clock is ahead of `times`.
+        cumulative : bool
+            Whether steps count up through the day, instead of from reading to reading.
 
         Returns
         -------
@@ -60,6 +80,7 @@ class RestingHours:
         times, heart, steps, wall = self._new(times, heart_rate, steps, offset)
         if not len(times):
             return []
+        steps = self._since_report(steps, wall // _DAY_S) if cumulative else steps
         worn = (heart >= BPM[0]) & (heart <= BPM[1])
         gap = times - _latest(worn, times, self._heart_at, before=True)
         reports = np.flatnonzero(~np.isnan(steps))
@@ -88,6 +109,18 @@ class RestingHours:
         first = np.searchsorted(times, self.as_of, side="right")
         return times[first:], heart_rate[first:], steps[first:], wall[first:]
 
+    def _since_report(self, counter, day):
+        """Steps (n,) since the report before, of a counter (n,) and the day of each reading; keeps the last report."""
+        known = np.flatnonzero(~np.isnan(counter))
+        steps = np.full(len(counter), np.nan)
+        if len(known):
+            values, days = counter[known], day[known]
+            first, first_day = self._counter or (np.nan, days[0])
+            total = totals(np.append(first, values), np.append(first_day, days))
+            steps[known] = np.diff(total)
+            self._counter = float(values[-1]), int(days[-1])
+        return steps
+
     def _count(self, times, wall, seconds, sums, reports, still):
         """Add readings to their hours, or keep them waiting for the next report of steps."""
         last = reports[-1] + 1 if len(reports) else 0
@@ -115,7 +148,8 @@ class RestingHours:
         marks = dict(zip(_KEYS, (self.as_of, self._heart_at, self._still_from, self._steps_at), strict=True))
         bins = {"open": self._open, "waiting": self._waiting}
         lists = {name: [[number, *values] for number, values in hours.items()] for name, hours in bins.items()}
-        return {name: None if at == _NEVER else at for name, at in marks.items()} | lists
+        marks = {name: None if at == _NEVER else at for name, at in marks.items()}
+        return marks | {"counter": self._counter and list(self._counter)} | lists
 
     @classmethod
     def read(cls, written):
@@ -123,6 +157,7 @@ class RestingHours:
         state = cls()
         marks = [_NEVER if written.get(name) is None else _whole(written[name], name) for name in _KEYS]
         state.as_of, state._heart_at, state._still_from, state._steps_at = marks
+        state._counter = _counter(written.get("counter"))
         state._open, state._waiting = (_hours(written.get(name), name) for name in ("open", "waiting"))
         return state
 
@@ -168,6 +203,18 @@ def _hours(rows, name):
     ):
         raise ValueError(f"{name}: seconds or heart rates outside an hour's")
     return hours
+
+
+def _counter(written):
+    """A counter and its day, or None. Raises ValueError."""
+    if written is None:
+        return None
+    if not isinstance(written, list) or len(written) != 2:
+        raise ValueError("counter: expected a count and a day")
+    count, day = written
+    if isinstance(count, bool) or not isinstance(count, int | float) or not 0 <= count <= 1e9:
+        raise ValueError("counter: expected a count from 0 to 1e9")
+    return float(count), _whole(day, "counter")
 
 
 def _plausible(_, seconds, total):

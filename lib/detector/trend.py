@@ -92,22 +92,22 @@ class Trend:
         """0..1, or None while fewer than KNOWN_HOURS hours at rest are known."""
         return None if self.hours < KNOWN_HOURS else round(_score(self.rise.total / self._scale), 4)
 
-    def add(self, times, heart_rate, steps, *, offset=0):
+    def add(self, times, heart_rate, steps, **form):
         """Learn from readings, and return the TrendAnswer after them; arguments: of `RestingHours.add`.
 
         Readings up to the last one added are ignored, so a request may be sent again.
         """
-        alerts = [self.take(hour) for hour in self.rest.add(times, heart_rate, steps, offset=offset)]
+        alerts = [self.take(hour) for hour in self.rest.add(times, heart_rate, steps, **form)]
         return self._answer(any(alerts))
 
-    def follow(self, times, heart_rate, steps, *, offset=0):
+    def follow(self, times, heart_rate, steps, **form):
         """Learn from readings, and return the score (n,) that each of them would have been answered with.
 
         Parameters are those of `RestingHours.add`. NaN where there is no score. Reading by reading, `add` gives the
         same.
         """
         known_at, ends, scores = [], [self._end], [self.score]
-        for hour in self.rest.add(times, heart_rate, steps, offset=offset):
+        for hour in self.rest.add(times, heart_rate, steps, **form):
             self.take(hour)
             known_at.append(hour.known_at)
             ends.append(self._end)

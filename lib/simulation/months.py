@@ -6,7 +6,7 @@ menstrual cycle, journeys to other time zones, and nights without the watch.
 
 import numpy as np
 
-from lib.data.heartbeats import Heartbeats
+from lib.detector.rest import Heartbeats
 from lib.simulation.life import simulate_life
 
 DRINKS_BPM = (1.4, 4.0, 8.7)  # after little, some and much alcohol: Pietilä et al. 2018, JMIR Ment Health 5: e23

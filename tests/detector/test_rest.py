@@ -82,6 +82,39 @@ def test_artefacts_do_not_count(heart):
     assert (hour.bpm, hour.seconds) == (60.0, 3000)
 
 
+def test_a_counter_gives_the_steps_since_the_last_report_also_across_requests_and_midnight():
+    rest = RestingHours()
+    counters = [[NAN, 900.0, NAN, 905.0], [905.0, NAN], [7.0, 7.0]]
+    midnight = 450_000 * 3600
+    times = midnight - 600 + 120 * np.arange(8)
+    steps = [
+        rest._since_report(np.array(counter), days)
+        for counter, days in zip(counters, np.split(times // 86_400, [4, 6]), strict=True)
+    ]
+    np.testing.assert_array_equal(np.concatenate(steps), [NAN, NAN, NAN, 5, 0, NAN, 7, 0])
+
+
+@pytest.mark.parametrize("counter", [[1], ["1", 2], [True, 2], [-1, 2], [1, 2.5]])
+def test_a_counter_that_was_never_written_is_refused(counter):
+    with pytest.raises(ValueError, match="counter"):
+        RestingHours.read(RestingHours().written() | {"counter": counter})
+
+
+@pytest.mark.parametrize("size", [1, 7, 600])
+def test_a_counter_gives_the_same_hours_in_requests_of_any_size(size):
+    rng = np.random.default_rng(5)
+    times, steps = minutes(600), rng.choice([0, 0, 0, 0, 0, 0, 0, 0, 0, 30], 600) * (np.arange(600) % 60 < 30)
+    heart, counter = 60 + rng.integers(0, 9, 600), np.cumsum(steps) % 1000
+    expected = RestingHours().add(times, heart, counter, cumulative=True)
+    rest, hours = RestingHours(), []
+    for first in range(0, 600, size):
+        rows = slice(first, first + size)
+        hours += rest.add(times[rows], heart[rows], counter[rows], cumulative=True)
+        rest = RestingHours.read(json.loads(json.dumps(rest.written())))
+    assert hours == expected
+    assert 5 < len(hours) < 600 / 60 + 1
+
+
 @st.composite
 def days(draw):
     """A wearer's readings at an odd spacing, with gaps, steps and missing values."""
