@@ -52,7 +52,7 @@ class Run:
             )
         if len(name) > LONGEST_NAME:
             raise ValueError(
-                f"run={name}: expected at most {LONGEST_NAME} characters, got {len(name)}; shorten the name of the run"
+                f"run={name}: expected at most {LONGEST_NAME} characters, got {len(name)}; shorten the name"
             )
         folder = f".{name}.partial" if staged else name
         home = Path(home or runs_home())
