@@ -12,7 +12,7 @@ import pytest
 from conftest import life
 
 from lib import files, score
-from lib.data import partitions
+from lib.data import partitioning
 from lib.detector import scoring
 from lib.detector.detector import Detector
 from lib.evaluation import batch_score
@@ -246,7 +246,7 @@ def test_files_of_a_day_each_are_scored_like_one_file(run, tmp_path):
 
 
 def test_parquet_is_scored_in_small_parts_and_csv_in_one(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(partitions, "LEAST_READINGS", 1)
+    monkeypatch.setattr(partitioning, "MIN_READINGS", 1)
     rows = pd.concat([raw(30, wearer=wearer, seed=number) for number, wearer in enumerate(("ada", "bo", "cy"))])
     rows.to_parquet(tmp_path / "watch.parquet")
     rows.to_csv(tmp_path / "watch.csv")

@@ -37,7 +37,7 @@ COLUMNS = pa.schema(
     ]
 )
 _OF_WINDOWS = COLUMNS.names[:-2]
-_PIECES = 8  # partitions that share wearers are cut into so many, so that no worker is left alone with a long one
+_BATCHES = 8  # of files that share wearers: no worker is left alone with a large partition
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def score_partition(partition, *, export, options):
 
     Parameters
     ----------
-    partition : partitions.Part
+    partition : Partition
     export : str or Path
         The folder of a run's lambda_export.
     options : Options
@@ -160,9 +160,9 @@ def _score_files(export, data, out, options, workers):
         raise ValueError(f"--out {out} is one of the files to score; name another file")
     folder = out.with_name(f".{out.name}.parts")
     reading = partial(tqdm, desc="files read")
-    source = partitions.survey(data, timezone=options.timezone, pieces=_PIECES, progress=reading, **workers)
+    source = partitions.survey(data, timezone=options.timezone, batches=_BATCHES, progress=reading, **workers)
     settings = asdict(options) | {"made_by": sha256(export / MODEL)}
-    paths = {part: folder / f"{partitions.key(part, **settings)}.parquet" for part in source.parts}
+    paths = {part: folder / f"{partitions.key(part, **settings)}.parquet" for part in source.partitions}
     missing = [part for part, path in paths.items() if not _is_complete(path)]
     problems, new_windows = dict(source.set_aside), 0
     progress = partial(tqdm, desc="parts scored", total=len(paths), initial=len(paths) - len(missing))
