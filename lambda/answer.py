@@ -34,7 +34,7 @@ def answer_body(wearers, detector):
         "reasons": reasons,
         "success": True,
         "anomalyReasons": [sentence(reason) for reason in reasons] or None,
-        "baseline": verdicts[0].own.written() if verdicts[0].own else {},
+        "baseline": verdicts[0].own.to_json() if verdicts[0].own else {},
         "model": {"run": detector.run, "sha256": detector.sha256},
     }
     excess = np.concatenate([verdict.excess for verdict in verdicts])

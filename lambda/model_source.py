@@ -22,7 +22,8 @@ from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 
-from lib.detector.detector import MODEL, NETWORK, NORMAL, THRESHOLD, DamagedModel, Detector
+from lib.detector.detector import Detector
+from lib.detector.export_folder import MODEL, NETWORK, NORMAL, THRESHOLD, DamagedModel
 
 AGAIN_S = 30  # at least so long between two attempts after a transient fault
 LARGEST = 50_000_000  # bytes of one file

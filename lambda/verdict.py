@@ -101,13 +101,14 @@ def _verdict(laid, scored, detector):
     scores[laid.usable] = scored.by_sample
     for index, fault in zip(laid.usable, scored.faults[scored.window], strict=True):
         why[index] = _FAULTS.get(fault)
-    kept = scored.excess[~np.isnan(scored.scores)]
+    kept = scored.error_ratio[~np.isnan(scored.scores)]
     alerting = _alerting(scored, laid, detector)
     found = _reasons(scored, alerting, laid, detector)
-    own = laid.own and laid.own.after(scored.first, scored.rest, interval_s=detector.interval_s)
+    own = laid.own and laid.own.updated(scored.first, scored.resting, interval_s=detector.interval_s)
     of_minutes = histograms.count(detector.population, laid.samples, laid.segment, kept, interval_s=detector.interval_s)
     apart = np.flatnonzero(np.diff(laid.segment[scored.first])) + 1
-    held = _held(np.insert(np.where(np.isnan(scored.scores), 0.0, scored.over_alert), apart, 0.0))  # none across a hole
+    ratio = np.where(np.isnan(scored.scores), 0.0, scored.alert_ratio)
+    held = _held(np.insert(ratio, apart, 0.0))  # none across a hole
     longest = int(np.argmax(scored.size))
     first, size = scored.first[longest], int(scored.size[longest])
     of_longest = int(((laid.rows >= first) & (laid.rows < first + size)).sum())
@@ -187,7 +188,7 @@ def _reasons(scored, alerting, laid, detector):
             "from": int(laid.index[why["begin"]]),
             "to": int(laid.index[why["end"]]),
         }
-        for why in detector.explain(laid.samples, first, size, offset, scored.columns[top])
+        for why in detector.explain(laid.samples, first, size, offset, scored.descriptors[top])
     ]
 
 

@@ -8,6 +8,7 @@ from request import parse
 from small_model import LENGTH, MONDAY_7H, error, metrics, moving, running
 
 from lib.detector import scoring
+from lib.detector.detector import Detector
 
 
 @pytest.fixture(scope="module")
@@ -164,15 +165,29 @@ def test_a_counter_that_fell_only_a_little_since_yesterday_began_anew_at_midnigh
     assert scores(ask(cumulative, counters="cumulative"))[LENGTH:] == pytest.approx(scores(ask(given))[LENGTH:])
 
 
-def test_the_hour_comes_from_the_timestamp_where_it_is_not_given(ask):
+@pytest.fixture
+def calendar(ask, monkeypatch):
+    """The hour's sine and cosine and the weekend flag of the last sample that the detector reads."""
+    seen, score_each = [], Detector.score_each
+    monkeypatch.setattr(Detector, "score_each", lambda self, wearers: seen.append(wearers) or score_each(self, wearers))
+
+    def calendar_of(readings, **options):
+        ask(readings, **options)
+        ((samples, *_),) = seen[-1]
+        return samples[-1, 4:].tolist()
+
+    return calendar_of
+
+
+def test_the_hour_comes_from_the_timestamp_where_it_is_not_given(calendar):
     saturday = small_model.MONDAY_7H + 5 * 86_400
-    assert scores(ask(metrics(20, start=saturday)))[0] == pytest.approx(score(error(weekend=True)))
-    given = [metric | {"hour_sin": 0.0, "hour_cos": 1.0, "is_weekend": 0} for metric in metrics(20, start=saturday)]
-    assert scores(ask(given))[0] == pytest.approx(score(error()))
-    friday_evening = saturday - 8 * 3600  # 23:00 in UTC, Saturday in Paris
-    night = metrics(20, start=friday_evening)
-    assert scores(ask(night))[0] == pytest.approx(score(error()))
-    assert scores(ask(night, timezone="Europe/Paris"))[0] == pytest.approx(score(error(weekend=True)))
+    at_seven = [np.sin(7 * np.pi / 12), np.cos(7 * np.pi / 12), 1.0]
+    assert calendar(metrics(1, start=saturday)) == pytest.approx(at_seven)
+    midnight = {"hour_sin": 0.0, "hour_cos": 1.0, "is_weekend": 0}
+    assert calendar([metrics(1, start=saturday)[0] | midnight]) == [0.0, 1.0, 0.0]
+    friday_evening = metrics(1, start=saturday - 8 * 3600)  # 23:00 in UTC, Saturday in Paris
+    assert calendar(friday_evening)[2] == 0
+    assert calendar(friday_evening, timezone="Europe/Paris")[2] == 1
 
 
 @pytest.mark.parametrize(("interval_s", "spacing"), [(5, 15.001), (30, 91)])

@@ -12,7 +12,7 @@ import pytest
 from model_source import Holder, ModelUnavailable
 from s3 import NEEDED, SECRETS, URL, pin_of
 
-from lib.detector.detector import DamagedModel
+from lib.detector.export_folder import DamagedModel
 from lib.files import ROOT
 
 
