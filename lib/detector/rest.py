@@ -16,6 +16,7 @@ SETTLED_S = 600  # without steps, before a reading is at rest
 GAP_S = 660  # between heart rates: ten minutes and some jitter; more is a watch taken off
 REPORT_S = 14_400  # between reports of steps; some watches send none through the night
 BPM = (30, 220)  # heart rates that a resting wearer may have, and artefacts do not
+LATEST_HOUR = 10**7  # number that a state may hold: an hour of the year 3110
 _HOUR = 3600
 _DAY_S = 86_400
 _NEVER = -(10**12)
@@ -217,9 +218,9 @@ def _counter(written):
     return float(count), _whole(day, "counter")
 
 
-def _plausible(_, seconds, total):
-    """Whether an hour's seconds, and the sum of its heart rates, are such as readings make."""
-    return 0 < seconds <= _HOUR + GAP_S and BPM[0] <= total / seconds / 10 <= BPM[1]
+def _plausible(wall, seconds, total):
+    """Whether an hour's wall clock, its seconds, and the sum of its heart rates are such as readings make."""
+    return abs(wall) <= LATEST_HOUR and 0 < seconds <= _HOUR + GAP_S and BPM[0] <= total / seconds / 10 <= BPM[1]
 
 
 def _whole(value, name):

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lib.detector.rest import BPM, RestingHours
+from lib.detector.rest import LATEST_HOUR, RestingHours
+from lib.detector.usual import WINDOW, Usual, checked
 
 VERSION = 1
 BORDERLINE, ALERT = 0.3, 0.7  # scores: what normal life reaches once a wearer-week, and once a wearer-month
@@ -24,12 +25,8 @@ BOUND = 2.0  # units that an hour counts at most, upward and downward
 WILD_BPM = 30.0  # above the usual: exertion without steps, not a fever. The hour is left out
 HOUR_S = 300  # seconds at rest that an hour needs
 KNOWN_HOURS = 24  # hours at rest before there is a score
-WINDOW = 28  # days that the usual and the spread remember
 STALE_H = 48  # hours without rest after which the sum starts again
 LASTING_DAYS = 7  # raised or lowered for so long, the wearer has a new usual
-POPULATION_BPM = 70.0  # resting heart rate before anything is known
-POPULATION_SWING = 4.5  # half of the swing over the day; lowest at half past four
-SPREAD_BPM = 6.0  # of an hour at rest, before anything is known
 SCALES = (0.5, 2.0)  # limits of the wearer's own scale of sums
 _DAYS_KNOWN = 7.0  # days that weigh as much as the population in the wearer's own scale
 _MOST = 2.5 * SUMS[1]  # of the sum, so that it falls in time
@@ -44,12 +41,13 @@ class TrendAnswer(NamedTuple):
     usual: float | None
     since: str | None
     alert: bool
+    reason: str | None
 
     def written(self):
         """As the answer to a request holds it, or None while unknown."""
         if self.score is None:
             return None
-        names = ("score", "level", "restingHeartRate", "usual", "since", "alert")
+        names = ("score", "level", "restingHeartRate", "usual", "since", "alert", "reason")
         return dict(zip(names, self, strict=True))
 
 
@@ -78,19 +76,16 @@ class Trend:
     """
 
     def __init__(self):
-        self.restarted, self.rest = False, RestingHours()
-        self.mean, self.hours, self.variance, self.weight = POPULATION_BPM, 0, 0.0, 0  # of all clock hours
-        swing = -POPULATION_SWING * np.cos(2 * np.pi * (np.arange(24) - 4.5) / 24)
-        self.offsets, self.counts, self.variances = np.round(swing, 3).tolist(), [0] * 24, [0.0] * 24
+        self.restarted, self.rest, self.usual = False, RestingHours(), Usual()
         self.rise, self.fall = Sum(), Sum()
-        self.last = None  # number of the last hour taken in
+        self.last, self.ahead = None, 0  # number of the last hour taken in; hours that the wall clock was ahead
         self.since = [None, 0, 0.0, 0.0]  # the rise's first wall hour, its hours, sums of heart rate and of the usual
         self.day, self.peak, self.peaks, self.days = None, 0.0, 0.0, 0  # of the sum: today's largest, their mean
 
     @property
     def score(self):
         """0..1, or None while fewer than KNOWN_HOURS hours at rest are known."""
-        return None if self.hours < KNOWN_HOURS else round(_score(self.rise.total / self._scale), 4)
+        return None if self.usual.hours < KNOWN_HOURS else round(_score(self.rise.total / self._scale), 4)
 
     def add(self, times, heart_rate, steps, **form):
         """Learn from readings, and return the TrendAnswer after them; arguments: of `RestingHours.add`.
@@ -120,18 +115,16 @@ class Trend:
     def take(self, hour):
         """Learn from an Hour. Returns whether the trend alerts: it reaches ALERT, and was not raised before."""
         clock = hour.wall % 24
-        usual = self.mean + self.offsets[clock]
+        usual, spread = self.usual.at(clock), self.usual.spread(clock)
         residual = hour.bpm - usual
-        if hour.seconds < HOUR_S or (self.hours > 2 * KNOWN_HOURS and residual > WILD_BPM):
+        if hour.seconds < HOUR_S or (self.usual.hours > 2 * KNOWN_HOURS and residual > WILD_BPM):
             return False
-        variance = self._variance(clock)
-        spread = (variance * (1 + KNOWN_HOURS / (self.hours + 1))) ** 0.5
         if self.last is not None and hour.number - self.last > STALE_H:
             self.rise, self.fall = Sum(), Sum()
-        self.last = hour.number
+        self.last, self.ahead = hour.number, hour.wall - hour.number
         alert = self._accumulate(hour, min(max(residual / spread, -BOUND), BOUND), usual)
         if self.rise.at is None or self._lasts:
-            self._learn(clock, residual, spread, variance)
+            self.usual.learn(clock, hour.bpm)
         return alert
 
     @property
@@ -144,14 +137,14 @@ class Trend:
         self._close_day(hour.number // 24)
         before, scale = self.rise.total, self._scale
         self.fall.add(-units, 1.0, hour.number)
-        alert = self.rise.add(units, scale, hour.number, armed=self.hours >= KNOWN_HOURS)
+        alert = self.rise.add(units, scale, hour.number, armed=self.usual.hours >= KNOWN_HOURS)
         self.peak = max(self.peak, self.rise.total)
         if not before or not self.rise.total:
             self.since = [hour.wall, 0, 0.0, 0.0]
         wall, count, heart, of_usual = self.since
         self.since = [wall, count + 1, round(heart + hour.bpm, 2), round(of_usual + usual, 2)]
         if self._lasts:  # what lasts is no illness: the usual is learned again, in a few days
-            self.hours, self.counts = min(self.hours, KNOWN_HOURS), [min(count, 2) for count in self.counts]
+            self.usual.forget()
         return alert
 
     @property
@@ -164,7 +157,7 @@ class Trend:
         """Learn how large the sum grows on a usual day; raised days are not usual."""
         if day == self.day:
             return
-        if self.day is not None and self.rise.at is None and self.hours > KNOWN_HOURS:
+        if self.day is not None and self.rise.at is None and self.usual.hours > KNOWN_HOURS:
             self.days = min(self.days + 1, WINDOW)
             self.peaks = round(self.peaks + (min(self.peak, 4.0) - self.peaks) / self.days, 4)
         self.day, self.peak = day, self.rise.total
@@ -175,47 +168,22 @@ class Trend:
         own = (_DAYS_KNOWN + self.peaks * self.days) / (_DAYS_KNOWN + self.days)
         return min(max(own, SCALES[0]), SCALES[1])
 
-    def _variance(self, clock):
-        """bpm² of a clock hour: its own, shrunk toward the wearer's, which is shrunk toward the population's."""
-        own = (SPREAD_BPM**2 * 20 + self.variance * self.weight) / (20 + self.weight)
-        return (own * 5 + self.variances[clock] * self.counts[clock]) / (5 + self.counts[clock])
-
-    def _learn(self, clock, residual, spread, variance):
-        """Move the usual and the spread toward an hour, by a bounded step; neighbouring hours move a little, too."""
-        bounded = min(max(residual, -spread), spread)
-        square = 1.15 * min(residual * residual, 4 * variance)  # 1.15: what the bound takes from a normal variance
-        self.hours += 1
-        count = self.counts[clock] = min(self.counts[clock] + 1, WINDOW)
-        gain = max(1 / (self.hours + 0.5), 0.5 / (14 * WINDOW))
-        self.mean = round(self.mean + gain * bounded, 4)
-        if self.hours > 6:
-            self.weight = min(self.weight + 1, 14 * WINDOW)
-            self.variance = round(self.variance + (square - self.variance) / self.weight, 3)
-            self._move(self.variances, clock, (square - self.variances[clock]) / count)
-        if self.hours <= 12:
-            return
-        self._move(self.offsets, clock, (1 - gain) * bounded / (count + 3))
-        for near in ((clock + 1) % 24, (clock - 1) % 24):
-            self._move(self.offsets, near, 0.35 * bounded / (self.counts[near] + count + 4))
-            self._move(self.variances, near, 0.5 * (square - self.variances[near]) / (self.counts[near] + 1))
-
-    @staticmethod
-    def _move(values, place, change):
-        values[place] = round(values[place] + change, 3)
-
     def _answer(self, alert):
         score = None if self.rest.as_of - self._end > 3600 * STALE_H else self.score
         wall, count, heart, usual = self.since
         means = (round(heart / count, 1), round(usual / count, 1)) if count else (None, None)
-        above = score is not None and score >= BORDERLINE
-        since = datetime.fromtimestamp(3600 * wall, UTC).strftime("%Y-%m-%dT%H:%M") if above else None
-        return TrendAnswer(score, level_of(score), *means, since, alert)
+        since = reason = None
+        if score is not None and score >= BORDERLINE:
+            since = datetime.fromtimestamp(3600 * wall, UTC).strftime("%Y-%m-%dT%H:%M")
+            reason = sentence(means[0] - means[1], wall, self.last + self.ahead)
+        return TrendAnswer(score, level_of(score), *means, since, alert, reason)
 
     def written(self):
         """The state as JSON can hold it, about 900 bytes."""
-        values = {name: getattr(self, attribute) for name, (attribute, *_) in _FIELDS.items()}
+        values = {name: getattr(self, name) for name in _LIMITS}
         sums = {name: [getattr(self, name).total, getattr(self, name).at] for name in ("rise", "fall")}
-        return {"version": VERSION, "rest": self.rest.written(), "since": list(self.since)} | sums | values
+        parts = {"rest": self.rest.written(), "usual": self.usual.written(), "since": list(self.since)}
+        return {"version": VERSION} | parts | sums | values
 
     @classmethod
     def read(cls, written):
@@ -230,21 +198,23 @@ class Trend:
         if not written:
             return trend
         if not isinstance(written, dict):
-            raise ValueError(f"trend: expected an object, got {type(written).__name__}")
+            raise ValueError(f"expected an object, got {type(written).__name__}")
         if written.get("version") != VERSION:
             trend.restarted = True
             return trend
-        for name, (attribute, low, high, length) in _FIELDS.items():
-            setattr(trend, attribute, _checked(written.get(name), name, low, high, length))
+        for name, (low, high) in _LIMITS.items():
+            setattr(trend, name, checked(written.get(name), name, low, high, optional=name in ("last", "day")))
         for name in ("rise", "fall"):
-            total, at = _checked(written.get(name), name, 0, _INFINITE, 2)
+            total, at = checked(written.get(name), name, 0, _HOURS, length=2, optional=True)
             getattr(trend, name).total, getattr(trend, name).at = min(total or 0.0, 2 * _MOST), at
-        trend.since = _checked(written.get("since"), "since", 0, _INFINITE, 4)
-        if None in trend.since[1:] or (trend.since[0] is None) != (trend.since[1] == 0) or (trend.since[0] or 0) > 1e8:
+        wall, count, *sums = trend.since = checked(written.get("since"), "since", 0, _HOURS, length=4, optional=True)
+        if None in (count, *sums) or (wall is None) != (count == 0) or (wall or 0) > LATEST_HOUR:
             raise ValueError("since: expected an hour and sums")
-        if not isinstance(written.get("rest"), dict):
-            raise ValueError("rest: expected an object")
-        trend.rest = RestingHours.read(written["rest"])
+        trend.since[0] = wall and int(wall)
+        for name, part in (("rest", RestingHours), ("usual", Usual)):
+            if not isinstance(written.get(name), dict):
+                raise ValueError(f"{name}: expected an object")
+            setattr(trend, name, part.read(written[name]))
         return trend
 
 
@@ -255,6 +225,21 @@ def level_of(score):
     return "normal" if score < BORDERLINE else "borderline" if score < ALERT else "anomaly"
 
 
+def sentence(bpm, since, now):
+    """Say a rise to its wearer; `since` and `now` are wall-clock hours since 1970.
+
+    >>> sentence(6.2, 450_018, 450_030)
+    'Your resting heart rate has been 6 bpm above your usual since yesterday evening.'
+    """
+    part = ("night", "morning", "afternoon", "evening")[since % 24 // 6]
+    days = now // 24 - since // 24
+    day = datetime.fromtimestamp(3600 * since, UTC)
+    earlier = f"yesterday {part}" if days == 1 else f"the {part} of {day.day} {day:%B}"
+    earlier = "the night before last" if (days, part) == (1, "night") else earlier
+    when = earlier if days else {"night": "last night"}.get(part, f"this {part}")
+    return f"Your resting heart rate has been {round(bpm)} bpm above your usual since {when}."
+
+
 def _score(total):
     """Map a sum in the wearer's own scale to 0..1: straight to 0.3 and 0.7, then ever slower toward 1."""
     if total < SUMS[1]:
@@ -262,32 +247,12 @@ def _score(total):
     return float(1 - (1 - ALERT) * np.exp(1 - total / SUMS[1]))
 
 
-_INFINITE = 10**9
-_FIELDS = {  # name as written: attribute, smallest, largest, length of a list or 0
-    "mean": ("mean", *BPM, 0),
-    "hours": ("hours", 0, _INFINITE, 0),
-    "variance": ("variance", 0, 1e4, 0),
-    "weight": ("weight", 0, 14 * WINDOW, 0),
-    "offsets": ("offsets", -BPM[1], BPM[1], 24),
-    "counts": ("counts", 0, WINDOW, 24),
-    "variances": ("variances", 0, 1e4, 24),
-    "last": ("last", 0, 1e8, 0),
-    "day": ("day", 0, 1e7, 0),
-    "peak": ("peak", 0, 2 * _MOST, 0),
-    "peaks": ("peaks", 0, 4, 0),
-    "days": ("days", 0, WINDOW, 0),
+_HOURS = 10**8  # hour numbers and sums that a state may hold: far beyond the year 2100
+_LIMITS = {  # attribute: smallest, largest
+    "last": (0, _HOURS),
+    "ahead": (-48, 48),
+    "day": (0, _HOURS),
+    "peak": (0, 2 * _MOST),
+    "peaks": (0, 4),
+    "days": (0, WINDOW),
 }
-_NULLABLE = ("last", "day", "rise", "fall", "since")
-
-
-def _checked(value, name, low, high, length):
-    """A number within limits, or a list of `length` such. Raises ValueError."""
-    values = value if length else [value]
-    if not isinstance(values, list) or (length and len(values) != length):
-        raise ValueError(f"{name}: expected a list of {length} numbers")
-    for number in values:
-        if number is None and name in _NULLABLE:
-            continue
-        if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= high:
-            raise ValueError(f"{name}: expected a number from {low:g} to {high:g}")
-    return list(values) if length else value

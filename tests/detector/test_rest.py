@@ -152,6 +152,8 @@ def test_hours_are_the_same_however_readings_are_cut_repeated_and_ordered(day, d
         ("open", {}),
         ("open", [[1, 2, 3]]),
         ("open", [[1, 1, 60, 60 * 9000]]),
+        ("open", [[1, 10**12, 60, 36_000]]),
+        ("open", [[10**12, 1, 60, 36_000]]),
         ("waiting", [[1, 1, 99_999, 1]]),
         ("waiting", [[1, 1, 60, 36_000]] * 40),
     ],

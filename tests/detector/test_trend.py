@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from lib.detector import trend as module
 from lib.detector.rest import Hour
-from lib.detector.trend import ALERT, BORDERLINE, SUMS, Sum, Trend, level_of
+from lib.detector.trend import ALERT, BORDERLINE, SUMS, Sum, Trend, level_of, sentence
 
 START = 450_000  # an hour's number, a midnight
+KEYS = {"score", "level", "restingHeartRate", "usual", "since", "alert", "reason"}
 
 
 def life(days, *, rise=(), seed=0, level=60.0, every=600, noise=3.0):
@@ -56,7 +57,7 @@ def test_a_single_wild_hour_cannot_reach_even_the_lower_level():
 def test_nothing_is_said_before_a_day_at_rest_is_known():
     answers = daily(Trend(), life(2))
     assert answers[0].written() is None
-    assert answers[-1].written().keys() == {"score", "level", "restingHeartRate", "usual", "since", "alert"}
+    assert answers[-1].written().keys() == KEYS
 
 
 def test_a_fever_alerts_once_names_its_start_and_falls_again():
@@ -70,8 +71,8 @@ def test_a_fever_alerts_once_names_its_start_and_falls_again():
     assert 5 < raised.resting_heart_rate - raised.usual < 12
     started = (np.datetime64(raised.since, "s").astype(int) // 3600) - START
     assert 474 <= started <= 484
-    assert answers[-1].level == "normal"
-    assert answers[-1].since is None
+    assert raised.reason.startswith("Your resting heart rate has been ")
+    assert (answers[-1].level, answers[-1].since, answers[-1].reason) == ("normal", None, None)
 
 
 def test_the_usual_stands_still_while_raised():
@@ -80,7 +81,7 @@ def test_the_usual_stands_still_while_raised():
     times, heart, steps = life(24, rise=[(20 * 24, 96, 12.0)])
     trend.add(times, heart, steps)
     assert trend.rise.at is not None
-    assert abs(np.mean(trend.offsets) + trend.mean - 60) < 1.5
+    assert abs(np.mean(trend.usual.offsets) + trend.usual.mean - 60) < 1.5
 
 
 @pytest.mark.parametrize("bpm", [8.0, -10.0, 15.0])
@@ -90,7 +91,7 @@ def test_a_lasting_change_becomes_the_usual_within_two_weeks(bpm):
     assert sum(answer.alert for answer in answers[: 4 * 30]) == 0
     assert sum(answer.alert for answer in answers[4 * 30 :]) == (bpm > 0)
     assert all(answer.level == "normal" for answer in answers[4 * 44 :])
-    assert abs(np.mean(trend.offsets) + trend.mean - 60 - bpm) < 2
+    assert abs(np.mean(trend.usual.offsets) + trend.usual.mean - 60 - bpm) < 2
 
 
 def test_another_time_zone_does_not_alert():
@@ -170,25 +171,36 @@ def test_a_baseline_of_an_earlier_version_starts_again_and_says_so():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("part", "name", "value"),
     [
-        ("mean", "60"),
-        ("mean", None),
-        ("mean", float("nan")),
-        ("mean", 500),
-        ("offsets", [0.0] * 23),
-        ("offsets", "0" * 24),
-        ("variances", [-1.0] * 24),
-        ("counts", [True] * 24),
-        ("rise", [1.0]),
-        ("since", [None, 3, 1.0, 1.0]),
-        ("rest", None),
-        ("last", 1e12),
+        ("usual", "mean", "60"),
+        ("usual", "mean", None),
+        ("usual", "mean", float("nan")),
+        ("usual", "mean", 500),
+        ("usual", "offsets", [0.0] * 23),
+        ("usual", "offsets", "0" * 24),
+        ("usual", "variances", [-1.0] * 24),
+        ("usual", "counts", [True] * 24),
+        ("rest", "open", 1),
+        ("", "usual", []),
+        ("", "rest", None),
+        ("", "rise", [1.0]),
+        ("", "since", [None, 3, 1.0, 1.0]),
+        ("", "since", [10**8, 1, 1.0, 1.0]),
+        ("", "last", 1e12),
+        ("", "peaks", 5),
     ],
 )
-def test_a_state_that_was_never_written_is_refused(name, value):
+def test_a_state_that_was_never_written_is_refused(part, name, value):
+    written = Trend().written()
+    written = written | ({part: written[part] | {name: value}} if part else {name: value})
     with pytest.raises(ValueError, match=name):
-        Trend.read(Trend().written() | {name: value})
+        Trend.read(written)
+
+
+def test_a_state_that_is_no_object_is_refused():
+    with pytest.raises(ValueError, match="expected an object, got list"):
+        Trend.read([1])
 
 
 def test_no_baseline_moves_the_alert_by_more_than_the_stated_factor():
@@ -208,3 +220,17 @@ def test_scores_are_anchored_at_the_levels():
         "borderline",
         "anomaly",
     ]
+
+
+@pytest.mark.parametrize(
+    ("since", "now", "when"),
+    [
+        (START + 8, START + 13, "this morning"),
+        (START + 2, START + 13, "last night"),
+        (START - 1, START + 2, "yesterday evening"),
+        (START - 22, START + 2, "the night before last"),
+        (START - 50, START, "the evening of 30 April"),
+    ],
+)
+def test_a_rise_is_said_in_one_sentence(since, now, when):
+    assert sentence(5.6, since, now) == f"Your resting heart rate has been 6 bpm above your usual since {when}."
