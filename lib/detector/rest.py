@@ -199,9 +199,7 @@ def _hours(rows, name):
     if not all(isinstance(row, list) and len(row) == 4 for row in rows):
         raise ValueError(f"{name}: expected four numbers an hour")
     hours = {number: values for number, *values in ([_whole(value, name) for value in row] for row in rows)}
-    if not all(
-        0 < s <= _HOUR + GAP_S and BPM[0] * 10 * s <= total <= BPM[1] * 10 * s for _, s, total in hours.values()
-    ):
+    if not all(abs(number) <= LATEST_HOUR and _plausible(*values) for number, values in hours.items()):
         raise ValueError(f"{name}: seconds or heart rates outside an hour's")
     return hours
 
