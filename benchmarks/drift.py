@@ -33,7 +33,7 @@ def lived(number, days, *, seed, change=lambda wearer: wearer):
     """Samples (days * PER_DAY, 7) of wearer `number`'s life: heart rate and steps, the others 0."""
     rng = np.random.default_rng([seed, number])
     wearer = change(wearers.draw_wearer(rng, str(number)))
-    life = simulate.live(wearer, start=MONDAY, hours=24 * days, interval_s=INTERVAL_S, rng=rng)
+    life = simulate.simulate_life(wearer, start=MONDAY, hours=24 * days, interval_s=INTERVAL_S, rng=rng)
     samples = np.zeros((len(life), 7))
     samples[:, :2] = life[["heartRate", "steps"]]
     return samples

@@ -89,7 +89,7 @@ def score_card(tasks, form, *, scheduler="", on_bad_part="stop", progress=iter):
     """
     how = {"scheduler": scheduler, "on_bad_part": on_bad_part, "progress": progress}
     found, set_aside = [], {}
-    for part, result, problem in parallel.each(partial(followed, **form), tasks, part_error=ReadingsError, **how):
+    for part, result, problem in parallel.map_parts(partial(followed, **form), tasks, part_error=ReadingsError, **how):
         if problem:
             set_aside[str(part)] = problem
         elif result is not None:

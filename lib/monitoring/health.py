@@ -45,13 +45,14 @@ def figures(lines, by, *, interval_s):
 
 
 def share(count, total, *, confidence=0.95):
-    """(share, low, high): a share and its interval by Wilson (1927, "Probable inference", JASA 22); None of none."""
+    """The share count / total with Wilson's score interval, as (share, low, high); None where total is 0.
+
+    Wilson (1927), "Probable inference, the law of succession, and statistical inference", JASA 22.
+    """
     if not total:
         return None
-    z = stats.norm.ppf((1 + confidence) / 2)
-    middle = (count + z * z / 2) / (total + z * z)
-    half = z / (total + z * z) * np.sqrt(count * (total - count) / total + z * z / 4)
-    return float(count / total), float(max(0.0, middle - half)), float(min(1.0, middle + half))
+    interval = stats.binomtest(count, total).proportion_ci(confidence, method="wilson")
+    return float(count / total), float(interval.low), float(interval.high)
 
 
 def false_shares(requests, by):
@@ -92,7 +93,8 @@ def losses(lines, every):
     found["codes"] = codes[last].value_counts().to_dict()
     for name in LOST:
         usual = days[name].quantile(_USUAL)
-        low = share(today[name] * today["requests"], today["requests"])[1] if today[name] > 0 else 0.0
+        lost = round(today[name] * today["requests"]) if today[name] > 0 else 0  # in whole requests
+        low = share(lost, int(today["requests"]))[1] if lost else 0.0
         found[name] = {"share": float(today[name]), "low": low, "usual": None if np.isnan(usual) else float(usual)}
     return found
 

@@ -166,8 +166,8 @@ def _weights(folder, epoch):
     return folder / f"epoch-{epoch}.weights.h5"
 
 
-def key(files, **settings):
+def key(inputs, **settings):
     """A name for one training's folder: another where a setting, a file's bytes, a library or this code differs."""
-    made_from = files.fingerprint([*files, __file__, autoencoder.__file__])
+    made_from = files.fingerprint([*inputs, __file__, autoencoder.__file__])
     text = json.dumps([made_from, settings, run.versions()])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

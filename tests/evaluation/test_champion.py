@@ -44,7 +44,7 @@ def test_a_finished_base_of_the_same_windows_passes(base):
     ("values", "message"),
     [
         ({"base": "odl"}, "base=odl: there is no exported run of that name; see ./run_all.sh --runs"),
-        ({"base": "a/b"}, "base='a/b': a run's name is letters"),
+        ({"base": "a/b"}, "base='a/b': expected a run's name of letters"),
         ({"base": "old", "run": "old"}, "base=old: a run is compared with another; give run= another name"),
         ({"base": "old", "interval_s": 30}, "base=old was made with interval_s=5, not 30"),
         ({"base": "old", "sequence_length": 30}, "base=old was made with sequence_length=60, not 30"),

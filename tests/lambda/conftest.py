@@ -7,15 +7,15 @@ from request import parse
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
+def handmade(tmp_path_factory):
     return small_model.detector(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture
-def ask(model):
+def ask(handmade):
     """Answer readings of interval counters, or an envelope, and return the body."""
 
-    def body(readings, detector=model, **options):
+    def body(readings, detector=handmade, **options):
         request = readings if "metrics" in readings[0] else {"metrics": readings, "counters": "interval", **options}
         return answer_body(parse(request, interval_s=detector.interval_s), detector)[0]
 

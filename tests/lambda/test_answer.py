@@ -69,9 +69,9 @@ def test_absent_channels_leave_the_error_and_are_named(ask, absent, counted, nam
     assert body["message"] == ", ".join(filter(None, ["Anomaly detection completed", named]))
 
 
-def test_each_set_of_channels_has_limits_of_its_own(ask, model):
-    sets = model.calibration["sets"] | {"heart rate alone": {"threshold": [0.01, 0.01], "alert": [0.02, 0.02]}}
-    other = replace(model, calibration={**model.calibration, "sets": sets})
+def test_each_set_of_channels_has_limits_of_its_own(ask, handmade):
+    sets = handmade.calibration["sets"] | {"heart rate alone": {"threshold": [0.01, 0.01], "alert": [0.02, 0.02]}}
+    other = replace(handmade, calibration={**handmade.calibration, "sets": sets})
     readings = moving(20, steps=None, calories=None, distance=None)
     assert not ask(readings)["anomalyDetected"]
     assert ask(readings, other)["anomalyDetected"]

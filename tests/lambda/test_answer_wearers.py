@@ -92,11 +92,11 @@ def test_one_wearer_too_sparse_leaves_the_other_scored(ask):
     assert "apart" in body["results"][0]["reason"]
 
 
-def test_the_facts_for_the_log_count_windows_and_error_ratios(model):
+def test_the_facts_for_the_log_count_windows_and_error_ratios(handmade):
     sparse, bad = envelope(metrics(5, spacing=60)), envelope(metrics(1), user="bea")
     bad[0]["metrics"]["heartRate"] = "?"
     wearers = parse([*sparse, *bad, *envelope(running(moving(25)), user="cy")], interval_s=5)
-    body, facts = answer_body(wearers, model)
+    body, facts = answer_body(wearers, handmade)
     assert (facts["wearers"], facts["unknown"], body["rejected"]) == (3, 5, 1)
     assert len(facts["error_ratio"]) == 6
     assert body["anomalyScore"] == pytest.approx(0.3 * facts["error_ratio"].max())

@@ -32,17 +32,19 @@ def ask(readings, detector, k, n, step_s=60.0):
     return answer_body(parse({"metrics": readings, "counters": "interval"}, interval_s=5), persistent)[0]
 
 
-def test_an_alert_waits_until_windows_a_minute_apart_reach_the_level(model):
-    assert ask(fright(38), model, 1, 1)["anomalyDetected"]
-    assert not ask(fright(38), model, 2, 2)["anomalyDetected"]  # the last window ends 55 s after the first that reaches
-    body = ask(fright(39), model, 2, 2)
+def test_an_alert_waits_until_windows_a_minute_apart_reach_the_level(handmade):
+    assert ask(fright(38), handmade, 1, 1)["anomalyDetected"]
+    assert not ask(fright(38), handmade, 2, 2)[
+        "anomalyDetected"
+    ]  # the last window ends 55 s after the first that reaches
+    body = ask(fright(39), handmade, 2, 2)
     assert body["anomalyDetected"]
     assert body["reasons"][0]["index"] == 38  # of the first that alerts, though those before it score as high
-    assert not ask(fright(), model, 3, 3)["anomalyDetected"]
+    assert not ask(fright(), handmade, 3, 3)["anomalyDetected"]
 
 
-def test_without_an_alert_the_scores_stay_and_the_message_names_the_rule(model):
-    plain, persistent = ask(fright(), model, 1, 1), ask(fright(), model, 3, 5)
+def test_without_an_alert_the_scores_stay_and_the_message_names_the_rule(handmade):
+    plain, persistent = ask(fright(), handmade, 1, 1), ask(fright(), handmade, 3, 5)
     assert persistent["results"] == plain["results"]
     assert (persistent["anomalyScore"], persistent["level"]) == (plain["anomalyScore"], "anomaly")
     assert (persistent["reasons"], persistent["anomalyReasons"]) == ([], None)
@@ -52,25 +54,25 @@ def test_without_an_alert_the_scores_stay_and_the_message_names_the_rule(model):
     assert "no alert" not in plain["message"]
 
 
-def test_a_hole_restarts_the_wait(model):
+def test_a_hole_restarts_the_wait(handmade):
     readings = fright()
     for metric in readings[35:]:
         metric["timestamp"] += 3_600_000
-    assert ask(readings, model, 1, 1)["anomalyDetected"]
-    assert not ask(readings, model, 2, 2)["anomalyDetected"]
+    assert ask(readings, handmade, 1, 1)["anomalyDetected"]
+    assert not ask(readings, handmade, 2, 2)["anomalyDetected"]
 
 
-def test_a_batch_that_is_too_short_never_alerts(model):
+def test_a_batch_that_is_too_short_never_alerts(handmade):
     for count in (2, 19, 20, 30):
         readings = metrics(count, heartRate=250.0)
-        assert ask(readings, model, 1, 1)["anomalyDetected"]
-        assert not ask(readings, model, 2, 2)["anomalyDetected"]
-    assert ask(metrics(20 + 12, heartRate=250.0), model, 2, 2)["anomalyDetected"]
+        assert ask(readings, handmade, 1, 1)["anomalyDetected"]
+        assert not ask(readings, handmade, 2, 2)["anomalyDetected"]
+    assert ask(metrics(20 + 12, heartRate=250.0), handmade, 2, 2)["anomalyDetected"]
 
 
-def test_wearers_do_not_wait_for_each_other(model):
+def test_wearers_do_not_wait_for_each_other(handmade):
     both = small_model.envelope(metrics(32, heartRate=250.0)) + small_model.envelope(metrics(32), user="bea")
-    persistent = replace(model, persistence=Persistence(2, 2))
+    persistent = replace(handmade, persistence=Persistence(2, 2))
     assert answer_body(parse(both, interval_s=5), persistent)[0]["anomalyDetected"]
     short = small_model.envelope(metrics(20, heartRate=250.0)) + small_model.envelope(
         metrics(20, heartRate=250.0), user="bea"

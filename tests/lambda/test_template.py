@@ -77,7 +77,11 @@ def test_template_and_deployment_give_the_function_the_same_settings(template, r
     runtime = template["Parameters"]["Runtime"]
     assert set(runtime["AllowedValues"]) == set(deployment_package.RUNTIMES)
     (python,) = [
+<<<<<<< HEAD
         one for one in parameters.in_notebook(ROOT / "notebooks/05_export.ipynb") if one.name == "lambda_python"
+=======
+        of for of in parameters.notebook_parameters(ROOT / "notebooks/05_export.ipynb") if of.name == "lambda_python"
+>>>>>>> main
     ]
     assert runtime["Default"] == f"python{python.default}"
     assert detector["Architectures"] == ["x86_64"]

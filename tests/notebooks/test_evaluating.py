@@ -78,9 +78,9 @@ def _train(run, learned, calm):
     known |= {"compared": rows["calibration"], "compared_columns": columns}
     np.savez(run.models / "windows.npz", **rows, **known)
     np.save(run.models / "calibration_errors.npy", np.full(9, limits["threshold"]))
-    files = {name: sha256(run.models / name) for name in ("lstm_model.onnx", "normal.npz", "threshold.npy")}
+    sums = {name: sha256(run.models / name) for name in ("lstm_model.onnx", "normal.npz", "threshold.npy")}
     described = {"run": "by-hand", "features": list(features.FEATURES), "scaler": scaler, "channels": [True] * 7}
-    described |= {"sequence_length": LENGTH, "interval_s": 60, "metrics": {}, "calibration": limits, "files": files}
+    described |= {"sequence_length": LENGTH, "interval_s": 60, "metrics": {}, "calibration": limits, "files": sums}
     files.write_json(run.models / "model.json", described | {"parameters": {"encoding_dim": 4}})
 
 

@@ -184,7 +184,7 @@ def test_alarms_that_are_false_where_they_are_brief_are_met_by_windows_in_a_row(
     assert Detector.load(Run.at("lasting").models / "lambda_export").persistence.k == 3
 
 
-@pytest.mark.skipif(not browser.found(), reason="no chromium is here to look at the page with")
+@pytest.mark.skipif(not browser.path(), reason="chromium is not installed")
 def test_its_page_shows_its_figures_and_no_error_and_fits_a_laptop_and_a_phone(run, days, tmp_path):
     alerted = log(tmp_path / "log.jsonl", days)
     words = [f"{name},{number % 3 == 0}" for number, name in enumerate(alerted)]
@@ -195,7 +195,7 @@ def test_its_page_shows_its_figures_and_no_error_and_fits_a_laptop_and_a_phone(r
             tab.visit((run.models / "monitor.html").as_uri(), **window)
             figures = tab.evaluate(FIGURES)
             assert (len(figures), min(figures) > 100) == (4, True)
-            assert (tab.evaluate(ERRORS), tab.evaluate(OVERFLOWING), tab.complaints) == (0, [], [])
+            assert (tab.evaluate(ERRORS), tab.evaluate(OVERFLOWING), tab.errors) == (0, [], [])
             page, width = tab.evaluate(WIDTHS)
             assert page <= width
         assert (run.models / "report.html").as_uri() in tab.evaluate(LINKS)
