@@ -37,13 +37,8 @@ def life(number, *, days, years=0, interval_s=INTERVAL_S):
     """The readings of some days of wearer `number`, as a request's metrics; a list for each day."""
     person, rng = wearer(number, years=years)
     start = MONDAY + np.timedelta64(number % 7, "D")
-<<<<<<< HEAD
-    lived = live(person, start=start, hours=24 * days, interval_s=interval_s, rng=rng)
+    lived = simulate_life(person, start=start, hours=24 * days, interval_s=interval_s, rng=rng)
     table = report(lived, user_id=person.user_id, interval_s=interval_s, rng=rng).drop(columns="user_id")
-=======
-    lived = simulate_life(who, start=start, hours=24 * days, interval_s=interval_s, rng=rng)
-    table = report(lived, user_id=who.user_id, interval_s=interval_s, rng=rng).drop(columns="user_id")
->>>>>>> main
     table = table[table["heartRate"] > 0].sort_values("timestamp", kind="stable")
     return [day.to_dict("records") for _, day in table.groupby(table["timestamp"].str[:10])]
 

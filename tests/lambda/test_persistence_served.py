@@ -34,9 +34,7 @@ def ask(readings, detector, k, n, step_s=60.0):
 
 def test_an_alert_waits_until_windows_a_minute_apart_reach_the_level(handmade):
     assert ask(fright(38), handmade, 1, 1)["anomalyDetected"]
-    assert not ask(fright(38), handmade, 2, 2)[
-        "anomalyDetected"
-    ]  # the last window ends 55 s after the first that reaches
+    assert not ask(fright(38), handmade, 2, 2)["anomalyDetected"]  # the last window ends 55 s after the first one
     body = ask(fright(39), handmade, 2, 2)
     assert body["anomalyDetected"]
     assert body["reasons"][0]["index"] == 38  # of the first that alerts, though those before it score as high

@@ -77,15 +77,11 @@ def test_template_and_deployment_give_the_function_the_same_settings(template, r
     runtime = template["Parameters"]["Runtime"]
     assert set(runtime["AllowedValues"]) == set(deployment_package.RUNTIMES)
     (python,) = [
-<<<<<<< HEAD
-        one for one in parameters.in_notebook(ROOT / "notebooks/05_export.ipynb") if one.name == "lambda_python"
-=======
-        of for of in parameters.notebook_parameters(ROOT / "notebooks/05_export.ipynb") if of.name == "lambda_python"
->>>>>>> main
+        one for one in parameters.notebook_parameters(ROOT / "notebooks/05_export.ipynb") if one.name == "lambda_python"
     ]
     assert runtime["Default"] == f"python{python.default}"
     assert detector["Architectures"] == ["x86_64"]
-    assert (options.timeout, options.memory) == (None, None)  # what the template names of them stays
+    assert (options.timeout, options.memory) == (None, None)  # unchanged: the template sets them
     assert detector["Timeout"] == plan.TIMEOUT_S
     assert template["Parameters"]["MemorySize"]["Default"] == plan.MEMORY_MB
     assert template["Parameters"]["FunctionName"]["Default"] == options.function
