@@ -67,7 +67,7 @@ def measured(number, *, seed, months=MONTHS):
     days = NORMAL_DAYS + drift.MONTH * months
     whole = [lived(n, days, seed=seed) for n in range(number)]
     normal = [counted(samples, bins) for samples in whole]
-    usual = drift.Usual.of(total(normal, first), seed=seed)
+    usual = drift.Usual.fit(total(normal, first), seed=seed)
     last = [samples[-CHANGED_DAYS * PER_DAY :] for samples in whole]
     changed = {
         f"sensor {BPM} bpm high": [counted(samples + BPM * (np.arange(7) == 0), bins) for samples in last],

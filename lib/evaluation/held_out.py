@@ -50,7 +50,7 @@ def asked(folder, *, detector, stride, counters):
 
 
 def followed(part, *, detector, units, by, stride, timezone="UTC", counters="cumulative"):
-    """The Followed of a parts.Part, or None where it holds nothing of the test.
+    """The Followed of a Partition, or None where it holds nothing of the test.
 
     detector: a Detector, which goes to the workers with the part; units: who or which days are in the test, `by` wearer
     or day, as `dataset.units` names them; stride: samples between windows. Raises ReadingsError for a file that can not
@@ -84,7 +84,7 @@ def of_table(table, detector, *, stride):
 def score_card(tasks, form, *, scheduler="", on_bad_part="stop", progress=iter):
     """What `evaluation.score_card` says of the test's life in all parts, and {part: problem} of those set aside.
 
-    tasks: parts.Part; form: the arguments of `followed`. The work is done as `cluster.each` does it, whose errors it
+    tasks: Partitions; form: the arguments of `followed`. The work is done by `parallel.map_parts`, whose errors it
     raises, and ValueError where no part holds a window of the test.
     """
     how = {"scheduler": scheduler, "on_bad_part": on_bad_part, "progress": progress}

@@ -10,7 +10,7 @@ import papermill
 import pytest
 from conftest import runs_in
 from distributed import LocalCluster
-from wearers_in_parts import life, write
+from wearer_files import life, write
 
 from lib.data import clean, partitions, readings
 from lib.detector import scoring
@@ -52,7 +52,7 @@ def alone(folder, export):
 
 
 def test_parts_on_a_cluster_give_what_one_table_gives(folder, form, alone):
-    tasks = partitions.survey(str(folder)).parts
+    tasks = partitions.survey(str(folder)).partitions
     local = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(**local, silence_logs=logging.CRITICAL) as cluster:
         (card, summary), set_aside = held_out.score_card(tasks, form, scheduler=cluster.scheduler_address)
@@ -76,7 +76,7 @@ def test_a_wearers_windows_are_a_minute_apart_and_scored_as_the_detector_follows
 
 def test_a_part_that_can_not_be_read_is_named_and_the_others_count(folder, form, tmp_path):
     mine = shutil.copytree(folder, tmp_path / "watch")
-    tasks = partitions.survey(str(mine)).parts
+    tasks = partitions.survey(str(mine)).partitions
     (mine / "a.parquet").write_bytes(b"PAR1 no more")
     (card, summary), set_aside = held_out.score_card(tasks, form, on_bad_part="skip")
     assert list(set_aside) == [str(tasks[0])]
@@ -87,12 +87,12 @@ def test_a_part_that_can_not_be_read_is_named_and_the_others_count(folder, form,
 
 def test_parts_that_hold_nothing_of_the_test_are_told(folder, form):
     with pytest.raises(ValueError, match="none of 2 parts holds a window of the test$"):
-        held_out.score_card(partitions.survey(str(folder)).parts, form | {"units": ["nobody"]})
+        held_out.score_card(partitions.survey(str(folder)).partitions, form | {"units": ["nobody"]})
 
 
 def test_where_no_part_can_be_read_it_is_said_why(folder, form, tmp_path):
     mine = shutil.copytree(folder, tmp_path / "watch")
-    tasks = partitions.survey(str(mine)).parts
+    tasks = partitions.survey(str(mine)).partitions
     for path in mine.iterdir():
         path.write_bytes(b"PAR1 no more")
     with pytest.raises(ValueError, match="none of 2 parts .*; .*a.parquet: can not be read"):
@@ -102,7 +102,7 @@ def test_where_no_part_can_be_read_it_is_said_why(folder, form, tmp_path):
 def test_days_of_wearers_without_a_label_have_no_events_and_their_time_counts(form, tmp_path):
     days = life("w1", interval_s=5, days=2).iloc[17_280 - 1440 : 17_280 + 720]  # two hours before midnight, one after
     write(tmp_path / "watch", {"a": [days]})
-    tasks, by_day = partitions.survey(str(tmp_path / "watch")).parts, {"by": "day", "units": ["w1 2026-03-03"]}
+    tasks, by_day = partitions.survey(str(tmp_path / "watch")).partitions, {"by": "day", "units": ["w1 2026-03-03"]}
     (card, summary), _ = held_out.score_card(tasks, form | by_day)
     assert card.empty
     assert summary["wearer_days"] == pytest.approx(1 / 24, abs=0.001)
@@ -111,10 +111,10 @@ def test_days_of_wearers_without_a_label_have_no_events_and_their_time_counts(fo
 
 def test_a_runs_parts_and_test_are_what_is_asked(folder, tmp_path):
     source = partitions.survey(str(folder), timezone="Europe/Rome")
-    partitions.save(source.parts, tmp_path / "parts.json", timezone="Europe/Rome", labelled=True)
+    partitions.save(source.partitions, tmp_path / "parts.json", timezone="Europe/Rome", labelled=True)
     (tmp_path / "split.json").write_text(json.dumps({"by": "wearer", "validation": [], "test": TESTED}))
     tasks, form = held_out.asked(tmp_path, detector=None, stride=12, counters="interval")
-    assert tasks == source.parts
+    assert tasks == source.partitions
     assert form == {
         "detector": None,
         "units": TESTED,
@@ -126,7 +126,7 @@ def test_a_runs_parts_and_test_are_what_is_asked(folder, tmp_path):
 
 
 def test_a_run_of_an_older_version_is_told_so(folder, tmp_path):
-    partitions.save(partitions.survey(str(folder)).parts, tmp_path / "parts.json", timezone="UTC")
+    partitions.save(partitions.survey(str(folder)).partitions, tmp_path / "parts.json", timezone="UTC")
     (tmp_path / "split.json").write_text('{"by": "wearer", "validation": []}')
     with pytest.raises(ValueError, match="split.json was made by an older version: begin from 01"):
         held_out.asked(tmp_path, detector=None, stride=12, counters="cumulative")
@@ -136,7 +136,7 @@ def test_04_says_the_same_of_everything_as_of_a_test_that_holds_it(smoke, tmp_pa
     """The smoke run's own test, given as if it were in parts."""
     home = shutil.copytree(smoke.parents[1], tmp_path / "home")
     source = partitions.survey(str(home / "data/smoke/synthetic/anomalous_data.csv"))
-    partitions.save(source.parts, home / "data/smoke/parts.json", timezone="UTC", labelled=True)
+    partitions.save(source.partitions, home / "data/smoke/parts.json", timezone="UTC", labelled=True)
     with runs_in(home):
         papermill.execute_notebook(
             ROOT / "notebooks/04_evaluate.ipynb", home / "04.ipynb", {"run": "smoke"}, progress_bar=False

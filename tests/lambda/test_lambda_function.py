@@ -94,6 +94,6 @@ def test_a_file_that_is_missing_is_503_for_all_and_named_in_the_log(folder, lost
         usual = json.loads(request_log.line(call, status=503, body=problem, facts={"fault": "x"}, model=None))
         assert line.keys() == usual.keys()
         assert line["_aws"]["CloudWatchMetrics"] == usual["_aws"]["CloudWatchMetrics"]
-    table, skipped = monitoring_log.table(json.dumps(line) for line in fault_lines)
+    table, skipped = monitoring_log.parse_lines(json.dumps(line) for line in fault_lines)
     assert table[["Version", "Status"]].values.tolist() == [[monitoring_log.UNANSWERED, 503]] * 4
     assert not skipped
