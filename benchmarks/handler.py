@@ -27,7 +27,7 @@ from one_engine import onnxruntime_engine
 
 from lib.data import clean
 from lib.detector import features
-from lib.detector.detector import MODEL, NETWORK, NORMAL, THRESHOLD
+from lib.detector.export_folder import MODEL, NETWORK, NORMAL, THRESHOLD
 from lib.detector.windows import gather
 from lib.export import bundle
 from lib.files import ROOT

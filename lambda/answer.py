@@ -43,7 +43,7 @@ def answer_body(wearers, detector):
         "reasons": reasons,
         "success": True,
         "anomalyReasons": [sentence(reason) for reason in reasons] or None,
-        "baseline": verdicts[0].baseline.written() if verdicts[0].baseline else {},
+        "baseline": verdicts[0].baseline.to_json() if verdicts[0].baseline else {},
         "model": {"run": detector.run, "sha256": detector.sha256},
     }
     return body, _facts(verdicts, results, detector)

@@ -6,7 +6,7 @@ import time
 from contextlib import closing
 from functools import cached_property
 
-from lib.detector.detector import MODEL, NETWORK, NORMAL, THRESHOLD
+from lib.detector.export_folder import MODEL, NETWORK, NORMAL, THRESHOLD
 
 LARGEST = 50_000_000  # bytes of one file
 CONNECT_S, READ_S, ATTEMPTS = 1, 2, 3  # of one request, by botocore: 6 s and its pauses if nothing answers

@@ -22,7 +22,8 @@ from pathlib import Path
 
 from model_objects import ModelObjects, ModelUnavailable
 
-from lib.detector.detector import MODEL, DamagedModel, Detector
+from lib.detector.detector import Detector
+from lib.detector.export_folder import MODEL, DamagedModel
 
 RETRY_S = 30  # between two attempts after a transient fault, at least
 TOTAL_S = 8  # Lambda gives a function 10 s to start; all but the fetching takes a quarter of a second

@@ -69,7 +69,7 @@ def _baseline(request):
     if not isinstance(request, dict) or isinstance(request["metrics"], dict):
         return None
     try:
-        return Baseline.read(request.get("baseline") or {})
+        return Baseline.from_json(request.get("baseline") or {})
     except ValueError as error:
         raise Problem(400, "bad_baseline", f"baseline: {error}", field="baseline") from None
 

@@ -130,7 +130,7 @@ def _verdict(gridded, scored, detector):
     scores[gridded.usable] = scored.by_sample
     for place, fault in zip(gridded.usable, scored.faults[scored.window], strict=True):
         unscored[place] = _FAULTS.get(fault)
-    error_ratio = scored.excess[~np.isnan(scored.scores)]
+    error_ratio = scored.error_ratio[~np.isnan(scored.scores)]
     alerting = _alerting(scored, gridded, detector)
     interval_s = detector.interval_s
     longest = int(np.argmax(scored.size))
@@ -143,8 +143,8 @@ def _verdict(gridded, scored, detector):
         n_readings=int(((gridded.rows >= first) & (gridded.rows < first + size)).sum()),
         channel_set=scored.channel_set,
         reasons=_reasons(scored, alerting, gridded, detector),
-        baseline=gridded.baseline and gridded.baseline.after(scored.first, scored.rest, interval_s=interval_s),
-        sustained=_sustained(_over_alert(scored, gridded.segment)),
+        baseline=gridded.baseline and gridded.baseline.updated(scored.first, scored.resting, interval_s=interval_s),
+        sustained=_sustained(_alert_ratios(scored, gridded.segment)),
         counts=histograms.count(
             detector.population, gridded.samples, gridded.segment, error_ratio, interval_s=interval_s
         ),
@@ -172,9 +172,9 @@ def _alerting(scored, gridded, detector):
     return detector.persistence.lasting(scored.scores, end_s, segment) >= scoring.ALERT
 
 
-def _over_alert(scored, segment):
+def _alert_ratios(scored, segment):
     """Each window's evidence over the alert level, 0 without a score, and a 0 between segments."""
-    ratios = np.where(np.isnan(scored.scores), 0.0, scored.over_alert)
+    ratios = np.where(np.isnan(scored.scores), 0.0, scored.alert_ratio)
     return np.insert(ratios, np.flatnonzero(np.diff(segment[scored.first])) + 1, 0.0)
 
 
@@ -234,7 +234,7 @@ def _reasons(scored, alerting, gridded, detector):
             "from": int(gridded.index[reason["begin"]]),
             "to": int(gridded.index[reason["end"]]),
         }
-        for reason in detector.explain(gridded.samples, first, size, offset, scored.columns[top])
+        for reason in detector.explain(gridded.samples, first, size, offset, scored.descriptors[top])
     ]
 
 

@@ -12,7 +12,7 @@ import onnx
 import onnxruntime
 
 from lib.detector import checksums
-from lib.detector.detector import MODEL, NETWORK, NORMAL, THRESHOLD
+from lib.detector.export_folder import MODEL, NETWORK, NORMAL, THRESHOLD
 from lib.export import bundle
 from lib.export.wheels import COMPILED, is_package_file
 

@@ -13,7 +13,6 @@ from answer import answer_body
 from request import parse
 
 from lib.detector import histograms
-from lib.detector.detector import Detector
 from lib.simulation import wearers
 from lib.simulation.life import simulate_life
 from lib.simulation.watch import report
@@ -95,4 +94,4 @@ def model(folder, *, interval_s=INTERVAL_S, limits=small_model.LIMITS):
     small_model.write(folder, interval_s=interval_s, limits=limits)
     path = folder / "model.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"population": bins(interval_s=interval_s)}))
-    return Detector.load(folder)
+    return small_model.load(folder)

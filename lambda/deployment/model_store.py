@@ -5,7 +5,7 @@ import base64
 from botocore.exceptions import ClientError
 
 from deployment.refusals import Refused, code_of
-from lib.detector.detector import MODEL
+from lib.detector.export_folder import MODEL
 from lib.export import bundle
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deployment.refusals import Refused
 from lib.detector.checksums import sha256
-from lib.detector.detector import MODEL, NETWORK
+from lib.detector.export_folder import MODEL, NETWORK
 from lib.export import bundle, wheels
 from lib.run import Run
 

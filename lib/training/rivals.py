@@ -13,8 +13,8 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from lib.detector import features
+from lib.detector.descriptors import log_errors
 from lib.detector.features import FEATURES
-from lib.detector.neighbours import log_errors
 from lib.detector.statistics import window_statistics
 from lib.detector.windows import gather
 from lib.training.recent_life import RecentLife

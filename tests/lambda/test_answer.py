@@ -5,6 +5,8 @@ import pytest
 import small_model
 from small_model import LENGTH, error, metrics, moving, score, scores
 
+from lib.detector.detector import Detector
+
 
 def test_a_reading_is_scored_by_the_window_that_ends_at_it(ask):
     readings = metrics(30)
@@ -78,15 +80,29 @@ def test_each_set_of_channels_has_limits_of_its_own(ask, handmade):
     assert not ask(moving(20), other)["anomalyDetected"]
 
 
-def test_without_a_calendar_the_hour_comes_from_the_timestamp(ask):
+@pytest.fixture
+def calendar(ask, monkeypatch):
+    """The hour's sine and cosine and the weekend flag of the last sample that the detector reads."""
+    seen, score_each = [], Detector.score_each
+    monkeypatch.setattr(Detector, "score_each", lambda self, wearers: seen.append(wearers) or score_each(self, wearers))
+
+    def calendar_of(readings, **options):
+        ask(readings, **options)
+        ((samples, *_),) = seen[-1]
+        return samples[-1, 4:].tolist()
+
+    return calendar_of
+
+
+def test_without_a_calendar_the_hour_comes_from_the_timestamp(calendar):
     saturday = small_model.MONDAY_7H + 5 * 86_400
-    assert scores(ask(metrics(20, start=saturday)))[0] == pytest.approx(score(error(weekend=True)))
-    readings = [metric | {"hour_sin": 0.0, "hour_cos": 1.0, "is_weekend": 0} for metric in metrics(20, start=saturday)]
-    assert scores(ask(readings))[0] == pytest.approx(score(error()))
-    friday_evening = saturday - 8 * 3600  # 23:00 in UTC, Saturday in Paris
-    night = metrics(20, start=friday_evening)
-    assert scores(ask(night))[0] == pytest.approx(score(error()))
-    assert scores(ask(night, timezone="Europe/Paris"))[0] == pytest.approx(score(error(weekend=True)))
+    at_seven = [np.sin(7 * np.pi / 12), np.cos(7 * np.pi / 12), 1.0]
+    assert calendar(metrics(1, start=saturday)) == pytest.approx(at_seven)
+    midnight = {"hour_sin": 0.0, "hour_cos": 1.0, "is_weekend": 0}
+    assert calendar([metrics(1, start=saturday)[0] | midnight]) == [0.0, 1.0, 0.0]
+    friday_evening = metrics(1, start=saturday - 8 * 3600)  # 23:00 in UTC, Saturday in Paris
+    assert calendar(friday_evening)[2] == 0
+    assert calendar(friday_evening, timezone="Europe/Paris")[2] == 1
 
 
 def test_a_model_of_another_interval_reads_untimed_readings_at_its_own(ask, tmp_path):

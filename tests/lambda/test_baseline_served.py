@@ -30,7 +30,7 @@ def answer(detector, metrics, **options):
 
 
 def total(body):
-    return Baseline.read(body["baseline"]).total
+    return Baseline.from_json(body["baseline"]).total
 
 
 def test_each_answer_hands_on_the_still_minutes_that_it_saw(detector):
@@ -55,9 +55,9 @@ def test_a_slow_heart_is_less_unusual_in_a_wearer_who_is_known_to_have_one(detec
     slow = still(60, heart_rate=36)
     usual = answer(detector, slow)["anomalyScore"]
     wearer_baseline = Baseline()
-    residual = detector.score(*_samples(slow)).rest
+    residual = detector.score(*_samples(slow)).resting
     wearer_baseline.add(np.repeat(residual, 10 * baseline.SHRUNK))
-    assert answer(detector, slow, baseline=wearer_baseline.written())["anomalyScore"] < usual
+    assert answer(detector, slow, baseline=wearer_baseline.to_json())["anomalyScore"] < usual
 
 
 def _samples(metrics):

@@ -13,7 +13,7 @@ from model_objects import ModelUnavailable
 from model_source import Holder
 from s3 import NEEDED, SECRETS, URL, pin_of
 
-from lib.detector.detector import DamagedModel
+from lib.detector.export_folder import DamagedModel
 from lib.files import ROOT
 
 

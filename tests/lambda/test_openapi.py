@@ -153,7 +153,7 @@ def test_the_limits_are_the_functions_own():
 def test_the_baseline_is_the_functions_own():
     fullest = np.full(baseline.BINS, baseline.FORGETS)
     for minutes, known in ((fullest, True), (fullest + 1, False), (fullest[1:], False), (np.append(fullest, 0), False)):
-        assert fits("Baseline", baseline.Baseline(minutes).written()) == known
+        assert fits("Baseline", baseline.Baseline(minutes).to_json()) == known
     assert fits("Baseline", {})
 
 

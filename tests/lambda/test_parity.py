@@ -14,6 +14,7 @@ from lib.data import clean, readings
 from lib.detector import features, grid, scoring, windows
 from lib.detector.baseline import KNOWN
 from lib.detector.detector import Detector
+from lib.detector.faults import faults as faults_of
 from lib.detector.following import follow
 from lib.export import bundle
 from lib.simulation import watch
@@ -79,7 +80,7 @@ def notebook_scores(rows, counters, name, model, detector):
     scores = keras_scores(model, detector, samples, first, size, name=name)
     raw = windows.gather(samples, first, length=LENGTH, size=size)
     counted = features.channel_sets(np.full(7, True))[name]
-    faults = scoring.faults(raw, interval_s=INTERVAL_S, counted=counted, size=size)
+    faults = faults_of(raw, interval_s=INTERVAL_S, counted=counted, size=size)
     scores[faults != grid.OK] = np.nan
     by_sample = scores[np.searchsorted(first + size - 1, np.arange(len(table)))]
     cell = np.ceil(rows["instant"].to_numpy() / INTERVAL_S) * INTERVAL_S

@@ -12,7 +12,8 @@ from answer import answer_body
 from request import parse
 from small_model import metrics
 
-from lib.detector.detector import MODEL, DamagedModel, Detector
+from lib.detector.detector import Detector
+from lib.detector.export_folder import MODEL, DamagedModel
 from lib.detector.persistence import IN_A_ROW, Persistence
 from lib.export import bundle
 from lib.monitoring import adjustment
