@@ -1,5 +1,6 @@
 """What several test modules share: a table of samples, an untrained model's export folder, a run at smoke size."""
 
+import json
 import os
 import shutil
 from contextlib import contextmanager
@@ -10,7 +11,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
-from processes import SHARE_A_RUN, ByFile
+from processes import ByFile, sort_by_cost
+from shared_folder import shared_folder
 
 from lib import silence
 from lib.data import clean
@@ -18,7 +20,7 @@ from lib.data.readings import parse
 from lib.detector import features, windows
 from lib.detector.network import Network
 from lib.export import bundle
-from lib.files import ROOT
+from lib.files import ROOT, write_json
 from lib.simulation.watch import record_days
 from lib.training import fitting, onnx_graph
 from lib.workflow import cli
@@ -52,8 +54,13 @@ WARNINGS_ARE_ERRORS = ",".join(f"error:::{module}" for module in OURS)
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """How several processes share the files out, whatever --dist says."""
+    """Distribute the test files over processes, whatever --dist says."""
     return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """Run slow files first."""
+    sort_by_cost(items)
 
 
 def life(count, *, seed=0):
@@ -109,16 +116,24 @@ def fitted(network, samples, first, wearer, *, length, interval_s, scaler):
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, model):
-    """A folder with what 03 leaves of the model, and what model.json is to say of it."""
-    folder = tmp_path_factory.mktemp("trained")
-    onnx_graph.save(model, folder / "lstm_model.onnx")
-    form = {"length": 60, "interval_s": 5, "scaler": SCALER}
-    reference, limits = fitted(Network.load(folder / "lstm_model.onnx"), *normal_life(), **form)
-    reference.save(folder / "normal.npz")
-    np.save(folder / "threshold.npy", np.float64(limits["threshold"]))
-    described = {"run": "test", "features": list(features.FEATURES), "sequence_length": 60, "interval_s": 5}
-    return folder, described | {"scaler": SCALER, "channels": [True] * 7, "calibration": limits}
+def trained(request, tmp_path_factory):
+    """The folder of a model as 03 leaves it, and the content of its model.json."""
+
+    def make(folder):
+        model = request.getfixturevalue("model")  # Keras takes seconds, which only the first process spends
+        files = folder / "model"
+        files.mkdir()
+        onnx_graph.save(model, files / "lstm_model.onnx")
+        form = {"length": 60, "interval_s": 5, "scaler": SCALER}
+        reference, limits = fitted(Network.load(files / "lstm_model.onnx"), *normal_life(), **form)
+        reference.save(files / "normal.npz")
+        np.save(files / "threshold.npy", np.float64(limits["threshold"]))
+        described = {"run": "test", "features": list(features.FEATURES), "sequence_length": 60, "interval_s": 5}
+        described |= {"scaler": SCALER, "channels": [True] * 7, "calibration": limits}
+        write_json(folder / "model.json", described)
+
+    folder = shared_folder(tmp_path_factory, "trained", make)
+    return folder / "model", json.loads((folder / "model.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
@@ -130,10 +145,12 @@ def model_json(trained):
 @pytest.fixture(scope="session")
 def export(tmp_path_factory, trained):
     """An export folder with the handler and its zip for this Python, but without the other formats."""
-    folder, described = trained
-    folder = shutil.copytree(folder, tmp_path_factory.mktemp("export") / "lambda_export")
-    bundle.write_export(folder, described, target="local")
-    return folder
+
+    def make(folder):
+        files, described = trained
+        bundle.write_export(shutil.copytree(files, folder / "lambda_export"), described, target="local")
+
+    return shared_folder(tmp_path_factory, "export", make) / "lambda_export"
 
 
 def keras_scores(model, detector, samples, first, size, *, name="all channels", own=None):
@@ -156,10 +173,11 @@ def runs_in(home):
 
 
 @pytest.fixture(scope="session")
-def smoke(request, tmp_path_factory):
+def smoke(tmp_path_factory):
     """models/smoke of a run of all notebooks at smoke size, as run_all.sh makes it."""
-    users = {item.path.stem for item in request.session.items if "smoke" in item.fixturenames}
-    assert users <= set(SHARE_A_RUN), "else another process makes it, too: tests/processes.py"
-    with runs_in(tmp_path_factory.mktemp("home")) as home:
-        assert cli.main(["run=smoke", *(f"{name}={value}" for name, value in SMOKE.items())]) == 0
-    return home / "models" / "smoke"
+
+    def make(folder):
+        with runs_in(folder):
+            assert cli.main(["run=smoke", *(f"{name}={value}" for name, value in SMOKE.items())]) == 0
+
+    return shared_folder(tmp_path_factory, "smoke_home", make) / "models/smoke"
