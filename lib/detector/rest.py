@@ -59,6 +59,11 @@ class RestingHours:
         self._counter = None  # steps counted up to the last report, and its day since 1970
         self._open, self._waiting = {}, {}  # hour number: [wall hour, seconds, sum of bpm/10 * seconds]
 
+    @property
+    def started(self):
+        """Whether any reading was added."""
+        return self.as_of != _NEVER
+
     def add(self, times, heart_rate, steps, *, offset=0, cumulative=False):
         """Add readings in any order, and return the hours that they complete.
 
@@ -144,7 +149,7 @@ class RestingHours:
             hours.append(Hour(number, wall, seconds, total / seconds / 10, int(known_at)))
         return hours
 
-    def written(self):
+    def to_json(self):
         """The state as JSON can hold it."""
         marks = dict(zip(_KEYS, (self.as_of, self._heart_at, self._still_from, self._steps_at), strict=True))
         bins = {"open": self._open, "waiting": self._waiting}
@@ -153,13 +158,13 @@ class RestingHours:
         return marks | {"counter": self._counter and list(self._counter)} | lists
 
     @classmethod
-    def read(cls, written):
-        """Restore what `written` returned. Raises ValueError for anything else."""
+    def from_json(cls, value):
+        """Restore what `to_json` returned. Raises ValueError for anything else."""
         state = cls()
-        marks = [_NEVER if written.get(name) is None else _whole(written[name], name) for name in _KEYS]
+        marks = [_NEVER if value.get(name) is None else _whole(value[name], name) for name in _KEYS]
         state.as_of, state._heart_at, state._still_from, state._steps_at = marks
-        state._counter = _counter(written.get("counter"))
-        state._open, state._waiting = (_hours(written.get(name), name) for name in ("open", "waiting"))
+        state._counter = _counter(value.get("counter"))
+        state._open, state._waiting = (_hours(value.get(name), name) for name in ("open", "waiting"))
         return state
 
 
@@ -193,7 +198,7 @@ def _merge(hours, later):
 
 
 def _hours(rows, name):
-    """Hours as `written` lists them. Raises ValueError."""
+    """Hours as `to_json` lists them. Raises ValueError."""
     if not isinstance(rows, list) or len(rows) > 1 + REPORT_S // _HOUR * 2:
         raise ValueError(f"{name}: expected a short list of hours")
     if not all(isinstance(row, list) and len(row) == 4 for row in rows):

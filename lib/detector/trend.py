@@ -43,7 +43,7 @@ class TrendAnswer(NamedTuple):
     alert: bool
     reason: str | None
 
-    def written(self):
+    def to_json(self):
         """As the answer to a request holds it, or None while unknown."""
         if self.score is None:
             return None
@@ -81,6 +81,11 @@ class Trend:
         self.last, self.ahead = None, 0  # number of the last hour taken in; hours that the wall clock was ahead
         self.since = [None, 0, 0.0, 0.0]  # the rise's first wall hour, its hours, sums of heart rate and of the usual
         self.day, self.peak, self.peaks, self.days = None, 0.0, 0.0, 0  # of the sum: today's largest, their mean
+
+    @property
+    def started(self):
+        """Whether it has learned from any reading."""
+        return self.rest.started
 
     @property
     def score(self):
@@ -178,43 +183,43 @@ class Trend:
             reason = sentence(means[0] - means[1], wall, self.last + self.ahead)
         return TrendAnswer(score, level_of(score), *means, since, alert, reason)
 
-    def written(self):
+    def to_json(self):
         """The state as JSON can hold it, about 900 bytes."""
         values = {name: getattr(self, name) for name in _LIMITS}
         sums = {name: [getattr(self, name).total, getattr(self, name).at] for name in ("rise", "fall")}
-        parts = {"rest": self.rest.written(), "usual": self.usual.written(), "since": list(self.since)}
+        parts = {"rest": self.rest.to_json(), "usual": self.usual.to_json(), "since": list(self.since)}
         return {"version": VERSION} | parts | sums | values
 
     @classmethod
-    def read(cls, written):
-        """Restore what `written` returned; {} or None starts, another version starts again and sets `restarted`.
+    def from_json(cls, value):
+        """Restore what `to_json` returned; {} or None starts, another version starts again and sets `restarted`.
 
         Raises
         ------
         ValueError
-            If it is neither, or holds a value that `written` cannot have written.
+            If it is neither, or holds a value that `to_json` cannot have written.
         """
         trend = cls()
-        if not written:
+        if not value:
             return trend
-        if not isinstance(written, dict):
-            raise ValueError(f"expected an object, got {type(written).__name__}")
-        if written.get("version") != VERSION:
+        if not isinstance(value, dict):
+            raise ValueError(f"expected an object, got {type(value).__name__}")
+        if value.get("version") != VERSION:
             trend.restarted = True
             return trend
         for name, (low, high) in _LIMITS.items():
-            setattr(trend, name, checked(written.get(name), name, low, high, optional=name in ("last", "day")))
+            setattr(trend, name, checked(value.get(name), name, low, high, optional=name in ("last", "day")))
         for name in ("rise", "fall"):
-            total, at = checked(written.get(name), name, 0, _HOURS, length=2, optional=True)
+            total, at = checked(value.get(name), name, 0, _HOURS, length=2, optional=True)
             getattr(trend, name).total, getattr(trend, name).at = min(total or 0.0, 2 * _MOST), at
-        wall, count, *sums = trend.since = checked(written.get("since"), "since", 0, _HOURS, length=4, optional=True)
+        wall, count, *sums = trend.since = checked(value.get("since"), "since", 0, _HOURS, length=4, optional=True)
         if None in (count, *sums) or (wall is None) != (count == 0) or (wall or 0) > LATEST_HOUR:
             raise ValueError("since: expected an hour and sums")
         trend.since[0] = wall and int(wall)
         for name, part in (("rest", RestingHours), ("usual", Usual)):
-            if not isinstance(written.get(name), dict):
+            if not isinstance(value.get(name), dict):
                 raise ValueError(f"{name}: expected an object")
-            setattr(trend, name, part.read(written[name]))
+            setattr(trend, name, part.from_json(value[name]))
         return trend
 
 

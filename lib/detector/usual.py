@@ -69,16 +69,16 @@ class Usual:
         """Learn faster from now on, as of a wearer known for a day."""
         self.hours, self.counts = min(self.hours, SETTLING), [min(count, 2) for count in self.counts]
 
-    def written(self):
+    def to_json(self):
         """The state as JSON can hold it."""
         return {name: getattr(self, name) for name in _LIMITS}
 
     @classmethod
-    def read(cls, written):
-        """Restore what `written` returned. Raises ValueError for anything else."""
+    def from_json(cls, value):
+        """Restore what `to_json` returned. Raises ValueError for anything else."""
         usual = cls()
         for name, (low, high, length) in _LIMITS.items():
-            setattr(usual, name, checked(written.get(name), name, low, high, length=length))
+            setattr(usual, name, checked(value.get(name), name, low, high, length=length))
         return usual
 
 

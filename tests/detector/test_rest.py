@@ -97,7 +97,7 @@ def test_a_counter_gives_the_steps_since_the_last_report_also_across_requests_an
 @pytest.mark.parametrize("counter", [[1], ["1", 2], [True, 2], [-1, 2], [1, 2.5]])
 def test_a_counter_that_was_never_written_is_refused(counter):
     with pytest.raises(ValueError, match="counter"):
-        RestingHours.read(RestingHours().written() | {"counter": counter})
+        RestingHours.from_json(RestingHours().to_json() | {"counter": counter})
 
 
 @pytest.mark.parametrize("size", [1, 7, 600])
@@ -110,7 +110,7 @@ def test_a_counter_gives_the_same_hours_in_requests_of_any_size(size):
     for first in range(0, 600, size):
         rows = slice(first, first + size)
         hours += rest.add(times[rows], heart[rows], counter[rows], cumulative=True)
-        rest = RestingHours.read(json.loads(json.dumps(rest.written())))
+        rest = RestingHours.from_json(json.loads(json.dumps(rest.to_json())))
     assert hours == expected
     assert 5 < len(hours) < 600 / 60 + 1
 
@@ -137,9 +137,9 @@ def test_hours_are_the_same_however_readings_are_cut_repeated_and_ordered(day, d
     for first, last in zip([0, *cuts], [*cuts, len(times)], strict=True):
         overlap = rng.permutation(np.arange(max(first - 20, 0), last))
         hours += rest.add(times[overlap], heart[overlap], steps[overlap])
-        rest = RestingHours.read(json.loads(json.dumps(rest.written())))
+        rest = RestingHours.from_json(json.loads(json.dumps(rest.to_json())))
     assert hours == expected
-    assert rest.written() == whole.written()
+    assert rest.to_json() == whole.to_json()
 
 
 @pytest.mark.parametrize(
@@ -160,4 +160,4 @@ def test_hours_are_the_same_however_readings_are_cut_repeated_and_ordered(day, d
 )
 def test_a_state_that_was_never_written_is_refused(name, value):
     with pytest.raises(ValueError, match=name):
-        RestingHours.read(RestingHours().written() | {name: value})
+        RestingHours.from_json(RestingHours().to_json() | {name: value})

@@ -56,8 +56,8 @@ def test_a_single_wild_hour_cannot_reach_even_the_lower_level():
 
 def test_nothing_is_said_before_a_day_at_rest_is_known():
     answers = daily(Trend(), life(2))
-    assert answers[0].written() is None
-    assert answers[-1].written().keys() == KEYS
+    assert answers[0].to_json() is None
+    assert answers[-1].to_json().keys() == KEYS
 
 
 def test_a_fever_alerts_once_names_its_start_and_falls_again():
@@ -119,7 +119,7 @@ def test_an_answer_two_days_after_the_last_rest_is_unknown():
     trend = Trend()
     trend.add(*life(20))
     answer = trend.add([(START + 20 * 24 + 60) * 3600], [70.0], [50.0])
-    assert answer.written() is None
+    assert answer.to_json() is None
 
 
 @settings(max_examples=25, deadline=None)
@@ -132,13 +132,13 @@ def test_requests_cut_overlapping_or_sent_twice_give_the_same_trend(seed, cuts, 
     for first, last in zip([0, *cuts], [*cuts, 144 * 6], strict=True):
         rows = rng.permutation(np.arange(max(first - overlap, 0), last))
         request = tuple(column[rows] for column in readings)
-        before = json.dumps(trend.written())
+        before = json.dumps(trend.to_json())
         answer = trend.add(*request)
-        again = Trend.read(json.loads(before))
+        again = Trend.from_json(json.loads(before))
         assert again.add(*request) == answer  # sent twice with the baseline of before
         assert trend.add(*request) == answer._replace(alert=False)  # and with the one of after
-        trend = Trend.read(json.loads(json.dumps(trend.written())))
-    assert trend.written() == whole.written()
+        trend = Trend.from_json(json.loads(json.dumps(trend.to_json())))
+    assert trend.to_json() == whole.to_json()
     assert answer._replace(alert=False) == expected._replace(alert=False)
 
 
@@ -157,17 +157,17 @@ def test_the_state_stays_small_after_months():
     trend = Trend()
     times, heart, steps = life(90, noise=7.0, rise=[(2000, 100, 9.0)])
     trend.add(times[:-30], heart[:-30], np.where(np.arange(len(times) - 30) % 12, np.nan, 0.0))
-    assert len(json.dumps(trend.written(), separators=(",", ":"))) <= 1100
+    assert len(json.dumps(trend.to_json(), separators=(",", ":"))) <= 1100
 
 
 def test_a_baseline_of_an_earlier_version_starts_again_and_says_so():
     trend = Trend()
     trend.add(*life(10))
-    restarted = Trend.read(trend.written() | {"version": 0})
+    restarted = Trend.from_json(trend.to_json() | {"version": 0})
     assert restarted.restarted
-    assert restarted.written() == Trend().written()
-    assert not Trend.read(trend.written()).restarted
-    assert not Trend.read({}).restarted
+    assert restarted.to_json() == Trend().to_json()
+    assert not Trend.from_json(trend.to_json()).restarted
+    assert not Trend.from_json({}).restarted
 
 
 @pytest.mark.parametrize(
@@ -192,20 +192,20 @@ def test_a_baseline_of_an_earlier_version_starts_again_and_says_so():
     ],
 )
 def test_a_state_that_was_never_written_is_refused(part, name, value):
-    written = Trend().written()
+    written = Trend().to_json()
     written = written | ({part: written[part] | {name: value}} if part else {name: value})
     with pytest.raises(ValueError, match=name):
-        Trend.read(written)
+        Trend.from_json(written)
 
 
 def test_a_state_that_is_no_object_is_refused():
     with pytest.raises(ValueError, match="expected an object, got list"):
-        Trend.read([1])
+        Trend.from_json([1])
 
 
 def test_no_baseline_moves_the_alert_by_more_than_the_stated_factor():
     for peaks, days in ((0, 28), (4, 28), (4, 0)):
-        scale = Trend.read(Trend().written() | {"peaks": peaks, "days": days})._scale
+        scale = Trend.from_json(Trend().to_json() | {"peaks": peaks, "days": days})._scale
         assert module.SCALES[0] <= scale <= module.SCALES[1]
 
 
