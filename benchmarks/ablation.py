@@ -21,8 +21,9 @@ from lib.data import clean, readings
 from lib.detector import baseline, features, grid, scoring, windows
 from lib.detector.neighbours import HEART_RATE, LEVELLED, NAMES, Normal
 from lib.evaluation import bootstrap, champion, operating_point
-from lib.evaluation import events as evaluation
-from lib.evaluation import vus as volume
+from lib.evaluation.auroc import auroc_by_kind
+from lib.evaluation.events import describe_windows, labelled_events, wearer_days
+from lib.evaluation.vus import vus_pr
 from lib.run import Run
 from lib.simulation import anomalies, watch
 from lib.training import rivals
@@ -151,17 +152,17 @@ def excess(compare, limit, test, detector, *, kept=True, errors=LSTM, rare=True,
 
 def rows(measured, test, detector):
     """The table's rows of {score: (N,)}, the windows' evidence in `test`."""
-    seen = evaluation.describe_windows(test.table, test.first, length=detector.sequence_length)
-    events = evaluation.events(test.table)
-    days = evaluation.wearer_days(test.table, interval_s=detector.interval_s)
-    draws = bootstrap.vus_pr_draws(seen, measured, seed=1)
-    vus = {name: volume.vus_pr(seen, found) for name, found in measured.items()}
+    seen = describe_windows(test.table, test.first, length=detector.sequence_length)
+    events = labelled_events(test.table)
+    days = wearer_days(test.table, interval_s=detector.interval_s)
+    draws = bootstrap.vus_pr_draws(seen, measured, bootstrap.Resampling(seed=1))
+    vus = {name: vus_pr(seen, found) for name, found in measured.items()}
     for name, found in measured.items():
         low, high = bootstrap.interval(draws[name] - draws[WHOLE])
         span = "" if np.isnan(low) else f" ({low:+.3f} to {high:+.3f})"  # none of a single wearer
         less = "" if name == WHOLE else f"{vus[name] - vus[WHOLE]:+.3f}{span}"
         recall = operating_point.recall_at(seen, events, found, days=days).recall_macro
-        auroc = evaluation.auroc_by_kind(found, seen["kind"])
+        auroc = auroc_by_kind(found, seen["kind"])
         by_kind = [f"{auroc.get(kind, np.nan):.2f}" for kind in KINDS]
         yield [name, f"{vus[name]:.3f}", less, f"{recall:.2f}", f"{auroc.mean():.3f}", *by_kind]
 
@@ -183,7 +184,7 @@ def fitted_pca(run, detector):
     samples = clean.samples(clean.load(run.data / "processed/health_metrics.csv"))
     scaled = features.scale(samples, detector.describer.scaler)
     learned = windows.gather(scaled, np.load(run.models / "windows.npz")["train"], length=detector.sequence_length)
-    return rivals.PrincipalComponents.fit(learned, components=components)
+    return rivals.PrincipalComponents(components).fit(learned)
 
 
 def main(given):

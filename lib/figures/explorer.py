@@ -16,7 +16,7 @@ from lib.detector import features
 from lib.detector.detector import Detector
 from lib.detector.following import Followed
 from lib.detector.reasons import sentence
-from lib.evaluation import events as evaluation
+from lib.evaluation.events import EPISODE_S, NORMAL, windows_during
 from lib.figures import windows as explorer_figures
 
 WORST, FALSE, MISSED = LISTS = ("worst windows", "false alarms", "misses")
@@ -31,16 +31,16 @@ def interactive():
 def picks(windows, events, scores, *, level, reported=None):
     """What to look at: a frame of list (one of LISTS), user_id, kind and window (its row), each list in order.
 
-    windows, events: of `evaluation`; scores (N,), NaN where there is none. The worst windows are the highest of each
-    episode that reaches `level`, the false alarms those of episodes in normal life, highest first; the misses are the
-    best window of each event that never reaches it, the lowest first. reported (E,) boolean: the events that the
-    quality check found, which are no misses; none, unless given.
+    windows, events: of `lib.evaluation.events`; scores (N,), NaN where there is none. The worst windows are the
+    highest of each episode that reaches `level`, the false alarms those of episodes in normal life, highest first.
+    The misses are the best window of each event that never reaches it, the lowest first. reported (E,) boolean: the
+    events that the quality check found, which are no misses; none, unless given.
     """
     strange, kinds = np.nan_to_num(scores, nan=-1.0), windows["kind"].to_numpy()
     worst = _peaks(windows, strange, strange >= level)
-    false = _peaks(windows, strange, (strange >= level) & (kinds == evaluation.NORMAL))
+    false = _peaks(windows, strange, (strange >= level) & (kinds == NORMAL))
     left = events if reported is None else events[~np.asarray(reported)]
-    best = [during[strange[during].argmax()] for during in evaluation.windows_during(windows, left) if len(during)]
+    best = [during[strange[during].argmax()] for during in windows_during(windows, left) if len(during)]
     missed = sorted((row for row in best if -1 < strange[row] < level), key=lambda row: strange[row])
     rows = np.array([*worst, *false, *missed], dtype=int)
     listed = np.repeat(LISTS, [len(worst), len(false), len(missed)])
@@ -54,7 +54,7 @@ def _peaks(windows, strange, among):
     wearer, ended = windows["user_id"].astype(str).to_numpy()[rows], windows["end"].to_numpy()[rows]
     order = np.lexsort((ended, wearer))
     rows, wearer, ended = rows[order], wearer[order], ended[order]
-    another = (wearer[1:] != wearer[:-1]) | (np.diff(ended) >= np.timedelta64(evaluation.EPISODE_S, "s"))
+    another = (wearer[1:] != wearer[:-1]) | (np.diff(ended) >= np.timedelta64(EPISODE_S, "s"))
     episode = np.cumsum(np.append(0, another))[: len(rows)]
     falling = np.argsort(-strange[rows], kind="stable")
     _, highest = np.unique(episode[falling], return_index=True)
@@ -67,7 +67,7 @@ class Test:
 
     table: pd.DataFrame
     events: pd.DataFrame
-    windows: pd.DataFrame  # of `evaluation.describe_windows`
+    windows: pd.DataFrame  # of `events.describe_windows`
     first: np.ndarray  # (N,) each window's first row in the table
     samples: np.ndarray  # (T, 7)
     followed: Followed
