@@ -172,8 +172,8 @@ def simulated(seed, *, normal, labelled, days, interval_s):
     form = {"interval_s": interval_s, "seed": seed}
     calm = readings.parse(watch.record_days(wearers=normal, days=1, first_id=0, **form))
     life = readings.parse(watch.record_days(wearers=labelled, days=days, first_id=normal, **form))
-    how = {"rng": np.random.default_rng(seed), "events_per_day": EVENTS_PER_DAY, "interval_s": interval_s}
-    test, _ = anomalies.inject(life, **how)
+    injection = anomalies.Injection(events_per_day=EVENTS_PER_DAY, interval_s=interval_s)
+    test, _ = anomalies.inject(life, injection, rng=np.random.default_rng(seed))
     other = calm["user_id"].isin(calm["user_id"].unique()[1::2])
     return calm[~other].reset_index(drop=True), calm[other].reset_index(drop=True), test
 

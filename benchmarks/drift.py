@@ -33,7 +33,7 @@ def lived(number, days, *, seed, change=lambda wearer: wearer):
     """Samples (days * PER_DAY, 7) of wearer `number`'s life: heart rate and steps, the others 0."""
     rng = np.random.default_rng([seed, number])
     wearer = change(wearers.draw_wearer(rng, str(number)))
-    life = simulate.live(wearer, start=MONDAY, hours=24 * days, interval_s=INTERVAL_S, rng=rng)
+    life = simulate.simulate_life(wearer, start=MONDAY, hours=24 * days, interval_s=INTERVAL_S, rng=rng)
     samples = np.zeros((len(life), 7))
     samples[:, :2] = life[["heartRate", "steps"]]
     return samples
@@ -67,7 +67,7 @@ def measured(number, *, seed, months=MONTHS):
     days = NORMAL_DAYS + drift.MONTH * months
     whole = [lived(n, days, seed=seed) for n in range(number)]
     normal = [counted(samples, bins) for samples in whole]
-    usual = drift.Usual.of(total(normal, first), seed=seed)
+    usual = drift.Usual.fit(total(normal, first), seed=seed)
     last = [samples[-CHANGED_DAYS * PER_DAY :] for samples in whole]
     changed = {
         f"sensor {BPM} bpm high": [counted(samples + BPM * (np.arange(7) == 0), bins) for samples in last],

@@ -102,16 +102,18 @@ def _tflite(model, folder):
     import tensorflow as tf
     import tf_keras
 
-    from lib.export.formats import twin, unclipped
+    from lib.export.formats import to_tf_keras, without_cell_clip
 
     engines = {}
     for batch in (1, *BATCHES):
         given = tf_keras.layers.Input(model.input_shape[1:], batch_size=batch)
         for quantised in (False, True):
-            converter = tf.lite.TFLiteConverter.from_keras_model(tf_keras.Sequential([given, *twin(model).layers]))
+            converter = tf.lite.TFLiteConverter.from_keras_model(
+                tf_keras.Sequential([given, *to_tf_keras(model).layers])
+            )
             converter.optimizations = [tf.lite.Optimize.DEFAULT] if quantised else []
             path = folder / f"{batch}_{quantised}.tflite"
-            path.write_bytes(unclipped(converter.convert()))
+            path.write_bytes(without_cell_clip(converter.convert()))
             engines[f"LiteRT, batch {batch}{', quantised' if quantised else ''}"] = ("litert", path)
     return engines
 

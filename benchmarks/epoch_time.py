@@ -22,7 +22,7 @@ from lib.evaluation.summary import machine
 from lib.files import ROOT
 from lib.parallel import cores
 from lib.run import Run
-from lib.workflow.parameters import in_notebook
+from lib.workflow.parameters import notebook_parameters
 
 with silence.stderr():
     import keras
@@ -71,7 +71,7 @@ def main():
     parser.add_argument("--windows", type=int, default=1_500, help="training windows (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is timed (default: %(default)s)")
     given = parser.parse_args()
-    recipe = {parameter.name: parameter.default for parameter in in_notebook(ROOT / "notebooks/03_train.ipynb")}
+    recipe = {parameter.name: parameter.default for parameter in notebook_parameters(ROOT / "notebooks/03_train.ipynb")}
     rows = {(threads, feed): [] for threads in sorted({cores(), 1}, reverse=True) for feed in FEEDS}
     for _ in range(given.rounds):
         for row, seconds in rows.items():

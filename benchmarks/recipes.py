@@ -18,7 +18,7 @@ from lib import silence
 from lib.evaluation.summary import machine
 from lib.files import ROOT
 from lib.run import Run
-from lib.workflow.parameters import in_notebook
+from lib.workflow.parameters import notebook_parameters
 
 with silence.stderr():
     import keras
@@ -82,7 +82,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=2, help="more seeds of the default (default: %(default)s)")
     given = parser.parse_args()
     run = Run.at(given.run)
-    recipe = {parameter.name: parameter.default for parameter in in_notebook(ROOT / "notebooks/03_train.ipynb")}
+    recipe = {parameter.name: parameter.default for parameter in notebook_parameters(ROOT / "notebooks/03_train.ipynb")}
     print(f"{machine()}; {recipe['epochs']} epochs of at most {given.windows:,} windows\n")
     print("\n".join(f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS))))
     losses, seconds = losses_of(run, recipe, windows=given.windows)

@@ -32,7 +32,7 @@ from lib.detector import features, windows
 from lib.evaluation.summary import machine
 from lib.files import ROOT
 from lib.run import Run
-from lib.workflow.parameters import in_notebook
+from lib.workflow.parameters import notebook_parameters
 
 with silence.stderr():
     import keras
@@ -163,7 +163,7 @@ def row(trace, common):
 def main():
     """Train, and print the table."""
     given = _arguments()
-    recipe = {parameter.name: parameter.default for parameter in in_notebook(ROOT / "notebooks/03_train.ipynb")}
+    recipe = {parameter.name: parameter.default for parameter in notebook_parameters(ROOT / "notebooks/03_train.ipynb")}
     run = Run.at(given.run)
     samples, learn, check = samples_of(run, COMMON["window_stride"], COMMON["train_windows"])
     _, ours, _ = samples_of(run, recipe["window_stride"], recipe["train_windows"])

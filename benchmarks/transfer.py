@@ -55,8 +55,8 @@ def prepared(path, detector, *, seed=1):
     """The clean calibration and test tables of real readings, as 01 and 02 make them, and what they are split by."""
     interval_s = round(detector.interval_s)
     tables = split.recorded(readings.read(resolve(path)), seed=seed)
-    how = {"rng": np.random.default_rng(seed), "events_per_day": EVENTS_PER_DAY, "interval_s": interval_s}
-    test, _ = anomalies.inject(tables.test, **how)
+    injection = anomalies.Injection(events_per_day=EVENTS_PER_DAY, interval_s=interval_s)
+    test, _ = anomalies.inject(tables.test, injection, rng=np.random.default_rng(seed))
     calm, test = (clean.clean(table, interval_s=interval_s)[0] for table in (tables.calibration, test))
     return calm, test, tables.by
 

@@ -1,9 +1,10 @@
-"""Files that are written whole or not at all, and where paths point.
+"""Writing files whole or not at all, locking them, and resolving paths.
 
-Whatever writes a file in this project writes it beside its place first (`writing`), so no file is ever half-written.
+Every file of this project is written through `writing`: first beside its place, then moved. No file is half-written.
 """
 
 import errno
+import fcntl
 import glob
 import hashlib
 import json
@@ -11,18 +12,31 @@ import os
 import shutil
 import uuid
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FULL = tuple(f"[Errno {number}]" for number in (errno.ENOSPC, errno.EDQUOT))
 
 
+class Locked(RuntimeError):
+    """Another process holds a lock. `holder` names it, such as "process 12 since 2026-03-02 07:00:00"."""
+
+    def __init__(self, path, holder):
+        super().__init__(f"{path} is locked by {holder}")
+        self.holder = holder
+
+
 @contextmanager
 def writing(path):
-    """Yield a hidden path beside `path`, with the same suffixes, for a file or a folder to be written to.
+    """Yield a hidden path beside `path`, with the same suffixes; write a file or a folder there.
 
-    It takes `path`'s place when the block succeeds, and is removed when the block fails.
-    Raises FileNotFoundError when the block wrote nothing.
+    It replaces `path` when the block succeeds. It is removed when the block fails.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the block wrote nothing.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,13 +51,52 @@ def writing(path):
         remove(new)
 
 
+@contextmanager
+def locked(path):
+    """Hold the exclusive lock file `path` for the duration of the block, then remove it.
+
+    The operating system releases the lock when the process dies. A lock file left behind locks nothing.
+
+    Raises
+    ------
+    Locked
+        If another process, or another block of this process, holds the lock.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = _lock_file(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        file.close()
+
+
+def _lock_file(path):
+    """Return `path` opened and locked; it names this process."""
+    while True:
+        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - stays open as long as the lock is held
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            with file:
+                raise Locked(path, file.read() or "another process") from None
+        if os.fstat(file.fileno()).st_nlink:
+            break
+        file.close()  # its holder removed it between the two steps: the next one is a new file
+    file.truncate(0)
+    file.write(f"process {os.getpid()} since {datetime.now():%Y-%m-%d %H:%M:%S}")
+    file.flush()
+    return file
+
+
 def is_full(error):
-    """Whether an OSError (shutil's, which gathers those of many files, too) says that there is no room to write."""
+    """Whether an OSError reports a full disk. `shutil.Error`, which lists the errors of many files, counts too."""
     return any(sign in str(error) for sign in FULL)
 
 
 def _swap_in(new, path, *, old):
-    """Move `new` to `path`. A folder can not be replaced in one step: it goes to `old` first, and back on failure."""
+    """Move `new` to `path`. A folder cannot be replaced in one step: it moves to `old` first, and back on failure."""
     if not path.is_dir():
         os.replace(new, path)
         return
@@ -51,14 +104,14 @@ def _swap_in(new, path, *, old):
     try:
         new.rename(path)
     except BaseException:
-        if not path.exists():  # else only Ctrl-C came after it
+        if not path.exists():  # otherwise only Ctrl-C came after the move
             old.rename(path)
         raise
     remove(old)
 
 
 def remove(path):
-    """Remove a file or a folder with all that it holds, if it is there."""
+    """Remove a file, or a folder with its content, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -66,9 +119,14 @@ def remove(path):
 
 
 def write_json(path, value):
-    """Write `value` as indented JSON, keys in the order given; NumPy numbers and arrays become plain ones.
+    """Write `value` as indented JSON and keep the order of its keys. NumPy numbers and arrays become plain ones.
 
-    Raises ValueError for NaN and infinities, which JSON does not have.
+    Raises
+    ------
+    ValueError
+        For NaN and infinities, which JSON cannot express.
+    TypeError
+        For a value of any other type that JSON cannot express.
     """
     text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False, default=_plain)
     with writing(path) as new:
@@ -78,13 +136,20 @@ def write_json(path, value):
 def _plain(value):
     if hasattr(value, "tolist"):
         return value.tolist()
-    raise TypeError(f"{type(value).__name__} {value!r} can not be written as JSON")
+    raise TypeError(
+        f"{type(value).__name__} {value!r} cannot be written as JSON; expected numbers, texts, lists or dicts"
+    )
 
 
 def resolve(path):
-    """Where a `*_path` parameter points, as text: relative paths start at the repository root.
+    """Return, as text, the file, folder or glob that a `*_path` parameter names.
 
-    A file, a folder or a glob; `s3://…` passes through unread. Raises FileNotFoundError naming the missing.
+    A relative path starts at the repository root. An `s3://` address is returned unchecked.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing exists there, or the glob matches nothing.
     """
     if str(path).startswith("s3://"):
         return str(path)
@@ -95,7 +160,7 @@ def resolve(path):
 
 
 def fingerprint(paths):
-    """SHA-256 (hex) of the files' bytes, one file after the other in the order given."""
+    """Return the SHA-256 (hex) of the concatenated bytes of the files, in the order of `paths`."""
     digest = hashlib.sha256()
     for path in paths:
         with open(path, "rb") as file:

@@ -1,11 +1,11 @@
 """One function over many parts: in this process, in worker processes of this machine, or on a Dask cluster.
 
-    for part, result, problem in parallel.each(function, parts, scheduler=dask_scheduler, progress=tqdm):
+    for part, result, problem in parallel.map_parts(function, parts, scheduler=dask_scheduler, progress=tqdm):
 
-What is sent to workers are `function` (of an importable module, or a functools.partial of one) and a part; what comes
-back is the result. Keep both small, and let the caller write: it alone does, one part after the other, so that nothing
-is written twice. A worker that dies costs its parts another try. The workers of a cluster need this project's `lib`,
-and reach what the parts name; whoever reaches its scheduler can run code there, so keep that in a network of your own.
+Workers receive the function and a part, and return the result. Keep both small. The function belongs to an importable
+module, or is a `functools.partial` of such a function. The caller alone writes files, one part after the other, so
+nothing is written twice. If a worker dies, its parts are tried again. The workers of a cluster need this project's
+`lib` and access to what the parts name. Whoever reaches the scheduler can run code on them: keep it private.
 """
 
 import functools
@@ -18,10 +18,10 @@ from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 ON_BAD_PART = ("stop", "skip")
-ANSWER_S = 30  # how long a scheduler, and a first worker, may take to answer
-NO_WORKER_S = 60  # how long a cluster may be without any worker, who may come back
-LOOK_S = 1  # between looks whether there are any
-ENVIRON = {  # of the workers of this machine: a thread each, and memory that is freed is kept for what comes next
+ANSWER_S = 30  # seconds that a scheduler, and its first worker, may take to answer
+NO_WORKER_S = 60  # seconds that a cluster may be without any worker: one may come back
+LOOK_S = 1  # seconds between two looks for workers
+ENVIRON = {  # of the workers of this machine: one thread each, and freed memory is kept for the next part
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1),
     "MALLOC_TRIM_THRESHOLD_": 1 << 28,
     "MALLOC_MMAP_THRESHOLD_": 1 << 25,
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class BadPart(ValueError):
-    """A part that can not be worked on: carries `part` and `problem`, a sentence that names what is wrong."""
+    """A part on which the function fails. `problem` is a sentence that names the cause."""
 
     def __init__(self, part, problem):
         self.part, self.problem = part, problem
@@ -40,37 +40,59 @@ class BadPart(ValueError):
 
 
 class ClusterError(RuntimeError):
-    """The scheduler can not be reached, has no workers (any more), or was lost."""
+    """The scheduler does not answer, has no workers, or was lost."""
 
 
 class Outcome(NamedTuple):
-    """What became of a part: its result, or what is wrong with it."""
+    """A part with its result, or with the problem that kept the function from one."""
 
     part: Any
     result: Any
-    problem: str  # empty where there is a result
+    problem: str  # empty if there is a result
 
 
-def each(function, parts, *, scheduler="", workers=None, on_bad_part="stop", part_error=(), progress=iter, ahead=2):
-    """Yield an Outcome for each of `parts`, in their order, as soon as it and those before it are there: a generator.
+def map_parts(
+    function, parts, *, scheduler="", workers=None, on_bad_part="stop", part_error=(), progress=iter, ahead=2
+):
+    """Yield an Outcome for each part, in order, as soon as the part and those before it are done.
 
-    scheduler: empty for this machine, or the address of a Dask scheduler (tcp://host:port). workers: how many
-    processes of one thread each to start on this machine; as many as there are cores (or parts) unless given, and
-    with 1 all is done in this process. At most `ahead` parts a thread are under way or wait to be taken, so memory does
-    not grow with the parts; a long part holds up those that come so much later. progress wraps the loop over the parts,
-    as tqdm does.
+    At most `ahead` parts a thread are in progress or wait to be yielded. Memory therefore does not grow with the
+    number of parts, and one long part holds up those that follow it by more.
 
-    A part is bad for which `function` raises `part_error` (an exception class, or a tuple of them), or under which one
-    worker after the other dies: BadPart is raised with on_bad_part "stop", and with "skip" its Outcome has the problem.
-    Other errors are raised as they are. Raises ValueError for a bad scheduler or on_bad_part, ClusterError where the
-    cluster does not answer or has no worker left.
+    Parameters
+    ----------
+    function : callable
+        Takes a part and returns its result.
+    parts : iterable
+    scheduler : str
+        Address of a Dask scheduler, tcp://host:port; empty for this machine.
+    workers : int, optional
+        Worker processes, of one thread each, on this machine. By default one a core, at most one a part.
+        With 1 everything happens in this process.
+    on_bad_part : {"stop", "skip"}
+        Raise BadPart, or yield an Outcome with the problem.
+    part_error : type or tuple of types
+        The exceptions by which `function` reports a bad part. A part under which several workers die is bad, too.
+        All other exceptions are raised unchanged.
+    progress : callable
+        Wraps the iteration over the parts, as tqdm does.
+    ahead : int
+        Parts a thread.
+
+    Raises
+    ------
+    ValueError
+        For an unknown `on_bad_part` or an invalid `scheduler`.
+    BadPart
+        With `on_bad_part="stop"`.
+    ClusterError
+        If the cluster does not answer, or has no worker left.
     """
     parts = list(parts)
     check(scheduler=scheduler, on_bad_part=on_bad_part)
     workers = min(workers or cores(), len(parts))
-    with closing(
-        _outcomes(functools.partial(_attempt, function, part_error), parts, scheduler, workers, ahead)
-    ) as outcomes:
+    attempt = functools.partial(_attempt, function, part_error)
+    with closing(_outcomes(attempt, parts, scheduler, workers, ahead)) as outcomes:
         for part in progress(parts):
             result, problem = next(outcomes)
             if problem and on_bad_part == "stop":
@@ -79,20 +101,26 @@ def each(function, parts, *, scheduler="", workers=None, on_bad_part="stop", par
 
 
 def check(*, scheduler="", on_bad_part="stop"):
-    """Raise ValueError, naming the value, for an address or a way to go on that is none."""
+    """Check the two parameters before any work starts.
+
+    Raises
+    ------
+    ValueError
+        For an unknown `on_bad_part` or an invalid `scheduler`; the message holds the value.
+    """
     if on_bad_part not in ON_BAD_PART:
-        raise ValueError(f"on_bad_part={on_bad_part!r}: one of {', '.join(ON_BAD_PART)} is wanted")
+        raise ValueError(f"on_bad_part={on_bad_part!r}: expected one of {', '.join(ON_BAD_PART)}")
     if scheduler and not _ADDRESS.fullmatch(scheduler):
-        raise ValueError(f"dask_scheduler={scheduler!r}: an address such as tcp://10.0.0.5:8786 is wanted, or none")
+        raise ValueError(f"dask_scheduler={scheduler!r}: expected an address such as tcp://10.0.0.5:8786, or none")
 
 
 def cores():
-    """How many CPU cores this process may use."""
+    """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _attempt(function, part_error, part):
-    """Result and problem; it runs where the part is worked on, so that what is wrong with a part is no error there."""
+    """Return (result, problem). This runs on the worker, so that a bad part is no error there."""
     try:
         return function(part), ""
     except part_error as error:
@@ -103,60 +131,67 @@ def _outcomes(attempt, parts, scheduler, workers, ahead):
     if not scheduler and workers <= 1:
         yield from map(attempt, parts)
         return
-    with _client(scheduler, workers) as client:
-        yield from _gathered(client, attempt, parts, ahead)
+    with _connected(scheduler) if scheduler else _local_client(workers) as client:
+        yield from _results(client, attempt, parts, ahead)
 
 
 @contextmanager
-def _client(scheduler, workers):
-    """A client of that scheduler, or of one of our own, which is encrypted and leaves nothing on the disk.
+def _local_client(workers):
+    """Yield a client of a new cluster of this machine, which is encrypted and writes nothing to disk.
 
-    Dask would have workers give freed memory back at once: cleaning, which takes it again, would wait a fifth longer.
+    By default Dask's workers return freed memory at once. Cleaning allocates it again and would take a fifth longer.
     """
     import dask
-    from distributed import Client, LocalCluster  # takes a second, which small data need not wait for
+    from distributed import Client, LocalCluster  # the import takes a second, which small data do without
 
-    if not scheduler:
-        processes = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "memory_limit": 0}
-        quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.ERROR}
-        with dask.config.set({"distributed.nanny.pre-spawn-environ": ENVIRON}):
-            local = LocalCluster(**processes, **quiet, security=True, protocol="tls")
-        with local, Client(local) as client:
-            yield client
-        return
+    processes = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "memory_limit": 0}
+    quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.ERROR}
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": ENVIRON}):
+        cluster = LocalCluster(**processes, **quiet, security=True, protocol="tls")
+    with cluster, Client(cluster) as client:
+        yield client
+
+
+@contextmanager
+def _connected(scheduler):
+    """Yield a client of the Dask scheduler at this address."""
+    from distributed import Client
+
     try:
         client = Client(scheduler, timeout=ANSWER_S)
     except (OSError, TimeoutError) as error:
-        raise ClusterError(f"dask_scheduler={scheduler}: no scheduler answers there") from error
+        raise ClusterError(f"dask_scheduler={scheduler}: no scheduler answers there; check the address") from error
     with client:
         try:
             client.wait_for_workers(1, timeout=ANSWER_S)
         except TimeoutError as error:
-            raise ClusterError(f"dask_scheduler={scheduler}: the scheduler there has no workers") from error
+            raise ClusterError(
+                f"dask_scheduler={scheduler}: the scheduler has no workers; start a worker there"
+            ) from error
         yield client
 
 
-def _gathered(client, attempt, parts, ahead):
-    """The results of all parts in their order, of which no more than `ahead` a thread are asked for before."""
+def _results(client, attempt, parts, ahead):
+    """Yield (result, problem) of each part in order. At most `ahead` parts a thread are submitted in advance."""
     from distributed import CancelledError, KilledWorker
     from distributed.comm.core import CommClosedError
 
-    waiting, under_way = deque(parts), deque()
-    client.subscribe_topic("all", _tell_of_the_dead)
+    waiting, submitted = deque(parts), deque()
+    client.subscribe_topic("all", _log_lost_worker)
     try:
         for part in parts:
-            while waiting and len(under_way) < ahead * max(1, sum(client.nthreads().values())):
-                under_way.append(client.submit(attempt, waiting.popleft(), pure=False))
+            while waiting and len(submitted) < ahead * max(1, sum(client.nthreads().values())):
+                submitted.append(client.submit(attempt, waiting.popleft(), pure=False))
             try:
-                yield _result(client, under_way.popleft())
+                yield _result(client, submitted.popleft())
             except KilledWorker:
-                yield _alone(client, attempt, part, under_way)
+                yield _retry_alone(client, attempt, part, submitted)
     except (CancelledError, CommClosedError) as error:
-        for name in ("distributed.client", "distributed.utils"):  # which would tell of each try to reach it again
+        for name in ("distributed.client", "distributed.utils"):  # they would log each attempt to reconnect
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        raise ClusterError("the Dask scheduler was lost; what is done stays, begin again for the rest") from error
+        raise ClusterError("the Dask scheduler was lost; finished parts are kept: start again for the rest") from error
     finally:
-        client.unsubscribe_topic("all")  # else the scheduler tells of the client's own end, to a client that is gone
+        client.unsubscribe_topic("all")  # otherwise the scheduler reports this client's end to a client that is gone
 
 
 def _result(client, future):
@@ -165,24 +200,27 @@ def _result(client, future):
 
 
 def _wait(client, futures):
-    """Return once all futures are done. Raises ClusterError where there was no worker for NO_WORKER_S."""
+    """Return once all futures are done. Raise ClusterError after NO_WORKER_S without a worker."""
     from distributed import wait
 
-    seen = time.monotonic()
+    last_seen = time.monotonic()
     while True:
         try:
             wait(futures, timeout=LOOK_S)
             return
         except TimeoutError:
             if client.nthreads():
-                seen = time.monotonic()
-            elif time.monotonic() - seen > NO_WORKER_S:
-                problem = "no worker is left on the Dask cluster; what is done stays, begin again for the rest"
+                last_seen = time.monotonic()
+            elif time.monotonic() - last_seen > NO_WORKER_S:
+                problem = "the Dask cluster has no worker left; finished parts are kept: start again for the rest"
                 raise ClusterError(problem) from None
 
 
-def _alone(client, attempt, part, others):
-    """The result of a part under which workers died, tried by itself: it may only have waited beside the deadly one."""
+def _retry_alone(client, attempt, part, others):
+    """Return (result, problem) of a part under which workers died, tried by itself.
+
+    Another part may have killed them while this one waited.
+    """
     from distributed import KilledWorker
 
     if others:
@@ -193,8 +231,8 @@ def _alone(client, attempt, part, others):
         return None, f"{part}: the workers that tried it died; it may be too large for their memory"
 
 
-def _tell_of_the_dead(event):
-    """Log that a worker went while it had work, which the scheduler then gives to others."""
+def _log_lost_worker(event):
+    """Log that a worker with work was lost. The scheduler gives its work to other workers."""
     message = event[1]
     if message.get("action") == "remove-worker" and (message["processing-tasks"] or message["lost-computed-tasks"]):
-        log.warning("a Dask worker died; what it worked on is done again by another")
+        log.warning("a Dask worker died; another worker repeats its work")

@@ -1,9 +1,9 @@
 """One run: its folders `data/<run>/` and `models/<run>/`, and its record `models/<run>/run.json`.
 
-The folders lie under RUNS_HOME (an environment variable; the repository root unless it is set).
-`./run_all.sh` works in hidden staging folders (`data/.<run>.partial`, `models/.<run>.partial`), which it
-moves over the run's own when every notebook has succeeded; RUN_STAGED=1 tells its notebooks so.
-A notebook that is run by hand works in `data/<run>` and `models/<run>` themselves.
+Both folders lie under the environment variable RUNS_HOME, by default the repository root. `./run_all.sh` works in the
+staging folders `data/.<run>.partial` and `models/.<run>.partial`, and sets RUN_STAGED=1 for its notebooks. The staging
+folders replace the run's folders when every notebook has succeeded. A notebook executed by hand works in `data/<run>`
+and `models/<run>` directly.
 """
 
 import json
@@ -17,13 +17,13 @@ from pathlib import Path
 from lib.files import ROOT, write_json
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "papermill")
-LONGEST_NAME = 100  # of a run; file systems allow 255, of which staging takes some
+LONGEST_NAME = 100  # characters; file systems allow 255, and staging adds some
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run's name and its two folders, which need not exist yet."""
+    """A run's name and its two folders, which may not exist yet."""
 
     name: str
     data: Path
@@ -31,34 +31,61 @@ class Run:
 
     @classmethod
     def at(cls, name, *, staged=False, home=""):
-        """The run of that name below `home` (`runs_home` unless given), in its staging folders where `staged`.
+        """Return the run called `name`, without creating its folders.
 
-        Creates nothing. Raises ValueError for a name that could not be a folder's.
+        Parameters
+        ----------
+        name : str
+        staged : bool
+            Return the run in its staging folders.
+        home : str or Path
+            The folder that holds `data/` and `models/`; by default `runs_home()`.
+
+        Raises
+        ------
+        ValueError
+            If `name` cannot be the name of a folder.
         """
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise ValueError(f"run={name!r}: a run's name is letters, digits, '.', '_' and '-', and starts with no '.'")
+            raise ValueError(
+                f"run={name!r}: expected a run's name of letters, digits, '.', '_' and '-', not first a '.'"
+            )
         if len(name) > LONGEST_NAME:
-            raise ValueError(f"run={name}: a run's name is at most {LONGEST_NAME} characters, not {len(name)}")
+            raise ValueError(
+                f"run={name}: expected at most {LONGEST_NAME} characters, got {len(name)}; shorten the name"
+            )
         folder = f".{name}.partial" if staged else name
         home = Path(home or runs_home())
         return cls(name, home / "data" / folder, home / "models" / folder)
 
     @property
     def journal(self):
-        """All that is recorded so far: {step: facts}; empty before the first record. ValueError for any other JSON."""
+        """Everything recorded so far, {step: facts}; empty before the first record.
+
+        Raises
+        ------
+        ValueError
+            If `run.json` holds anything but a JSON object.
+        """
         path = self.models / "run.json"
-        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        if not isinstance(found, dict):
-            raise ValueError(f"{path.name} holds a {type(found).__name__}, and a record is an object")
-        return found
+        journal = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if not isinstance(journal, dict):
+            raise ValueError(f"{path.name}: expected an object, got a {type(journal).__name__}")
+        return journal
 
     def record(self, step, **facts):
-        """Add `facts` (JSON values or NumPy's) to the record of `step`, over earlier ones of that name."""
+        """Add `facts`, JSON or NumPy values, to the record of `step`. They replace earlier facts of the same name."""
         journal = self.journal
         write_json(self.models / "run.json", {**journal, step: {**journal.get(step, {}), **facts}})
 
     def recorded(self, step):
-        """The facts recorded of `step`. Raises LookupError, saying what to run, where there are none."""
+        """Return the facts recorded for `step`.
+
+        Raises
+        ------
+        LookupError
+            If nothing is recorded. The message names the command that runs the step.
+        """
         journal = self.journal
         if step not in journal:
             raise LookupError(
@@ -68,7 +95,7 @@ class Run:
         return journal[step]
 
     def show(self, path):
-        """`path` as a reader will find it, `models/<run>/…`: never by the staging folder's name."""
+        """Return `path` as a reader will find it, `models/<run>/…`, without the name of the staging folder."""
         path = Path(path)
         for folder in (self.data, self.models):
             if path.is_relative_to(folder):
@@ -77,14 +104,17 @@ class Run:
 
 
 def runs_home():
-    """The folder that holds `data/` and `models/`."""
+    """Return the folder that holds `data/` and `models/`."""
     return Path(os.environ.get("RUNS_HOME") or ROOT).resolve()
 
 
 def open_run(name):
-    """The run of that name, its folders created: the staging folders within run_all.sh.
+    """Return the run called `name` and create its folders: the staging folders within run_all.sh.
 
-    Raises ValueError for a name that could not be a folder's.
+    Raises
+    ------
+    ValueError
+        If `name` cannot be the name of a folder.
     """
     run = Run.at(name, staged=os.environ.get("RUN_STAGED") == "1")
     run.data.mkdir(parents=True, exist_ok=True)
@@ -93,11 +123,11 @@ def open_run(name):
 
 
 def versions():
-    """{name: version} of Python and of those LIBRARIES that are installed."""
-    found = {"python": platform.python_version()}
+    """Return {name: version} of Python and of the installed LIBRARIES."""
+    by_name = {"python": platform.python_version()}
     for library in LIBRARIES:
         try:
-            found[library] = metadata.version(library)
+            by_name[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return by_name

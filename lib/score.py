@@ -94,7 +94,7 @@ def score(export, data, out, *, scheduler="", workers=None, on_bad_part="stop", 
     left = [part for part, path in place.items() if not _whole(path)]
     problems, new = dict(source.set_aside), 0
     how["progress"] = partial(tqdm, desc="parts scored", total=len(place), initial=len(place) - len(left))
-    for part, table, problem in parallel.each(
+    for part, table, problem in parallel.map_parts(
         partial(scored, export=str(export), **form), left, part_error=raw_files.ReadingsError, **how
     ):
         if problem:

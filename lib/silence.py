@@ -1,4 +1,4 @@
-"""Quiet imports: TensorFlow's C++ parts write start-up notes to stderr that no setting turns off."""
+"""Quiet imports: TensorFlow's C++ code writes start-up messages to stderr that no setting turns off."""
 
 import os
 import sys
@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 @contextmanager
 def stderr():
-    """Send the process's standard error, Python's and that of C++ parts, to nowhere within the block.
+    """Discard what Python and C++ code write to the process's standard error within the block.
 
-    Exceptions pass through as ever.
+    Exceptions pass through.
     """
     sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    original = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(null, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(nowhere)
-        os.close(kept)
+        os.dup2(original, 2)
+        os.close(null)
+        os.close(original)

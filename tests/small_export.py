@@ -14,7 +14,7 @@ import onnxruntime
 from lib.detector import checksums
 from lib.detector.detector import MODEL, NETWORK, NORMAL, THRESHOLD
 from lib.export import bundle
-from lib.export.wheels import COMPILED, is_packages
+from lib.export.wheels import COMPILED, is_package_file
 
 PACKAGES = {  # of the wheels for Lambda's Python, as far as anybody looks at them here
     **{f"{module}.cpython-313-x86_64-linux-gnu.so": b"" for module in COMPILED.values()},
@@ -55,7 +55,7 @@ def _move_bias(path, shift):
 
 def _write_zip(folder, run, added):
     with zipfile.ZipFile(folder / bundle.ZIP) as opened:
-        own = {n: opened.read(n) for n in opened.namelist() if not is_packages(n) and n not in LISTS}
+        own = {n: opened.read(n) for n in opened.namelist() if not is_package_file(n) and n not in LISTS}
     own["lstm_model.onnx"] = (folder / "lstm_model.onnx").read_bytes()
     model = json.loads(own["model.json"])
     files = {**model["files"], "lstm_model.onnx": checksums.sha256(folder / "lstm_model.onnx")}

@@ -15,7 +15,7 @@ from request import parse
 from lib.detector import histograms
 from lib.detector.detector import Detector
 from lib.simulation import wearers
-from lib.simulation.life import live
+from lib.simulation.life import simulate_life
 from lib.simulation.watch import report
 
 INTERVAL_S, BATCH = 30, 60  # s from reading to reading; readings of a request
@@ -37,7 +37,7 @@ def life(number, *, days, years=0, interval_s=INTERVAL_S):
     """The readings of some days of wearer `number`, as dicts of a request's metrics; a list for each day."""
     who, rng = wearer(number, years=years)
     start = MONDAY + np.timedelta64(number % 7, "D")
-    lived = live(who, start=start, hours=24 * days, interval_s=interval_s, rng=rng)
+    lived = simulate_life(who, start=start, hours=24 * days, interval_s=interval_s, rng=rng)
     table = report(lived, user_id=who.user_id, interval_s=interval_s, rng=rng).drop(columns="user_id")
     table = table[table["heartRate"] > 0].sort_values("timestamp", kind="stable")
     return [of.to_dict("records") for _, of in table.groupby(table["timestamp"].str[:10])]

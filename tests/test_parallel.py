@@ -1,4 +1,4 @@
-"""What a function makes of many parts is the same here, in worker processes and on a cluster, whatever dies."""
+"""One function over many parts: the same results in this process, in worker processes and on a cluster."""
 
 import functools
 import json
@@ -19,7 +19,7 @@ from lib import parallel
 from lib.data.raw_files import ReadingsError
 from lib.files import ROOT
 
-each = functools.partial(parallel.each, part_error=ReadingsError)
+map_parts = functools.partial(parallel.map_parts, part_error=ReadingsError)
 ONE_DEATH = {"distributed.scheduler.allowed-failures": 0}
 
 
@@ -30,11 +30,11 @@ def square(number):
 
 
 def defective(_):
-    raise KeyError("a defect of ours")
+    raise KeyError("a defect")
 
 
 def doubled_at_the_second_try(number, *, folder, deadly):
-    """Twice the number; at the first try of the deadly one the worker is killed."""
+    """Return twice the number; the first try of the deadly one kills the worker."""
     mark = folder / f"tried-{number}"
     first = not mark.exists()
     mark.touch()
@@ -44,7 +44,7 @@ def doubled_at_the_second_try(number, *, folder, deadly):
 
 
 def deadly(number):
-    """The number, where it is not 1; the others wait beside it."""
+    """Return the number, but kill the worker for 1."""
     if number == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
@@ -52,10 +52,10 @@ def deadly(number):
 
 @pytest.fixture(scope="module")
 def scheduler():
-    """The address of a scheduler on loopback that has two worker processes of one thread each."""
-    form = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"}
+    """The address of a scheduler on the loopback interface, with two worker processes of one thread each."""
+    cluster = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"}
     quiet = {"silence_logs": logging.CRITICAL}
-    with dask.config.set(ONE_DEATH), LocalCluster(**form, **quiet) as local:
+    with dask.config.set(ONE_DEATH), LocalCluster(**cluster, **quiet) as local:
         yield local.scheduler_address
 
 
@@ -69,8 +69,8 @@ def where(request):
 def test_results_come_in_the_order_of_the_parts(where):
     numbers = [9, 4, 7, 1, 8, 2, 6, 5]
     seen = []
-    found = list(each(square, numbers, progress=lambda parts: seen.extend(parts) or parts, **where))
-    assert found == [(number, number * number, "") for number in numbers]
+    outcomes = list(map_parts(square, numbers, progress=lambda parts: seen.extend(parts) or parts, **where))
+    assert outcomes == [(number, number * number, "") for number in numbers]
     assert seen == numbers
 
 
@@ -78,41 +78,41 @@ def test_a_bad_part_stops_the_rest_and_is_named(where):
     with pytest.raises(
         parallel.BadPart, match="part-3.csv, column heartRate: no such column; on_bad_part=skip"
     ) as caught:
-        list(each(square, [1, 2, 3, 4], **where))
+        list(map_parts(square, [1, 2, 3, 4], **where))
     assert caught.value.part == 3
 
 
-def test_a_bad_part_is_left_out_where_that_is_asked_for(where):
-    found = list(each(square, [1, 3, 4], on_bad_part="skip", **where))
-    assert [result for _, result, _ in found] == [1, None, 16]
-    assert found[1].problem == "part-3.csv, column heartRate: no such column"
+def test_a_bad_part_is_skipped_on_request(where):
+    outcomes = list(map_parts(square, [1, 3, 4], on_bad_part="skip", **where))
+    assert [result for _, result, _ in outcomes] == [1, None, 16]
+    assert outcomes[1].problem == "part-3.csv, column heartRate: no such column"
 
 
-def test_a_defect_is_no_bad_part(where):
-    with pytest.raises(KeyError, match="a defect of ours"):
-        list(each(defective, [1], on_bad_part="skip", **where))
+def test_a_defect_is_not_a_bad_part(where):
+    with pytest.raises(KeyError, match="a defect"):
+        list(map_parts(defective, [1], on_bad_part="skip", **where))
 
 
 def test_nothing_is_started_for_no_parts(where):
-    assert list(each(square, [], **where)) == []
+    assert list(map_parts(square, [], **where)) == []
 
 
-def test_a_killed_worker_costs_another_try_and_is_told(scheduler, tmp_path, caplog):
+def test_the_work_of_a_killed_worker_is_repeated_and_logged(scheduler, tmp_path, caplog):
     function = functools.partial(doubled_at_the_second_try, folder=tmp_path, deadly=2)
-    found = list(each(function, range(6), scheduler=scheduler))
-    assert [result for _, result, _ in found] == [0, 2, 4, 6, 8, 10]
-    assert "a Dask worker died" in caplog.text
+    outcomes = list(map_parts(function, range(6), scheduler=scheduler))
+    assert [result for _, result, _ in outcomes] == [0, 2, 4, 6, 8, 10]
+    assert "a Dask worker died; another worker repeats its work" in caplog.text
 
 
-def test_a_part_under_which_every_worker_dies_is_bad(scheduler):
-    found = list(each(deadly, [0, 1, 2], scheduler=scheduler, on_bad_part="skip"))
-    assert [result for _, result, _ in found] == [0, None, 2]
-    assert "workers that tried it died" in found[1].problem
+def test_a_part_that_kills_every_worker_is_bad(scheduler):
+    outcomes = list(map_parts(deadly, [0, 1, 2], scheduler=scheduler, on_bad_part="skip"))
+    assert [result for _, result, _ in outcomes] == [0, None, 2]
+    assert "workers that tried it died" in outcomes[1].problem
 
 
-def test_processes_of_this_machine_do_the_work_and_are_gone_after_it():
-    found = list(each(_process, [0, 1, 2, 3], workers=2))
-    pids = {result for _, result, _ in found}
+def test_worker_processes_of_this_machine_do_the_work_and_then_end():
+    outcomes = list(map_parts(_process, [0, 1, 2, 3], workers=2))
+    pids = {result for _, result, _ in outcomes}
     assert os.getpid() not in pids
     until(lambda: not any(_alive(pid) for pid in pids))
 
@@ -121,12 +121,12 @@ def _process(_):
     return os.getpid()
 
 
-def test_processes_of_this_machine_have_one_thread_each_and_keep_freed_memory(monkeypatch):
-    for name in parallel.ENVIRON:  # which a cluster before may have left, and what is there is kept
+def test_worker_processes_have_one_thread_and_keep_freed_memory(monkeypatch):
+    for name in parallel.ENVIRON:  # an earlier cluster may have set them, and Dask keeps existing values
         monkeypatch.delenv(name, raising=False)
-    ((_, found, _), *_) = each(_environment, [0, 1], workers=2)
-    assert found["OMP_NUM_THREADS"] == "1"
-    assert int(found["MALLOC_TRIM_THRESHOLD_"]) > 100_000_000
+    ((_, environment, _), *_) = map_parts(_environment, [0, 1], workers=2)
+    assert environment["OMP_NUM_THREADS"] == "1"
+    assert int(environment["MALLOC_TRIM_THRESHOLD_"]) > 100_000_000
 
 
 def _environment(_):
@@ -141,13 +141,13 @@ def _alive(pid):
     return True
 
 
-@pytest.mark.parametrize(("how", "fewest", "most"), [({}, 1, 6), ({"ahead": 40}, 40, 40)])
-def test_as_many_results_wait_to_be_taken_as_may(scheduler, tmp_path, how, fewest, most):
+@pytest.mark.parametrize(("options", "fewest", "most"), [({}, 1, 6), ({"ahead": 40}, 40, 40)])
+def test_at_most_ahead_results_a_thread_wait_to_be_yielded(scheduler, tmp_path, options, fewest, most):
     function = functools.partial(_marked, folder=tmp_path)
-    outcomes = each(function, range(40), scheduler=scheduler, **how)
+    outcomes = map_parts(function, range(40), scheduler=scheduler, **options)
     next(outcomes)
     until(lambda: len(list(tmp_path.iterdir())) >= fewest)
-    time.sleep(0.5)  # in which too many would come
+    time.sleep(0.5)  # time enough for too many
     assert fewest <= len(list(tmp_path.iterdir())) <= most
     outcomes.close()
 
@@ -159,30 +159,28 @@ def _marked(number, *, folder):
 @pytest.mark.parametrize(
     ("name", "value"), [("scheduler", "10.0.0.5"), ("scheduler", "http://10.0.0.5:8786"), ("on_bad_part", "ignore")]
 )
-def test_a_bad_parameter_is_named(name, value):
-    with pytest.raises(ValueError, match=f"{value!r}: .* wanted"):
-        list(each(square, [1], **{name: value}))
+def test_an_invalid_parameter_is_named(name, value):
+    with pytest.raises(ValueError, match=f"{value!r}: expected"):
+        list(map_parts(square, [1], **{name: value}))
 
 
-def test_a_scheduler_that_is_not_there_is_named(monkeypatch):
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     monkeypatch.setattr(parallel, "ANSWER_S", 1)
     with pytest.raises(parallel.ClusterError, match="dask_scheduler=tcp://127.0.0.1:9: no scheduler answers"):
-        list(each(square, [1], scheduler="tcp://127.0.0.1:9"))
+        list(map_parts(square, [1], scheduler="tcp://127.0.0.1:9"))
 
 
 def test_a_scheduler_without_workers_is_named(monkeypatch):
     monkeypatch.setattr(parallel, "ANSWER_S", 1)
     with LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", protocol="tcp://") as empty:
         address = empty.scheduler_address
-        with pytest.raises(
-            parallel.ClusterError, match=f"dask_scheduler={address}: the scheduler there has no workers"
-        ):
-            list(each(square, [1], scheduler=address))
+        with pytest.raises(parallel.ClusterError, match=f"dask_scheduler={address}: the scheduler has no workers"):
+            list(map_parts(square, [1], scheduler=address))
 
 
 @pytest.fixture
 def killable(tmp_path):
-    """A scheduler in a process of its own, with one worker: its address and the two processes."""
+    """A scheduler and its only worker, each a process: the address and the two processes."""
     file, module = tmp_path / "scheduler.json", "distributed.cli.dask_"
     shared = ["--scheduler-file", str(file), "--no-dashboard"]
     options = {"stderr": subprocess.DEVNULL, "env": {**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}}
@@ -196,28 +194,28 @@ def killable(tmp_path):
             worker.terminate()
 
 
-def test_a_scheduler_that_is_killed_is_told(killable):
+def test_a_killed_scheduler_is_reported(killable):
     address, scheduler, _ = killable
-    outcomes = each(_after_a_while, range(30), scheduler=address)
+    outcomes = map_parts(_after_a_while, range(30), scheduler=address)
     assert next(outcomes).result == 0
     scheduler.kill()
-    with pytest.raises(parallel.ClusterError, match="the Dask scheduler was lost; what is done stays"):
+    with pytest.raises(parallel.ClusterError, match="the Dask scheduler was lost; finished parts are kept"):
         list(outcomes)
 
 
-def test_a_cluster_that_has_lost_all_its_workers_is_told(killable, monkeypatch):
+def test_a_cluster_without_any_worker_left_is_reported(killable, monkeypatch):
     monkeypatch.setattr(parallel, "NO_WORKER_S", 1)
     address, _, worker = killable
-    outcomes = each(_after_a_while, range(30), scheduler=address)
+    outcomes = map_parts(_after_a_while, range(30), scheduler=address)
     assert next(outcomes).result == 0
     worker.terminate()
-    with pytest.raises(parallel.ClusterError, match="no worker is left on the Dask cluster; what is done stays"):
+    with pytest.raises(parallel.ClusterError, match="the Dask cluster has no worker left; finished parts are kept"):
         list(outcomes)
 
 
-def test_a_function_that_runs_out_of_time_is_no_lost_worker(where):
+def test_a_timeout_of_the_function_is_not_a_lost_worker(where):
     with pytest.raises(TimeoutError, match="of the function"):
-        list(each(_late, [1], **where))
+        list(map_parts(_late, [1], **where))
 
 
 def _late(_):

@@ -1,15 +1,17 @@
-"""A run's folders and record, and writing that leaves nothing half-written."""
+"""A run's folders and record, files written whole or not at all, and locks."""
 
 import errno
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lib.files import ROOT, fingerprint, is_full, resolve, write_json, writing
+from lib.files import ROOT, Locked, fingerprint, is_full, locked, resolve, write_json, writing
 from lib.run import Run, open_run, versions
 
 
@@ -20,7 +22,7 @@ def home(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_run_opened_by_hand_works_in_its_own_folders(home):
+def test_a_run_opened_by_hand_works_in_the_final_folders(home):
     run = open_run("march")
     assert (run.data, run.models) == (home / "data/march", home / "models/march")
     assert run.data.is_dir()
@@ -35,24 +37,24 @@ def test_a_staged_run_works_in_hidden_folders_and_shows_the_final_ones(home, mon
     assert run.show(run.data / "raw") == "data/march/raw"
 
 
-def test_without_runs_home_a_run_lies_in_the_repository(monkeypatch):
+def test_without_runs_home_a_run_is_in_the_repository(monkeypatch):
     monkeypatch.delenv("RUNS_HOME")
     assert Run.at("march").models == ROOT / "models/march"
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "a b", "..", "märz", None])
-def test_a_name_that_could_not_be_a_folder_is_refused_with_the_rule(name):
+def test_an_invalid_name_is_refused_with_the_rule(name):
     with pytest.raises(ValueError, match=r"letters, digits, '\.', '_' and '-'") as caught:
         open_run(name)
     assert repr(name) in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["default", "2026-12", "a.b_c"])
-def test_ordinary_names_are_taken(name):
+def test_ordinary_names_are_accepted(name):
     assert Run.at(name).name == name
 
 
-def test_what_is_recorded_is_read_back_and_later_facts_join_earlier_ones():
+def test_facts_are_read_back_and_later_facts_join_earlier_ones():
     run = open_run("march")
     run.record("02_clean", rows=3, share=np.float32(0.5))
     run.record("03_train", epochs=np.int64(4))
@@ -61,16 +63,16 @@ def test_what_is_recorded_is_read_back_and_later_facts_join_earlier_ones():
     assert open_run("march").recorded("03_train") == {"epochs": 4}
 
 
-def test_a_record_that_is_json_and_no_object_is_refused():
+def test_a_record_that_is_not_an_object_is_refused():
     run = open_run("odd")
     (run.models / "run.json").write_text("[]")
-    with pytest.raises(ValueError, match=r"^run.json holds a list, and a record is an object$"):
+    with pytest.raises(ValueError, match=r"^run.json: expected an object, got a list$"):
         _ = run.journal
 
 
-def test_a_name_that_is_too_long_for_a_folder_is_refused():
+def test_a_name_too_long_for_a_folder_is_refused():
     assert Run.at("x" * 100).name == "x" * 100
-    with pytest.raises(ValueError, match="a run's name is at most 100 characters, not 101"):
+    with pytest.raises(ValueError, match="expected at most 100 characters, got 101"):
         Run.at("x" * 101)
 
 
@@ -107,7 +109,7 @@ def test_writing_that_fails_leaves_the_old_file_and_nothing_else(home):
     assert list(home.iterdir()) == [path]
 
 
-def test_a_folder_is_swapped_in_whole(home):
+def test_a_folder_is_replaced_whole(home):
     path = home / "saved_model"
     path.mkdir()
     (path / "old.pb").touch()
@@ -118,7 +120,7 @@ def test_a_folder_is_swapped_in_whole(home):
     assert list(home.iterdir()) == [path]
 
 
-def test_a_folder_that_can_not_be_swapped_in_leaves_the_old_one(home, monkeypatch):
+def test_a_folder_that_cannot_be_moved_in_leaves_the_old_one(home, monkeypatch):
     path, rename = home / "saved_model", Path.rename
     path.mkdir()
     (path / "old.pb").touch()
@@ -139,7 +141,7 @@ def test_a_folder_that_can_not_be_swapped_in_leaves_the_old_one(home, monkeypatc
     assert list(home.iterdir()) == [path]
 
 
-def test_a_folder_that_fails_half_way_is_removed(home):
+def test_a_half_written_folder_is_removed(home):
     with pytest.raises(RuntimeError, match="disk full"):
         write_half(home / "saved_model", lambda new: (new / "variables").mkdir(parents=True))
     assert list(home.iterdir()) == []
@@ -150,14 +152,14 @@ def test_a_block_that_writes_nothing_is_an_error(home):
         pass
 
 
-def test_json_keeps_its_keys_in_order_and_takes_arrays(home):
+def test_json_keeps_the_order_of_keys_and_accepts_arrays(home):
     write_json(home / "a.json", {"b": np.arange(2), "a": "µ"})
     assert (home / "a.json").read_text(encoding="utf-8") == ('{\n  "b": [\n    0,\n    1\n  ],\n  "a": "µ"\n}\n')
     assert json.loads((home / "a.json").read_bytes()) == {"b": [0, 1], "a": "µ"}
 
 
 @pytest.mark.parametrize(("value", "error"), [(float("nan"), ValueError), (object(), TypeError)])
-def test_what_json_does_not_have_is_refused_and_the_old_file_stays(home, value, error):
+def test_a_value_that_json_cannot_express_is_refused_and_the_old_file_stays(home, value, error):
     write_json(home / "a.json", 1)
     with pytest.raises(error):
         write_json(home / "a.json", {"x": value})
@@ -167,7 +169,7 @@ def test_what_json_does_not_have_is_refused_and_the_old_file_stays(home, value, 
 def test_relative_paths_start_at_the_repository_root(monkeypatch, home):
     monkeypatch.chdir(home)
     assert resolve("lib/run.py") == str(ROOT / "lib/run.py")
-    assert resolve("lib/r*ns.py") == str(ROOT / "lib/r*ns.py")
+    assert resolve("lib/r*n.py") == str(ROOT / "lib/r*n.py")
 
 
 def test_absolute_paths_and_s3_are_left_as_they_are(home):
@@ -182,19 +184,49 @@ def test_a_missing_file_or_an_empty_glob_is_named(path):
     assert path in str(caught.value)
 
 
-def test_the_fingerprint_is_the_sha256_of_the_files_one_after_the_other(home):
+def test_the_fingerprint_is_the_sha256_of_the_concatenated_files(home):
     (home / "a").write_bytes(b"12")
     (home / "b").write_bytes(b"3")
     assert fingerprint([home / "a", home / "b"]) == hashlib.sha256(b"123").hexdigest()
 
 
-def test_versions_name_python_and_what_is_installed():
-    found = versions()
-    assert list(found)[0] == "python"
-    assert found["numpy"] == np.__version__
+def test_versions_name_python_and_the_installed_libraries():
+    by_name = versions()
+    assert list(by_name)[0] == "python"
+    assert by_name["numpy"] == np.__version__
 
 
-def test_a_full_disk_is_told_apart_from_other_errors(tmp_path):
+def test_a_full_disk_is_distinguished_from_other_errors(tmp_path):
     assert is_full(OSError(errno.ENOSPC, "No space left on device", "a.csv"))
     assert is_full(shutil.Error([("a.csv", "b.csv", "[Errno 28] No space left on device")]))  # as of copytree
     assert not is_full(FileNotFoundError(errno.ENOENT, "No such file", "a.csv"))
+
+
+def test_a_lock_excludes_a_second_holder_names_the_first_and_leaves_no_file(home):
+    path = home / "new/.x.lock"
+    with locked(path):
+        with pytest.raises(Locked) as caught, locked(path):
+            pytest.fail("locked twice")
+        assert caught.value.holder == path.read_text()
+        assert caught.value.holder.startswith(f"process {os.getpid()} since 20")
+    assert not path.exists()
+
+
+def test_a_lock_file_that_a_killed_process_left_locks_nothing(home):
+    (home / ".x.lock").write_text("process 1 since 2026-03-02 07:00:00, and long gone")
+    with locked(home / ".x.lock"):
+        assert (home / ".x.lock").read_text().startswith(f"process {os.getpid()} since ")
+        assert "gone" not in (home / ".x.lock").read_text()
+
+
+def test_a_lock_file_removed_while_it_is_opened_is_created_again(home, monkeypatch):
+    path, flock = home / ".x.lock", fcntl.flock
+    removals = iter([path.unlink])
+
+    def after_the_holder_left(file, operation):
+        next(removals, lambda: None)()
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", after_the_holder_left)
+    with locked(path):
+        assert path.exists()

@@ -103,7 +103,7 @@ def _within_limits(archive, run):
     if "lambda_function.py" not in names:
         raise Refused(f"{archive} holds no lambda_function.py: {again}")
     pythons = _pythons(names)
-    runtime = pythons[wheels.HELD[0]]
+    runtime = pythons[wheels.PACKAGES[0]]
     if runtime not in RUNTIMES or set(pythons.values()) != {runtime}:
         held = [f"{name} for {python or 'no Python on x86_64 Linux'}" for name, python in pythons.items()]
         raise Refused(

@@ -46,7 +46,7 @@ def clean_all(found, folder, *, timezone, interval_s, counters, labelled=False, 
     for task in waiting:
         places[str(task)].unlink(missing_ok=True)
     set_aside = {}
-    for task, cleaned, problem in parallel.each(functools.partial(_cleaned, **form), waiting, part_error=ReadingsError, **how):
+    for task, cleaned, problem in parallel.map_parts(functools.partial(_cleaned, **form), waiting, part_error=ReadingsError, **how):
         if problem:
             set_aside[str(task)] = problem
         else:

@@ -73,7 +73,7 @@ def survey(path, *, timezone="UTC", pieces=1, **how):
     """
     readings.zone(timezone)
     found, counted, cuttable, set_aside = raw_files.addresses(path), {}, {}, {}
-    for file, result, problem in parallel.each(functools.partial(_counted, timezone=timezone), found, part_error=raw_files.ReadingsError, **how):
+    for file, result, problem in parallel.map_parts(functools.partial(_counted, timezone=timezone), found, part_error=raw_files.ReadingsError, **how):
         if problem:
             set_aside[file] = problem
         else:
@@ -202,7 +202,7 @@ def recorded(source, *, most_readings, seed, **how):
         hours = split.drawn(source.days, by=by, part_of=part_of, at_most=most_readings // 3, rng=rng)
         tasks = [Wanted(source.parts[number], rows) for number, rows in hours.groupby("part", sort=True)]
         function = functools.partial(_draw, timezone=source.timezone)
-    outcomes = list(parallel.each(function, tasks, part_error=raw_files.ReadingsError, **how))
+    outcomes = list(parallel.map_parts(function, tasks, part_error=raw_files.ReadingsError, **how))
     set_aside = {str(task): problem for task, _, problem in outcomes if problem}
     tables = [table for _, table, problem in outcomes if not problem]
     if not tables:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from lib.data import readings
 from lib.detector import features
-from lib.simulation.watch import record_days, record_stretches, since_the_last
+from lib.simulation.watch import record_days, record_stretches, to_interval_counters
 from lib.detector.windows import spread_evenly
 
 PARTS = ("train", "validation", "calibration", "test")
@@ -62,7 +62,7 @@ def simulated(
     ]
     tables = [readings.parse(table) for table in tables]
     if counters == "interval":
-        tables = [since_the_last(table) for table in tables]
+        tables = [to_interval_counters(table) for table in tables]
     names = np.unique(tables[0]["user_id"])
     validation = names[:: min(5, len(names))].tolist()  # every fifth
     return Dataset(*tables, "wearer", validation, np.unique(tables[2]["user_id"]).tolist())

@@ -123,7 +123,7 @@ def evaluate(tasks, settings, *, scheduler="", on_bad_part="stop", progress=iter
     how = {"scheduler": scheduler, "on_bad_part": on_bad_part, "progress": progress}
     score = partial(score_partition, settings=settings)
     lives, set_aside = [], {}
-    for task, life, problem in parallel.each(score, tasks, part_error=ReadingsError, **how):
+    for task, life, problem in parallel.map_parts(score, tasks, part_error=ReadingsError, **how):
         if problem:
             set_aside[str(task)] = problem
         elif life is not None:

@@ -1,4 +1,4 @@
-"""The model's formats: SavedModel, .h5, TFLite and ONNX; writers, and readers that run each."""
+"""The model's formats: SavedModel, .h5, TFLite and ONNX. Writers, and readers that run each."""
 
 import io
 import logging
@@ -15,8 +15,8 @@ from lib.detector.network import Network
 
 
 @contextmanager
-def _quietly():
-    """Without what TensorFlow says of temporary paths and Keras of old formats: on stdout, on stderr and in logs."""
+def _silenced():
+    """Suppress TensorFlow's messages about temporary paths and Keras' about old formats, in all streams and logs."""
     logs = [logging.getLogger(name) for name in ("tensorflow", "absl")]
     levels = [log.level for log in logs]
     for log in logs:
@@ -30,71 +30,77 @@ def _quietly():
 
 
 def save_savedmodel(model, folder):
-    """Write a TensorFlow SavedModel, its input batch of any size."""
-    with _quietly():
+    """Write a TensorFlow SavedModel. Its input batch may have any size."""
+    with _silenced():
         model.export(folder, verbose=False)
 
 
 def save_h5(model, path):
     """Write Keras' legacy HDF5 file, which older tools read."""
-    with _quietly():
+    with _silenced():
         model.save(path, include_optimizer=False)
 
 
 def save_tflite(model, path):
-    """Write a TFLite model of batch 1, whose LSTM layers are fused operations.
+    """Write a TFLite model of batch 1 with fused LSTM operations.
 
-    Keras 3's own LSTM becomes loops that are slower and can not be batched either, so a twin with the same weights
-    is built in tf_keras, and that is converted.
+    Keras 3's LSTM converts to loops, which are slower and cannot be batched either. So the converter gets a copy of
+    the model in tf_keras, with the same weights.
     """
-    with _quietly():
+    with _silenced():
         import tensorflow as tf
 
-        converted = tf.lite.TFLiteConverter.from_keras_model(twin(model)).convert()
-    path.write_bytes(unclipped(converted))
+        converted = tf.lite.TFLiteConverter.from_keras_model(to_tf_keras(model)).convert()
+    path.write_bytes(without_cell_clip(converted))
 
 
-def unclipped(converted):
-    """The TFLite model whose cells hold any value: the converter limits them to ±10, which Keras does not."""
+def without_cell_clip(converted):
+    """Return the TFLite model (bytes) without its limit of ±10 on LSTM cells. Keras has no such limit."""
     from tensorflow.lite.tools import flatbuffer_utils
 
     content = flatbuffer_utils.convert_bytearray_to_object(converted)
     for graph in content.subgraphs:
         for operation in graph.operators:
             if hasattr(operation.builtinOptions, "cellClip"):
-                operation.builtinOptions.cellClip = 0.0  # none
+                operation.builtinOptions.cellClip = 0.0  # 0 means no limit
     return bytes(flatbuffer_utils.convert_object_to_bytearray(content))
 
 
-def twin(model):
-    """A Keras 3 autoencoder again in tf_keras, with a batch of 1. Raises ValueError for a layer of another kind."""
+def to_tf_keras(model):
+    """Copy a Keras 3 autoencoder to tf_keras, with a batch of 1.
+
+    Raises
+    ------
+    ValueError
+        If a layer is of a kind that autoencoders do not have.
+    """
     import tf_keras
 
-    kinds = tf_keras.layers
-    made = tf_keras.Sequential([kinds.Input(model.input_shape[1:], batch_size=1)])
+    layers = tf_keras.layers
+    copy = tf_keras.Sequential([layers.Input(model.input_shape[1:], batch_size=1)])
     for layer in model.layers:
         match type(layer).__name__:
             case "LSTM":
-                made.add(kinds.LSTM(layer.units, return_sequences=layer.return_sequences))
+                copy.add(layers.LSTM(layer.units, return_sequences=layer.return_sequences))
             case "RepeatVector":
-                made.add(kinds.RepeatVector(layer.n))
+                copy.add(layers.RepeatVector(layer.n))
             case "TimeDistributed":
-                made.add(kinds.TimeDistributed(kinds.Dense(layer.layer.units)))
+                copy.add(layers.TimeDistributed(layers.Dense(layer.layer.units)))
             case "Dropout":
-                continue  # does nothing but in training
-            case other:
-                raise ValueError(f"layer {layer.name}: a {other} has no twin for TFLite")
-        made.layers[-1].set_weights(layer.get_weights())
-    return made
+                continue  # it acts in training only
+            case kind:
+                raise ValueError(f"layer {layer.name}: a {kind} cannot be copied for TFLite")
+        copy.layers[-1].set_weights(layer.get_weights())
+    return copy
 
 
 def read_keras(path):
-    """A function that reconstructs scaled windows (N, length, 7) with a .keras or .h5 file."""
+    """Return a function that reconstructs scaled windows (n_windows, length, 7) with a .keras or .h5 file."""
     return keras.saving.load_model(path, compile=False).predict_on_batch
 
 
 def read_savedmodel(folder):
-    """The same with a SavedModel."""
+    """Return a function that reconstructs windows as `read_keras`'s does, with a SavedModel."""
     import tensorflow as tf
 
     served = tf.saved_model.load(str(folder))
@@ -102,7 +108,7 @@ def read_savedmodel(folder):
 
 
 def read_tflite(path):
-    """The same with a TFLite file, a window at a time.
+    """Return a function that reconstructs windows as `read_keras`'s does, with a TFLite file, one at a time.
 
     The fused LSTM keeps its state from one call to the next, so it is reset before each.
     """
@@ -111,36 +117,49 @@ def read_tflite(path):
 
         interpreter = Interpreter(model_path=str(path), num_threads=1)
         interpreter.allocate_tensors()
-    given, made = (side()[0]["index"] for side in (interpreter.get_input_details, interpreter.get_output_details))
+    input_index = interpreter.get_input_details()[0]["index"]
+    output_index = interpreter.get_output_details()[0]["index"]
 
     def reconstruct(windows):
-        rebuilt = np.empty_like(windows)
+        reconstructed = np.empty_like(windows)
         for number, window in enumerate(windows):
             interpreter.reset_all_variables()
-            interpreter.set_tensor(given, window[None])
+            interpreter.set_tensor(input_index, window[None])
             interpreter.invoke()
-            rebuilt[number] = interpreter.get_tensor(made)[0]
-        return rebuilt
+            reconstructed[number] = interpreter.get_tensor(output_index)[0]
+        return reconstructed
 
     return reconstruct
 
 
 def read_onnx(path):
-    """The same with an ONNX file: what the Lambda function runs."""
+    """Return a function that reconstructs windows as `read_keras`'s does, with an ONNX file, as Lambda does."""
     return Network.load(path).reconstruct
 
 
 def compare(files, windows, *, progress=iter):
-    """Each format beside the first, measured in this process on scaled windows (N, length, 7).
+    """Compare each format with the first, in this process.
 
-    files: {format: (reader, path)}. Returns a frame by format: size_mb, load_ms, ms_a_window (one at a time, the
-    median), and difference: the largest relative difference of a window's error to the first format's.
+    Parameters
+    ----------
+    files : dict of str to tuple
+        (reader, path) by format.
+    windows : ndarray, shape (n_windows, length, 7)
+        Scaled windows.
+    progress : callable
+        Wraps the iteration over the formats.
+
+    Returns
+    -------
+    DataFrame
+        By format: `size_mb`; `load_ms`; `ms_a_window`, the median of single windows; `difference`, the largest
+        relative difference of a window's error to the first format's.
     """
     rows, errors = {}, {}
     for name, (reader, path) in progress(files.items()):
-        began = time.perf_counter()
+        start = time.perf_counter()
         reconstruct = reader(path)
-        load_ms = 1000 * (time.perf_counter() - began)
+        load_ms = 1000 * (time.perf_counter() - start)
         errors[name] = scoring.feature_errors(windows, reconstruct(windows)).mean(axis=1)
         rows[name] = {
             "size_mb": _size(path) / 1e6,
@@ -153,12 +172,12 @@ def compare(files, windows, *, progress=iter):
 
 def _median_ms(reconstruct, windows):
     reconstruct(windows[:1])
-    taken = []
+    times = []
     for number in range(min(len(windows), 20)):
-        began = time.perf_counter()
+        start = time.perf_counter()
         reconstruct(windows[number : number + 1])
-        taken.append(1000 * (time.perf_counter() - began))
-    return float(np.median(taken))
+        times.append(1000 * (time.perf_counter() - start))
+    return float(np.median(times))
 
 
 def _size(path):

@@ -1,4 +1,4 @@
-"""The same model at other limits: an export of its own, never a change to one that may be deployed."""
+"""Exports of the same weights at other limits. An accepted proposal becomes a new run; the deployed one stays."""
 
 import json
 import shutil
@@ -13,123 +13,183 @@ from lib.detector import checksums
 from lib.detector.detector import MODEL, THRESHOLD, Detector
 from lib.detector.persistence import IN_A_ROW, Persistence
 from lib.export.bundle import ZIP, write_zip
-from lib.export.wheels import is_packages
+from lib.export.wheels import is_package_file
 from lib.files import write_json, writing
 from lib.run import Run
 from lib.training import calibration
 
-_OF_LIMITS = {  # what holds of the limits that training chose alone, by where model.json has it
+_TRUE_OF_OLD_LIMITS = {  # facts about the limits that training chose, by their section of model.json
     "calibration": ("threshold_percentile", "alert_percentile"),
     "metrics": ("share_of_normal", "false_alarms_per_day", "enough", "evaluation"),
 }
-_BEYOND = np.geomspace(1.0, 0.001, 31)  # % of calibration windows past a candidate level
+_TAIL_PERCENT = np.geomspace(1.0, 0.001, 31)  # % of calibration windows beyond a candidate level
 
 
 def candidates(errors, alert):
-    """Alert levels to choose from: a frame of percentile (of the calibration errors (N,)) and factor on `alert`."""
-    percentiles = 100 - _BEYOND
+    """List the alert levels to choose from.
+
+    Parameters
+    ----------
+    errors : ndarray, shape (n_windows,)
+        Calibration errors.
+    alert : float
+        The present alert level, on the scale of `errors`.
+
+    Returns
+    -------
+    DataFrame
+        `percentile` of the calibration errors and `factor` on `alert`, both rising.
+    """
+    percentiles = 100 - _TAIL_PERCENT
     levels = np.maximum.accumulate([calibration.upper_percentile(errors, percentile) for percentile in percentiles])
     return pd.DataFrame({"percentile": percentiles.round(4), "factor": levels / alert}).drop_duplicates("factor")
 
 
-def deployed(version, *, otherwise):
-    """The Run whose export answers as `version` in a log: the one of its name, or `otherwise` where that is gone."""
+def deployed_run(version, *, default):
+    """Return the Run whose export answers as `version` in a log, or `default` where its export is gone.
+
+    version : str
+        Run name and the first digits of its weights' SHA-256, as "march/0123456789ab".
+    """
     try:
         run = Run.at(version.rpartition("/")[0])
     except ValueError:
-        return otherwise
-    return run if (run.models / "lambda_export" / MODEL).exists() else otherwise
+        return default
+    return run if (run.models / "lambda_export" / MODEL).exists() else default
 
 
-def in_a_row_of(calibration):
-    """How many windows in a row may be asked for in place of what model.json's `calibration` asks for.
+def allowed_persistences(limits):
+    """Return how many windows in a row a proposal may ask for, given `model.json`'s calibration.
 
-    Of a model that takes several windows to an alert, 1 alone, which leaves that as it is: the log tells of windows in
-    a row, and not at how many of these the model stayed silent.
+    A model that already asks for several windows allows 1 alone, which leaves its rule unchanged: the log does not
+    say at which levels such a model stayed silent.
     """
-    return IN_A_ROW if Persistence.of(calibration).n == 1 else IN_A_ROW[:1]
+    return IN_A_ROW if Persistence.of(limits).n == 1 else IN_A_ROW[:1]
 
 
-def scaled(model, factor, *, run, in_a_row=1):
-    """model.json's content with every limit times `factor`, as run `run`; the bins of the log's errors move along.
+def scale_limits(model, factor, *, run, persistence=1):
+    """Multiply every limit in `model.json`, and move the bins of the log's errors along.
 
-    What was measured at the limits before, or says which percentiles they are, is left out. in_a_row: windows, a
-    reading apart, that an alert takes; 1 leaves what the model asks for. Raises ValueError for what
-    is not among `in_a_row_of`.
+    Facts that hold at the old limits alone, such as their percentiles, are left out.
+
+    Parameters
+    ----------
+    model : dict
+        Content of `model.json`. It is not changed.
+    factor : float
+    run : str
+        Name that the new model answers by.
+    persistence : int
+        Windows in a row, a reading apart, that an alert needs. 1 keeps the model's own rule.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        If `persistence` is not among `allowed_persistences`.
     """
-    model = {**model, **{name: _without(model[name], of) for name, of in _OF_LIMITS.items() if name in model}}
     limits = model["calibration"]
-    if in_a_row not in in_a_row_of(limits):
+    if persistence not in allowed_persistences(limits):
         raise ValueError(
-            f"in_a_row={in_a_row}: an alert of this model takes {Persistence.of(limits)} windows already; "
-            "in_a_row=1 moves the limit alone"
+            f"expected persistence=1, got {persistence}: an alert of this model needs {Persistence.of(limits)} windows "
+            "already, and only its limit can be moved"
         )
+    scaled = {**model, **{name: _keep_valid(name, model[name]) for name in _TRUE_OF_OLD_LIMITS if name in model}}
     moved = {name: limits[name] * factor for name in ("threshold", "alert")}
-    for kind in {"sets", "own"} & set(limits):
-        moved[kind] = {
-            name: {level: [value * factor for value in values] for level, values in of.items()}
-            for name, of in limits[kind].items()
-        }
-    if in_a_row > 1:
-        moved |= Persistence(in_a_row, in_a_row, float(model["interval_s"])).written()
-    changed = {**model, "run": run, "calibration": {**limits, **moved}}
+    moved |= {kind: _scale_levels(limits[kind], factor) for kind in ("sets", "own") if kind in limits}
+    if persistence > 1:
+        moved |= Persistence(persistence, persistence, float(model["interval_s"])).written()
+    scaled |= {"run": run, "calibration": {**scaled["calibration"], **moved}}
     if "Errors" in model.get("population", {}):
         bins = model["population"]["Errors"]
         edges = [edge / factor for edge in bins["edges"]]
-        changed["population"] = {**model["population"], "Errors": {**bins, "edges": edges}}
-    return changed
+        scaled["population"] = {**model["population"], "Errors": {**bins, "edges": edges}}
+    return scaled
 
 
-def _without(facts, names):
-    return {name: value for name, value in facts.items() if name not in names}
+def _keep_valid(section, facts):
+    return {name: value for name, value in facts.items() if name not in _TRUE_OF_OLD_LIMITS[section]}
 
 
-def accept(base, proposed, *, run):
-    """Write the export of `base` (a Run) with its limits times proposed["factor"] as the new run `run`; its folder.
+def _scale_levels(limits_by_set, factor):
+    """Scale {channel set: {level: values by window size}}."""
+    return {
+        name: {level: [value * factor for value in values] for level, values in limits.items()}
+        for name, limits in limits_by_set.items()
+    }
 
-    Where proposed["persistence"] is more than 1, so many windows in a row make an alert from then on.
-    Code and weights are the base export's, byte for byte; threshold.npy, model.json, the zip that holds both and its
-    SHA256SUMS are new. Raises FileExistsError where the run exists, ValueError for a factor that is none, DamagedModel
-    for an export that is not whole.
+
+def accept(base, proposal, *, run):
+    """Write the export of `base` at other limits as a new run.
+
+    Code and weights are the base export's, byte for byte. New are threshold.npy, model.json, the zip that holds both
+    and its SHA256SUMS.
+
+    Parameters
+    ----------
+    base : Run
+    proposal : dict
+        `factor` on every limit; `persistence`, if above 1, is the windows in a row that an alert needs from then on.
+        All of it is recorded in the new `model.json`.
+    run : str
+        Name of the new run.
+
+    Returns
+    -------
+    Path
+        The new export's folder.
+
+    Raises
+    ------
+    FileExistsError
+        If the run exists.
+    ValueError
+        If the factor is not a positive number.
+    DamagedModel
+        If the base export is damaged.
     """
-    factor, new = float(proposed["factor"]), Run.at(run)
+    factor, new = float(proposal["factor"]), Run.at(run)
     if not 0 < factor < np.inf:
-        raise ValueError(f"factor={factor}: above 0 is wanted")
+        raise ValueError(f"expected a factor above 0, got factor={factor}")
     if new.models.exists():
-        raise FileExistsError(f"run {run!r} exists: adjusted_run={run} would overwrite it; give another name")
+        raise FileExistsError(f"run {run!r} exists and adjusted_run={run} would overwrite it: choose another name")
     export = base.models / "lambda_export"
     Detector.load(export)
     model = json.loads((export / MODEL).read_text(encoding="utf-8"))
     origin = {"run": model["run"], "model_sha256": checksums.sha256(export / MODEL)}
-    changed = {
-        **scaled(model, factor, run=run, in_a_row=proposed.get("persistence", 1)),
-        "adjusted": {"from": origin, **proposed},
-    }
+    scaled = scale_limits(model, factor, run=run, persistence=proposal.get("persistence", 1))
     with writing(new.models) as folder:
-        _write(folder / "lambda_export", export, changed)
+        _write_export(folder / "lambda_export", export, {**scaled, "adjusted": {"from": origin, **proposal}})
         Detector.load(folder / "lambda_export")
     return new.models / "lambda_export"
 
 
-def _write(folder, export, model):
-    shutil.copytree(export, folder)
+def _write_export(folder, base_export, model):
+    shutil.copytree(base_export, folder)
     np.save(folder / THRESHOLD, np.float64(model["calibration"]["threshold"]))
     with TemporaryDirectory() as name:
-        _write_archive(folder, export / ZIP, model, Path(name))
-    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+        _write_zip(folder, base_export / ZIP, model, Path(name))
+    files = _files_below(folder)
     del files[MODEL]
     write_json(folder / MODEL, {**model, "files": {name: checksums.sha256(path) for name, path in files.items()}})
 
 
-def _write_archive(folder, archive, model, made):
-    """The zip `archive` with the new threshold.npy and model.json in it, unpacked in `made` on the way."""
-    with zipfile.ZipFile(archive) as opened:
-        opened.extractall(made)
-    held = json.loads((made / MODEL).read_text(encoding="utf-8"))
-    (made / THRESHOLD).write_bytes((folder / THRESHOLD).read_bytes())
-    mine = {**held["files"], THRESHOLD: checksums.sha256(made / THRESHOLD)}
-    write_json(made / MODEL, {**model, "compiled": held.get("compiled"), "files": mine})
-    files = {path.relative_to(made).as_posix(): path for path in sorted(made.rglob("*")) if path.is_file()}
+def _write_zip(folder, base_zip, model, unpacked):
+    """Write the base zip with the new threshold.npy and model.json; `unpacked` is an empty folder to work in."""
+    with zipfile.ZipFile(base_zip) as archive:
+        archive.extractall(unpacked)
+    base_model = json.loads((unpacked / MODEL).read_text(encoding="utf-8"))
+    (unpacked / THRESHOLD).write_bytes((folder / THRESHOLD).read_bytes())
+    sums = {**base_model["files"], THRESHOLD: checksums.sha256(unpacked / THRESHOLD)}
+    write_json(unpacked / MODEL, {**model, "compiled": base_model.get("compiled"), "files": sums})
+    files = _files_below(unpacked)
     for name in (checksums.SUMS, checksums.CRCS):
         files.pop(name, None)
-    write_zip(folder / ZIP, files | checksums.write(made, files, is_quick=is_packages))
+    write_zip(folder / ZIP, files | checksums.write(unpacked, files, is_quick=is_package_file))
+
+
+def _files_below(folder):
+    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}

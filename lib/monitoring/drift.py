@@ -1,9 +1,10 @@
-"""Has what comes in changed? Each day's counts by bin against those of normal days.
+"""Have the inputs changed? Each day's counts by bin are compared with those of normal days.
 
-Two statistics a name: the shift, Cliff's delta (Cliff 1993, "Dominance statistics", Psychological Bulletin 114), in
-−1..1: how much likelier a value of this day lies above one of the normal days than below it, the effect size of the
-Mann-Whitney test; and the population stability index, the symmetric Kullback-Leibler divergence of two histograms,
-which also sees a change of shape. What is unusual is not read from a table of thresholds but from the normal days.
+Each histogram has two statistics. The shift is Cliff's delta (Cliff 1993, "Dominance statistics", Psychological
+Bulletin 114), from −1 to 1: how much likelier a value of this day lies above one of the normal days than below it. It
+is the effect size of the Mann-Whitney test. The population stability index is the symmetric Kullback-Leibler
+divergence of two histograms; it also responds to a change of shape. The normal days say what is unusual, not a table
+of thresholds.
 """
 
 from dataclasses import dataclass
@@ -17,62 +18,80 @@ from lib.monitoring.normal_days import FEWEST
 INPUTS = tuple(name for name in NAMES if name != "Errors")
 MONTH = 30  # days
 _RESAMPLES = 2_000
-_QUIET = 0.98  # share of normal months in which no day is called
-_ENOUGH = 0.5  # of the usual day's counts, from which a day is judged
-_WHOLE = 0.9  # of the time that a day's lines usually span, from which a day is whole
+_QUIET = 0.98  # share of normal months without a call
+_LEAST_TRAFFIC = 0.5  # of the usual day's counts, from which a day is judged
+_COMPLETE = 0.9  # of the median day's time span, from which a day is complete
 
 
-def by_day(lines, population):
-    """The whole days of a log's table, and their counts: (days (D,) datetime64[D], {name: (D, bins)}).
+def daily_counts(lines, population):
+    """Sum a log's histograms by day. The log's first and last day are left out unless they are complete.
 
-    The first and the last day are left out where the log's begin or end cuts them off, such as the one that is not over
-    yet: a morning is not like a day. population: the bins of `population.fit`; a list in the log that has another
-    number of bins counts as absent.
+    Parameters
+    ----------
+    lines : DataFrame
+        A log's table.
+    population : dict
+        Bins of `histograms.fit`. A list with another number of bins counts as absent.
+
+    Returns
+    -------
+    days : ndarray of datetime64[D], shape (n_days,)
+    counts : dict of str to ndarray, shape (n_days, n_bins)
     """
-    lines = lines[_of_whole_days(lines["Time"])]
-    day = lines["Time"].to_numpy("datetime64[D]")
-    days, place = np.unique(day, return_inverse=True)
+    lines = lines[_in_complete_days(lines["Time"])]
+    days, place = np.unique(lines["Time"].to_numpy("datetime64[D]"), return_inverse=True)
     counts = {}
     for name, bins in population.items():
         width = len(bins["edges"]) + 1
-        there = np.array([of is not None and len(of) == width for of in lines[name]], dtype=bool)
+        usable = np.array([row is not None and len(row) == width for row in lines[name]], dtype=bool)
         counts[name] = np.zeros((len(days), width))
-        if there.any():
-            np.add.at(counts[name], place[there], np.stack(lines[name].to_numpy()[there]))
+        if usable.any():
+            np.add.at(counts[name], place[usable], np.stack(lines[name].to_numpy()[usable]))
     return days, counts
 
 
-def _of_whole_days(times):
-    """Which of these times (N,) are of no first or last day that falls short of what the median day spans."""
+def _in_complete_days(times):
+    """Whether each time (n_lines,) lies outside a first or last day that is cut off."""
     day = times.dt.floor("D")
-    of_day = times.groupby(day)
-    span = of_day.max() - of_day.min()
-    short = span[span < _WHOLE * span.median()].index.intersection([day.min(), day.max()])
+    by_day = times.groupby(day)
+    span = by_day.max() - by_day.min()
+    short = span[span < _COMPLETE * span.median()].index.intersection([day.min(), day.max()])
     return ~day.isin(short)
 
 
-def told(days, counts, normal, *, seed):
-    """(Usual, frame): what the normal days make usual, and the judgement of the log's days after them.
+def judge_later_days(days, counts, normal, *, seed):
+    """Judge the days after the normal ones.
 
-    normal: of `normal_days.of`; (None, None) where that is None.
+    Parameters
+    ----------
+    days, counts
+        As `daily_counts` returns them.
+    normal : tuple or None
+        As `normal_days.select` returns it.
+
+    Returns
+    -------
+    usual : Usual or None
+    judged : DataFrame or None
+        As `Usual.judge` returns it. Both are None without normal days.
     """
     if normal is None:
         return None, None
-    usual, after = Usual.of(normal[1], seed=seed), days > normal[0][-1]
-    return usual, usual.judge(days[after], {name: of[after] for name, of in counts.items()})
+    usual, is_later = Usual.fit(normal[1], seed=seed), days > normal[0][-1]
+    return usual, usual.judge(days[is_later], {name: daily[is_later] for name, daily in counts.items()})
 
 
-def shift(counts, usual):
-    """Cliff's delta (D,) of counts (D, bins) against usual counts (bins,) or (D, bins); NaN where either is empty."""
-    share, of_usual = _shares(counts), _shares(usual)
-    up_to = np.cumsum(of_usual, axis=-1)
-    return (share * (2 * up_to - of_usual - 1)).sum(axis=-1)
+def shift(counts, reference):
+    """Return Cliff's delta (n_days,) of counts (n_days, n_bins) against reference counts; NaN where either is empty."""
+    share, reference_share = _shares(counts), _shares(reference)
+    up_to = np.cumsum(reference_share, axis=-1)
+    return (share * (2 * up_to - reference_share - 1)).sum(axis=-1)
 
 
-def stability(counts, usual):
-    """The population stability index (D,) of counts (D, bins) against usual ones, half a count added to each bin."""
-    share, of_usual = _shares(np.asarray(counts) + 0.5), _shares(np.asarray(usual) + 0.5)
-    return ((share - of_usual) * np.log(share / of_usual)).sum(axis=-1)
+def stability_index(counts, reference):
+    """Return the population stability index (n_days,) of counts (n_days, n_bins); half a count is added to each bin."""
+    share, reference_share = _shares(np.asarray(counts) + 0.5), _shares(np.asarray(reference) + 0.5)
+    return ((share - reference_share) * np.log(share / reference_share)).sum(axis=-1)
 
 
 def _shares(counts):
@@ -83,82 +102,98 @@ def _shares(counts):
 
 @dataclass(frozen=True)
 class Usual:
-    """What normal days look like, and how far a day must lie from them to be called."""
+    """What normal days look like, and how far a day must lie from them to be called.
 
-    counts: dict  # {name: (bins,)} of all of them together
-    mean: np.ndarray  # (S,) of the statistics, two a name
-    spread: np.ndarray  # their standard deviations
-    limit: float  # standard deviations from the mean
-    least: dict  # {name: counts} below which a day is not judged
+    Attributes
+    ----------
+    counts : dict of str to ndarray, shape (n_bins,)
+        Sum of the normal days.
+    mean, spread : ndarray, shape (n_statistics,)
+        Mean and standard deviation of the statistics, two per histogram.
+    limit : float
+        Standard deviations from the mean.
+    least : dict of str to float
+        Counts below which a day is not judged.
+    """
+
+    counts: dict
+    mean: np.ndarray
+    spread: np.ndarray
+    limit: float
+    least: dict
 
     @classmethod
-    def of(cls, counts, *, seed, resamples=_RESAMPLES):
-        """Of the counts {name: (D, bins)} of normal days. Raises ValueError where they are too few.
+    def fit(cls, counts, *, seed, resamples=_RESAMPLES):
+        """Fit to the counts {name: (n_days, n_bins)} of normal days.
 
-        Each day is compared with the others. The limit is drawn by a smoothed bootstrap (Silverman and Young 1987, "The
-        bootstrap: to smooth or not to smooth?", Biometrika 74): normal days, drawn anew, give mean and spread, a month
-        of others is held against them, and its furthest statistic is noted; 98 % of these are within the limit. So
-        months of such days are quiet, whatever the number of statistics, and few normal days make for a wide limit.
-        How quiet the months of wearers who live on are is measured by benchmarks/drift.py.
+        Each day is compared with the others. The limit comes from a smoothed bootstrap (Silverman and Young 1987, "The
+        bootstrap: to smooth or not to smooth?", Biometrika 74). Resampled normal days give mean and spread, and the
+        largest statistic of a resampled month is noted; 98 % of these lie within the limit. So months of such days are
+        quiet, however many statistics there are, and few normal days give a wide limit.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than FEWEST days.
         """
-        known = {name: of for name, of in counts.items() if len(of) and (of.sum(axis=1) > 0).all()}
+        known = {name: daily for name, daily in counts.items() if len(daily) and (daily.sum(axis=1) > 0).all()}
         number = len(next(iter(known.values()), ()))
         if number < FEWEST:
-            raise ValueError(f"{number} normal days: at least {FEWEST} are wanted to tell what is usual")
-        total = {name: of.sum(axis=0) for name, of in known.items()}
-        found = _statistics(known, {name: total[name] - of for name, of in known.items()})
-        spread = np.maximum(found.std(axis=0, ddof=1), 1e-6)
-        limit = _limit(found, np.random.default_rng(seed), resamples)
-        least = {name: _ENOUGH * np.median(of.sum(axis=1)) for name, of in known.items()}
-        return cls(total, found.mean(axis=0), spread, limit, least)
+            raise ValueError(f"expected {FEWEST} or more normal days, got {number}")
+        total = {name: daily.sum(axis=0) for name, daily in known.items()}
+        statistics = _statistics(known, {name: total[name] - daily for name, daily in known.items()})
+        spread = np.maximum(statistics.std(axis=0, ddof=1), 1e-6)
+        limit = _limit(statistics, np.random.default_rng(seed), resamples)
+        least = {name: _LEAST_TRAFFIC * np.median(daily.sum(axis=1)) for name, daily in known.items()}
+        return cls(total, statistics.mean(axis=0), spread, limit, least)
 
     def judge(self, days, counts):
-        """Each day's statistics: a frame of day, name, counted, shift, psi, surprise, judged, called.
+        """Judge days (n_days,) by their counts {name: (n_days, n_bins)}.
 
-        One row a day and name; surprise in standard deviations. A day with fewer than half the usual counts is not
-        judged.
+        Returns
+        -------
+        DataFrame
+            `day, name, counted, shift, psi, surprise, judged, called`, one row per day and name. `surprise` is in
+            standard deviations. A day with less than half the usual counts is not judged.
         """
-        named = {name: counts[name] for name in self.counts}
-        surprise = self._surprise(_statistics(named, self.counts))
-        parts = []
-        for place, (name, of) in enumerate(named.items()):
-            counted = of.sum(axis=1)
+        known = {name: counts[name] for name in self.counts}
+        surprise = _distances(_statistics(known, self.counts), self.mean, self.spread)
+        tables = []
+        for place, (name, daily) in enumerate(known.items()):
+            counted = daily.sum(axis=1)
             judged = counted >= self.least[name]
-            part = {"day": days, "name": name, "counted": counted, "shift": shift(of, self.counts[name])}
-            part["psi"] = stability(of, self.counts[name])
-            part["surprise"] = np.where(judged, surprise[:, 2 * place : 2 * place + 2].max(axis=1), np.nan)
-            parts.append(pd.DataFrame(part).assign(judged=judged))
-        table = pd.concat(parts, ignore_index=True).sort_values(["day", "name"], kind="stable", ignore_index=True)
+            columns = {"day": days, "name": name, "counted": counted, "shift": shift(daily, self.counts[name])}
+            columns["psi"] = stability_index(daily, self.counts[name])
+            columns["surprise"] = np.where(judged, surprise[:, 2 * place : 2 * place + 2].max(axis=1), np.nan)
+            tables.append(pd.DataFrame(columns).assign(judged=judged))
+        table = pd.concat(tables, ignore_index=True).sort_values(["day", "name"], kind="stable", ignore_index=True)
         return table.assign(called=table["surprise"] > self.limit)
 
-    def _surprise(self, statistics):
-        return _distances(statistics, self.mean, self.spread)
 
-
-def _statistics(counts, usual):
-    """Shift and root of the stability index of each name, (D, S)."""
+def _statistics(counts, reference):
+    """Return the shift and the root of the stability index of each name, (n_days, n_statistics)."""
     columns = []
-    for name, of in counts.items():
-        columns += [shift(of, usual[name]), np.sqrt(stability(of, usual[name]))]
+    for name, daily in counts.items():
+        columns += [shift(daily, reference[name]), np.sqrt(stability_index(daily, reference[name]))]
     return np.column_stack(columns)
 
 
 def _distances(statistics, mean, spread):
-    """How many standard deviations (…, S) from the mean: a shift either way, an index only upward."""
-    found = (statistics - mean) / spread
-    found[..., 0::2] = np.abs(found[..., 0::2])
-    return found
+    """Return the standard deviations (…, n_statistics) from the mean: of a shift both ways, of an index upward."""
+    distances = (statistics - mean) / spread
+    distances[..., 0::2] = np.abs(distances[..., 0::2])
+    return distances
 
 
-def _limit(found, rng, resamples):
-    number, width = found.shape
-    blur = 1.06 * number**-0.2 * found.std(axis=0, ddof=1)  # Silverman's rule
-    furthest = np.empty(resamples)
+def _limit(statistics, rng, resamples):
+    number, width = statistics.shape
+    blur = 1.06 * number**-0.2 * statistics.std(axis=0, ddof=1)  # Silverman's rule
+    largest = np.empty(resamples)
     for draw in range(resamples):
         normal, month = (
-            found[rng.integers(number, size=size)] + blur * rng.standard_normal((size, width))
+            statistics[rng.integers(number, size=size)] + blur * rng.standard_normal((size, width))
             for size in (number, MONTH)
         )
         spread = np.maximum(normal.std(axis=0, ddof=1), 1e-6)
-        furthest[draw] = _distances(month, normal.mean(axis=0), spread).max()
-    return float(np.quantile(furthest, _QUIET))
+        largest[draw] = _distances(month, normal.mean(axis=0), spread).max()
+    return float(np.quantile(largest, _QUIET))

@@ -1,20 +1,17 @@
 """The handler's log lines as a table: read from files, or from CloudWatch Logs.
 
-One row a request, columns as in the line (`lambda/request_log.py`): `Time` (UTC), `Version` (the run and the first
-digits of its weights' SHA-256; UNANSWERED where the model could not be had), `RequestId`, `Status`, `Level`, the counts
-and times of NUMBERS (NaN where a line has none), and the LISTS as arrays (None where it has none). What is no such line
-is counted, never raised for: a log holds what the platform writes, too. Of a request that the platform ended, for it
-crashed or took too long, that is all there is: a row of UNANSWERED with the status that a gateway gives, 502 or 504.
+One row per request, with the columns of the line (`lambda/request_log.py`): `Time` (UTC), `Version`, `RequestId`,
+`Status`, `Level`, `Code`, the counts and times of NUMBERS (NaN if absent), and the LISTS as arrays (None if absent).
+`Version` is the run and the first digits of its weights' SHA-256, or UNANSWERED if the model could not be loaded.
+
+Other lines are counted and never raise: the platform writes to the same log. If the platform ended a request, because
+it crashed or took too long, its line becomes a row of UNANSWERED with the gateway's status, 502 or 504.
 """
 
-import glob
-import gzip
 import json
 import math
 import re
-import time
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -39,192 +36,202 @@ NUMBERS = (
 UNANSWERED = "none/none"
 LISTS = ("HeartRate", "HeartRateMoving", "Steps", "Errors", "Held")
 TEXTS = ("RequestId", "Level", "Code")
-_DAY_MS = 86_400_000
-_BEFORE = r"^(?:\d{4}-\d\d-\d\d[T ]\S+ )?(?:\S+ )?"  # of a line: its time, a stream's name or a request's id
-_OF_PLATFORM = re.compile(_BEFORE + r"(?:START|END|REPORT|INIT_START|INIT_REPORT|EXTENSION)\b")
-_BEGINS_WITH_TIME = re.compile(r"\d{4}-\d\d-\d\dT")
-_ENDED = re.compile(
+_DAY_S = 86_400
+_PREFIX = r"^(?:\d{4}-\d\d-\d\d[T ]\S+ )?(?:\S+ )?"  # of a line: its time, a stream's name or a request's id
+_PLATFORM_LINE = re.compile(_PREFIX + r"(?:START|END|REPORT|INIT_START|INIT_REPORT|EXTENSION)\b")
+_STARTS_WITH_TIME = re.compile(r"\d{4}-\d\d-\d\dT")
+_PLATFORM_ENDED = re.compile(
     r"REPORT RequestId: (?P<report>\S+)\s.*\bStatus: (?P<status>timeout|error)\b|"
     r"\b(?P<task>[0-9a-f]{8}-[0-9a-f-]{27}) Task timed out after "
 )
-_ENDINGS = {"timeout": 504, "error": 502}
-_LOG_IN = "log in anew, by aws sso login or aws configure, for the credentials are not (or no longer) valid"
-_FIXES = {  # of an error of AWS, by its code: what to do
-    "ResourceNotFoundException": "there is no such group in {region}: check its name and AWS_DEFAULT_REGION",
-    "AccessDeniedException": "allow the caller logs:FilterLogEvents on it",
-    "ExpiredTokenException": _LOG_IN,
-    "UnrecognizedClientException": _LOG_IN,
-    "InvalidSignatureException": _LOG_IN,
-}
+_GATEWAY_STATUS = {"timeout": 504, "error": 502}
+_REPORTED_ENDS = {"timeout": "timeout", "error": "error", "failure": "error"}  # platform.report's status: our code
 
 
 class NoLog(ValueError):
-    """There is no log to read: a file that is not there or holds no line of the handler's, or a group that is not."""
+    """No usable log: a file is missing or holds no line of the handler, or a log group does not exist."""
 
 
-def load(log_path, log_group, *, days):
-    """(table, skipped) of files or, where `log_path` is empty, of a log group's last `days` days. Raises NoLog."""
-    if bool(log_path) == bool(log_group):
-        raise NoLog("log_path or log_group: one of the two is wanted, files or a log group of CloudWatch")
-    return read(log_path) if log_path else fetch(log_group, days=days)
+def answered_by_weights(lines, sha256):
+    """Select the lines that a model with these weights answered.
 
-
-def of_weights(lines, sha256):
-    """The lines of a log's table that a model with these weights answered. Raises NoLog, naming the versions seen."""
-    mine = lines[lines["Version"].str.endswith(f"/{sha256[:12]}")].reset_index(drop=True)
-    if mine.empty:
+    Raises
+    ------
+    NoLog
+        If there are none. The message names the versions in the log.
+    """
+    selected = lines[lines["Version"].str.endswith(f"/{sha256[:12]}")].reset_index(drop=True)
+    if selected.empty:
         seen = ", ".join(lines["Version"].unique()[:5])
-        raise NoLog(f"none of {len(lines)} lines is of the weights {sha256[:12]}; the log's versions: {seen}")
-    return mine
+        raise NoLog(f"expected lines of the weights {sha256[:12]}, got {len(lines)} lines of other versions: {seen}")
+    return selected
 
 
 def without_pings(lines):
-    """The lines of a log's table but for those that kept the function warm: answered, and of no readings.
+    """Drop the pings that keep the function warm: requests answered without a reading.
 
-    Raises NoLog where no other is left.
+    Raises
+    ------
+    NoLog
+        If no other line is left.
     """
-    asked = lines[(lines["Status"] >= 400) | lines["Readings"].notna()].reset_index(drop=True)
-    if asked.empty:
-        raise NoLog(f"all {len(lines)} requests kept the function warm: nobody has sent it a reading")
-    return asked
+    requests = lines[(lines["Status"] >= 400) | lines["Readings"].notna()].reset_index(drop=True)
+    if requests.empty:
+        raise NoLog(f"expected requests with readings, got {len(lines)} that only keep the function warm")
+    return requests
 
 
-def in_use(lines):
-    """The version that answered most requests of the table's last day: a deployment's check is one request."""
-    last = lines["Version"][lines["Time"] > lines["Time"].max() - pd.Timedelta(days=1)]
-    return last.value_counts().idxmax()
+def version_in_use(lines):
+    """Return the version that answered most requests of the last day. A deployment's check is one request."""
+    last_day = lines["Version"][lines["Time"] > lines["Time"].max() - pd.Timedelta(days=1)]
+    return last_day.value_counts().idxmax()
 
 
-def worn(lines, *, interval_s):
-    """Wearer-days that each line's request scored anew; of a line without Seconds, all that its readings make."""
+def wearer_days(lines, *, interval_s):
+    """Return the wearer-days that each request scored for the first time, shape (n_lines,).
+
+    A line without `Seconds`, of an older handler, counts all its usable readings, `interval_s` seconds each.
+    """
     readings = lines["Readings"] - lines["Rejected"].fillna(0) - lines["Unknown"].fillna(0)
-    told = lines["Seconds"] if "Seconds" in lines else pd.Series(math.nan, lines.index)
-    return told.fillna(readings * interval_s).fillna(0) / 86_400
+    seconds = lines["Seconds"] if "Seconds" in lines else pd.Series(math.nan, lines.index)
+    return seconds.fillna(readings * interval_s).fillna(0) / _DAY_S
 
 
-def since_first(lines, version):
-    """The lines since `version` first answered that are its own, or that no model answered: what wearers got of it."""
-    began = lines["Time"][lines["Version"] == version].min()
-    return lines[lines["Version"].isin([version, UNANSWERED]) & (lines["Time"] >= began)].reset_index(drop=True)
+def since_first_answer(lines, version):
+    """Select the lines since `version` first answered that it answered, or that no model answered."""
+    start = lines["Time"][lines["Version"] == version].min()
+    return lines[lines["Version"].isin([version, UNANSWERED]) & (lines["Time"] >= start)].reset_index(drop=True)
 
 
-def read(pattern):
-    """(table, skipped) of the files that a path, folder or glob names; .gz is unpacked.
+def parse_lines(lines):
+    """Turn lines of text into the table, as `parse_events` does."""
+    return parse_events((line, None) for line in lines)
 
-    skipped: how many lines were none of the handler's, those of Lambda itself aside. Raises NoLog.
+
+def parse_events(events):
+    """Turn log events into the table, in time order. A line that occurs twice counts once.
+
+    Parameters
+    ----------
+    events : iterable of (str, int or None)
+        Line, and Unix ms at which it was logged. If neither the event nor the line has a time, a platform line takes
+        the time of the handler's line before it, and is skipped without one.
+
+    Returns
+    -------
+    table : DataFrame
+    skipped : int
+        Lines that neither the handler nor the platform wrote.
     """
-    path = Path(pattern)
-    found = (
-        sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else sorted(map(Path, glob.glob(pattern)))
-    )
-    if not found:
-        raise NoLog(f"log_path={pattern}: no such file or folder")
-    return _whole(table(line for file in found for line in _lines(file)), f"log_path={pattern}")
-
-
-def fetch(group, *, days, client=None):
-    """(table, skipped) of the last `days` days of a log group of CloudWatch. Raises NoLog, which says what to mend."""
-    import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        client = client or boto3.client("logs")
-        pages = client.get_paginator("filter_log_events")
-        since = int(time.time() * 1000) - days * _DAY_MS
-        events = [event for page in pages.paginate(logGroupName=group, startTime=since) for event in page["events"]]
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        fix = _FIXES.get(code, "check its name, AWS_DEFAULT_REGION and the credentials")
-        raise NoLog(f"log_group={group}: {code}; {fix.format(region=client.meta.region_name)}") from None
-    except BotoCoreError as error:
-        raise NoLog(f"log_group={group}: {error}; give AWS credentials and AWS_DEFAULT_REGION") from None
-    found = table((event["message"] for event in events), moments=[event["timestamp"] for event in events])
-    return _whole(found, f"log_group={group}, last {days} days")
-
-
-def _lines(path):
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8", errors="replace") as stream:
-            yield from stream
-    except (OSError, EOFError) as error:
-        raise NoLog(f"log_path={path}: can not be read ({type(error).__name__})") from None
-
-
-def _whole(found, where):
-    if found[0].empty:
-        raise NoLog(f"{where}: none of its {found[1]} lines is one of the handler's")
-    return found
-
-
-def table(lines, *, moments=None):
-    """(table, skipped) of lines of text, in time order; a line that came twice counts once.
-
-    moments: Unix ms of each line. Without, one of the platform's that does not begin with its time has that of the
-    handler's line before it, and is skipped where there is none.
-    """
-    rows, skipped, moment = [], 0, None
-    for place, line in enumerate(lines):
-        row = _row(line)
-        moment = row["Time"] if row else moment
-        row = row or _ended(line, moments[place] if moments else moment)
+    rows, skipped, previous_time = [], 0, None
+    for line, time in events:
+        row = _handler_row(line)
+        previous_time = row["Time"] if row else previous_time
+        row = row or _platform_row(line, previous_time if time is None else time)
         if row is not None:
             rows.append(row)
-        elif line.strip() and (_ENDED.search(line) or not _OF_PLATFORM.match(line)):
+        elif line.strip() and not _is_harmless(line):
             skipped += 1
-    columns = ["Time", "Version", "Status", *TEXTS, *NUMBERS, *LISTS]
-    found = pd.DataFrame(rows, columns=columns)
-    found = found.assign(Time=pd.to_datetime(found["Time"], unit="ms"))
-    ended = (found["Version"] == UNANSWERED) & found["Code"].isin(_ENDINGS)
-    twice = found.duplicated(["Time", "RequestId"]) | (ended & found["RequestId"].where(ended).duplicated())
-    once = ~(twice & found["RequestId"].notna())
-    return found[once].sort_values("Time", kind="stable", ignore_index=True), skipped
+    table = pd.DataFrame(rows, columns=["Time", "Version", "Status", *TEXTS, *NUMBERS, *LISTS])
+    return _deduplicate(table.assign(Time=pd.to_datetime(table["Time"], unit="ms"))), skipped
 
 
-def _row(line):
-    """A line's row, or None. Before its JSON there may be a time, as in what CloudWatch exports."""
+def _is_harmless(line):
+    """Whether the platform wrote the line, about something else than the end of a request."""
+    event = _platform_event(line)
+    if event is not None:
+        return _end_of(event) is None
+    return bool(_PLATFORM_LINE.match(line)) and not _PLATFORM_ENDED.search(line)
+
+
+def _deduplicate(table):
+    """Drop repeated lines, sort by time. The platform may report one ended request in two forms."""
+    ended = (table["Version"] == UNANSWERED) & table["Code"].isin(_GATEWAY_STATUS)
+    repeated = table.duplicated(["Time", "RequestId"]) | (ended & table["RequestId"].where(ended).duplicated())
+    unique = ~(repeated & table["RequestId"].notna())
+    return table[unique].sort_values("Time", kind="stable", ignore_index=True)
+
+
+def _handler_row(line):
+    """Return a handler line's row, or None. A time may precede its JSON, as in CloudWatch exports."""
     try:
-        said = json.loads(line[line.index("{") :])
-        moment, status = said["_aws"]["Timestamp"], said["Status"]
-        model, sha256 = str(said["Model"])[:100], str(said["ModelSha256"])[:12]
+        fields = json.loads(line[line.index("{") :])
+        time, status = fields["_aws"]["Timestamp"], fields["Status"]
+        model, sha256 = str(fields["Model"])[:100], str(fields["ModelSha256"])[:12]
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    if not (_is_number(moment) and 0 <= moment <= UNIX_MS_RANGE[1] and _is_number(status)):
+    if not (_is_number(time) and 0 <= time <= UNIX_MS_RANGE[1] and _is_number(status)):
         return None
     return {
-        "Time": int(moment),
+        "Time": int(time),
         "Version": f"{model}/{sha256}",
         "Status": int(status),
-        **{name: said[name] if isinstance(said.get(name), str) else None for name in TEXTS},
-        **{name: float(said[name]) if _is_number(said.get(name)) else math.nan for name in NUMBERS},
-        **{name: _list(said.get(name)) for name in LISTS},
+        **{name: fields[name] if isinstance(fields.get(name), str) else None for name in TEXTS},
+        **{name: float(fields[name]) if _is_number(fields.get(name)) else math.nan for name in NUMBERS},
+        **{name: _counts(fields.get(name)) for name in LISTS},
     }
 
 
-def _ended(line, moment):
-    """The row of a request that the platform ended, at `moment` (Unix ms, or None) unless the line says when; or None.
+def _platform_row(line, time):
+    """Return the row of a request that the platform ended, or None.
 
-    AWS Lambda Developer Guide, "Understanding Lambda logs": Status is part of REPORT where a request did not succeed.
+    time: Unix ms, or None; a time in the line takes precedence. AWS Lambda Developer Guide, "Understanding Lambda
+    logs": REPORT has a Status if the request did not succeed. "Lambda Telemetry API Event schema reference": in the
+    JSON log format it is the record of a platform.report.
     """
-    found = _ENDED.search(line)
-    if not found:
+    event = _platform_event(line)
+    return _text_row(line, time) if event is None else _event_row(event, time)
+
+
+def _platform_event(line):
+    """Return a line of Lambda's JSON log format as a dict with a "record", or None."""
+    if '"platform.' not in line:
         return None
-    if _BEGINS_WITH_TIME.match(line):
+    try:
+        event = json.loads(line[line.index("{") :])
+    except (ValueError, RecursionError):
+        return None
+    is_event = isinstance(event, dict) and isinstance(event.get("record"), dict)
+    return event if is_event and str(event.get("type")).startswith("platform.") else None
+
+
+def _end_of(event):
+    """Return how the platform ended a request, "timeout" or "error", if the event reports that; else None."""
+    is_report = event["type"] == "platform.report" and isinstance(event["record"].get("requestId"), str)
+    return _REPORTED_ENDS.get(event["record"].get("status")) if is_report else None
+
+
+def _event_row(event, time):
+    code = _end_of(event)
+    with suppress(KeyError, TypeError, ValueError):
+        time = int(pd.Timestamp(event["time"]).timestamp() * 1000)
+    return None if code is None or time is None else _unanswered(event["record"]["requestId"], code, time)
+
+
+def _text_row(line, time):
+    match = _PLATFORM_ENDED.search(line)
+    if not match:
+        return None
+    if _STARTS_WITH_TIME.match(line):
         with suppress(ValueError):
-            moment = int(pd.Timestamp(line.split()[0]).timestamp() * 1000)
-    if moment is None:
+            time = int(pd.Timestamp(line.split()[0]).timestamp() * 1000)
+    if time is None:
         return None
-    code = found["status"] or "timeout"
-    said = {"RequestId": found["report"] or found["task"], "Code": code, "Status": _ENDINGS[code]}
+    code = match["status"] or "timeout"
+    return _unanswered(match["report"] or match["task"], code, time)
+
+
+def _unanswered(request_id, code, time):
     absent = {**dict.fromkeys(TEXTS), **dict.fromkeys(NUMBERS, math.nan), **dict.fromkeys(LISTS)}
-    return absent | said | {"Time": moment, "Version": UNANSWERED}
+    known = {"Time": time, "Version": UNANSWERED, "RequestId": request_id, "Code": code}
+    return absent | known | {"Status": _GATEWAY_STATUS[code]}
 
 
 def _is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _list(value):
+def _counts(value):
     if not isinstance(value, list) or not all(_is_number(item) and item >= 0 for item in value):
         return None
     return np.array(value, dtype=np.float64)

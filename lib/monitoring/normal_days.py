@@ -1,7 +1,7 @@
-"""The days that a deployment's others are compared with: its first, kept for as long as its weights are used.
+"""The days with which later ones are compared: a deployment's first, stored as long as its weights are used.
 
-A log group forgets. Were the normal days always the first that it still holds, they would move along with whatever
-changes, and what changes slowly would never be told.
+A log group forgets. If the normal days were always the first that it still holds, they would follow any slow change,
+and that change would never be noticed.
 """
 
 import json
@@ -11,42 +11,60 @@ import numpy as np
 from lib import files
 
 NAME = "normal_days.json"
-FEWEST = 7  # that limits can be drawn from
+FEWEST = 7  # days from which limits can be estimated
 
 
-def of(days, counts, *, number, path, sha256):
-    """The normal days of a log as (days (N,), counts {name: (N, bins)}); None where they are too few.
+def select(days, counts, *, number, path, sha256):
+    """Select the normal days of a log, and store them once they are complete.
 
-    days, counts: of `drift.by_day`. The first `number` days are normal; as soon as there is one after them they are
-    written to `path`, and from then on those are taken, whatever the log still holds. They are drawn anew where these
-    are of other weights (sha256) or another number, or come after all of the log. Of a shorter log all days but the
-    last are normal.
+    The first `number` days are normal. As soon as a later day exists they are written to `path` and used from then
+    on, whatever the log still holds. They are selected again if the stored ones belong to other weights or another
+    `number`, or come after the whole log. In a shorter log all days except the last are normal.
+
+    Parameters
+    ----------
+    days : ndarray of datetime64[D], shape (n_days,)
+    counts : dict of str to ndarray, shape (n_days, n_bins)
+        As `drift.daily_counts` returns them.
+    number : int
+        Days that count as normal.
+    path : Path
+        JSON file of the stored days.
+    sha256 : str
+        Hash of the weights that answered.
+
+    Returns
+    -------
+    tuple or None
+        (days, counts) of the normal days; None if there are fewer than FEWEST.
     """
-    kept = _kept(path, sha256)
-    if kept and len(kept[0]) == number and _fits(kept, days, counts):
-        return kept
-    first = min(number, len(days) - 1)
-    if first < FEWEST:
+    stored = _read(path, sha256)
+    if stored and len(stored[0]) == number and _fits(stored, days, counts):
+        return stored
+    available = min(number, len(days) - 1)
+    if available < FEWEST:
         return None
-    found = days[:first], {name: of[:first] for name, of in counts.items()}
-    if first == number:
-        listed = {name: of.tolist() for name, of in found[1].items()}
-        files.write_json(path, {"sha256": sha256, "days": found[0].astype(str).tolist(), "counts": listed})
-    return found
+    normal = days[:available], {name: daily[:available] for name, daily in counts.items()}
+    if available == number:
+        rows = {name: daily.tolist() for name, daily in normal[1].items()}
+        files.write_json(path, {"sha256": sha256, "days": normal[0].astype(str).tolist(), "counts": rows})
+    return normal
 
 
-def _kept(path, sha256):
-    """What `path` holds of these weights, None without."""
+def _read(path, sha256):
+    """Return the stored (days, counts) of these weights, or None."""
     if not path.exists():
         return None
-    held = json.loads(path.read_text(encoding="utf-8"))
-    if held["sha256"] != sha256:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if content["sha256"] != sha256:
         return None
-    counts = {name: np.array(of, dtype=np.float64) for name, of in held["counts"].items()}
-    return np.array(held["days"], dtype="datetime64[D]"), counts
+    counts = {name: np.array(daily, dtype=np.float64) for name, daily in content["counts"].items()}
+    return np.array(content["days"], dtype="datetime64[D]"), counts
 
 
-def _fits(kept, days, counts):
-    """Whether the log has a day after the kept ones, and counts in the same bins."""
-    bins = {name: of.shape[1] for name, of in counts.items()}
-    return len(days) > 0 and days[-1] > kept[0][-1] and bins == {name: of.shape[1] for name, of in kept[1].items()}
+def _fits(stored, days, counts):
+    """Whether the log has a day after the stored ones, and the same bins."""
+    stored_days, stored_counts = stored
+    bins = {name: daily.shape[1] for name, daily in counts.items()}
+    is_later = len(days) > 0 and days[-1] > stored_days[-1]
+    return is_later and bins == {name: daily.shape[1] for name, daily in stored_counts.items()}

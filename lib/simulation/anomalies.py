@@ -1,11 +1,11 @@
 """Labelled anomalies, injected into a raw table, simulated or real.
 
-The table comes back with the same rows in the same order and a `label` column: empty = normal, else the
-anomaly's name on every row of its span. Labels that were there stay, and no span lies on them. Outside the spans
-heart rate and amounts are what they were.
+The rows and their order stay the same. A column `label` holds the anomaly's name on every row of its span and is empty
+elsewhere. Existing labels stay, and no anomaly overlaps them. Outside the spans, heart rate and amounts do not change.
 """
 
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,97 +15,132 @@ from lib.simulation.anomaly_kinds import KINDS, quantised
 from lib.simulation.recording import Recording
 
 SEVERITIES = (0.4, 0.7, 1.0)
-APART_S = 20 * 60  # of normal readings between two spans
+MIN_DISTANCE_S = 20 * 60  # normal readings between two anomalies
+_COLUMNS = ["user_id", "start", "end", "kind", "severity"]
 _DECIMALS = {"steps": (0,), "calories": (0, 1, 2), "distance": (0, 1, 2)}
-_EXACT = 6  # decimals: takes floating-point dust off a counter
+_MAX_DECIMALS = 6  # removes floating-point noise from a counter
 
 
-def inject(
-    raw,
-    *,
-    rng,
-    events_per_day,
-    interval_s,
-    counters="cumulative",
-    kinds=KINDS,
-    severities=SEVERITIES,
-    progress=iter,
-):
-    """A raw table (of `readings.read`) with about `events_per_day` labelled anomalies a day worn, and these events.
+@dataclass(frozen=True)
+class Injection:
+    """What to inject.
 
-    Kinds are drawn evenly over all wearers; one that finds no place in a wearer's readings, or lacks a column, is
-    tried in another's. Spans do not overlap, stand `APART_S` apart and lie where readings go on, worn and without
-    labels, without a hole of more than 3 `interval_s`.
+    Parameters
+    ----------
+    events_per_day : float
+        Anomalies per day of worn life, on average.
+    interval_s : float
+        Nominal seconds between readings.
+    counters : str
+        One of COUNTER_FORMS: running counters, or amounts since the previous reading.
+    kinds : sequence of str
+        Names from KINDS.
+    severities : sequence of float
+        Values in (0, 1], drawn with equal probability.
 
-    Returns (labelled, events); events has user_id, start and end (ISO, wall clock, of the first and last row
-    of the span), kind and severity. Raises ValueError for an unknown kind, severity or way of counting.
+    Raises
+    ------
+    ValueError
+        If a kind, a severity or the form of the counters is unknown.
     """
-    _check(kinds, severities, counters)
+
+    events_per_day: float
+    interval_s: float
+    counters: str = "cumulative"
+    kinds: tuple = tuple(KINDS)
+    severities: tuple = SEVERITIES
+
+    def __post_init__(self):
+        unknown = [name for name in self.kinds if name not in KINDS]
+        if unknown:
+            raise ValueError(f"expected kinds from {', '.join(KINDS)}, got {unknown[0]!r}")
+        for severity in self.severities:
+            if not 0 < severity <= 1:
+                raise ValueError(f"expected a severity above 0 and at most 1, got severity={severity!r}")
+        if self.counters not in COUNTER_FORMS:
+            raise ValueError(f"expected one of {', '.join(COUNTER_FORMS)}, got counters={self.counters!r}")
+
+
+def inject(raw, injection, *, rng, progress=iter):
+    """Inject anomalies into a raw table.
+
+    Kinds are drawn evenly over all wearers. A kind that fits nowhere in one wearer's readings is tried in another's;
+    a kind whose columns are missing is left out. Spans do not overlap and are `MIN_DISTANCE_S` apart. They contain
+    worn, unlabelled readings only, without a hole of more than three intervals.
+
+    Parameters
+    ----------
+    raw : DataFrame
+        A raw table as `readings.read` returns it.
+    injection : Injection
+    rng : numpy.random.Generator
+    progress : callable
+        Wraps the loop over wearers, as tqdm does.
+
+    Returns
+    -------
+    labelled : DataFrame
+        The raw table with the anomalies and their labels.
+    events : DataFrame
+        user_id, start and end (ISO wall clock of the span's first and last row), kind and severity.
+    """
     present = {"heartRate", *COUNTERS} & set(raw)
-    kinds = [name for name in kinds if set(KINDS[name].needs) <= present]
+    kinds = [name for name in injection.kinds if set(KINDS[name].needs) <= present]
     columns = {name: raw[name].to_numpy(copy=True) for name in ("heartRate", *COUNTERS) if name in raw}
     columns["label"] = raw["label"].to_numpy(object, copy=True) if "label" in raw else np.full(len(raw), "", object)
-    used, events = Counter(), []
+    usage, events = Counter(), []
     for user_id, rows in progress(list(raw.groupby("user_id", sort=False).indices.items())):
-        recording = Recording(raw.iloc[rows], interval_s=interval_s, cumulative=counters == "cumulative")
-        found = _events(recording, kinds, severities, events_per_day, used, rng)
-        events += [{"user_id": user_id, **event} for event in found]
-        if found:
+        cumulative = injection.counters == "cumulative"
+        recording = Recording(raw.iloc[rows], interval_s=injection.interval_s, cumulative=cumulative)
+        placed = _place_events(recording, injection, kinds=kinds, usage=usage, rng=rng)
+        events += [{"user_id": user_id, **event} for event in placed]
+        if placed:
             _write(columns, rows, recording)
-    events = pd.DataFrame(events, columns=["user_id", "start", "end", "kind", "severity"])
-    return raw.assign(**columns), events
+    return raw.assign(**columns), pd.DataFrame(events, columns=_COLUMNS)
 
 
-def _check(kinds, severities, counters):
-    unknown = [name for name in kinds if name not in KINDS]
-    if unknown:
-        raise ValueError(f"no anomaly is called {unknown[0]!r}; there are {', '.join(KINDS)}")
-    for severity in severities:
-        if not 0 < severity <= 1:
-            raise ValueError(f"severity={severity!r} is not in (0, 1]")
-    if counters not in COUNTER_FORMS:
-        raise ValueError(f"counters={counters!r}: one of {', '.join(COUNTER_FORMS)} is wanted")
-
-
-def _events(recording, kinds, severities, events_per_day, used, rng):
-    """Place one wearer's anomalies: the kinds least `used` so far, the long ones of them first."""
-    expected = events_per_day * recording.worn_days
-    wanted = int(expected) + int(rng.random() < expected % 1)
-    tries = sorted(rng.permutation(kinds).tolist(), key=lambda name: used[name])
-    rounds = [tries[at % len(tries)] for at in range(wanted)] if tries else []
-    placed, hopeless = [], set()
+def _place_events(recording, injection, *, kinds, usage, rng):
+    """Place one wearer's anomalies: the kinds with the lowest `usage`, the longest of them first."""
+    expected = injection.events_per_day * recording.worn_days
+    count = int(expected) + int(rng.random() < expected % 1)
+    order = sorted(rng.permutation(kinds).tolist(), key=lambda name: usage[name])
+    rounds = [order[number % len(order)] for number in range(count)] if order else []
+    placed, unplaceable = [], set()
     for name in [*sorted(rounds, key=lambda name: -KINDS[name].minutes[1]), *rounds, *rounds]:
-        if len(placed) == wanted:
+        if len(placed) == count:
             break
-        event = None if name in hopeless else _place(recording, name, rng.choice(severities), rng)
+        event = None if name in unplaceable else _place(recording, name, rng.choice(injection.severities), rng)
         if event:
             placed.append(event)
-            used[name] += 1
+            usage[name] += 1
         else:
-            hopeless.add(name)
+            unplaceable.add(name)
     return placed
 
 
 def _place(recording, name, severity, rng):
-    """Put one anomaly of this kind somewhere in the recording; None where there is no room for it."""
+    """Put one anomaly of this kind into the recording and return its event, or None if it fits nowhere."""
     kind = KINDS[name]
     shortest, longest = kind.minutes
-    away_s = kind.away_h and 3600 * np.interp(severity, (0, 1), kind.away_h) * rng.choice([-1, 1])
+    shift_s = kind.shift_h and 3600 * np.interp(severity, (0, 1), kind.shift_h) * rng.choice([-1, 1])
     for minutes in (rng.uniform(shortest, longest), shortest):
-        where = recording.room(place=kind.place, length_s=60 * minutes, apart_s=APART_S, away_s=away_s, rng=rng)
-        if where:
-            span = recording.span(where, away_s=away_s)
-            recording.overwrite(where, kind.apply(span, severity=severity, rng=rng), label=name)
-            start, end = recording.wall[where][[0, -1]]
+        length_s = 60 * minutes
+        rows = recording.free_slice(
+            place=kind.place, length_s=length_s, min_distance_s=MIN_DISTANCE_S, shift_s=shift_s, rng=rng
+        )
+        if rows:
+            span = recording.span(rows, shift_s=shift_s)
+            recording.overwrite(rows, kind.apply(span, severity=severity, rng=rng), label=name)
+            start, end = recording.wall[rows][[0, -1]]
             return {"start": str(start), "end": str(end), "kind": name, "severity": float(severity)}
     return None
 
 
 def _write(columns, rows, recording):
-    """Put the recording's labels, heart rate and counters into the columns, in the rows' own order."""
-    inside = recording.in_file_order(recording.changed)
+    """Copy the recording's labels, heart rate and counters into the columns, in file order."""
+    changed = recording.in_file_order(recording.changed)
     columns["label"][rows] = recording.in_file_order(recording.label)
-    columns["heartRate"][rows[inside]] = quantised(recording.in_file_order(recording.heart_rate))[inside]
+    columns["heartRate"][rows[changed]] = quantised(recording.in_file_order(recording.heart_rate))[changed]
     for name in COUNTERS:
         if name in columns:
             decimals = _decimals(columns[name][rows], name)
@@ -113,7 +148,7 @@ def _write(columns, rows, recording):
 
 
 def _decimals(values, name):
-    """The fewest decimals that hold the values as they are."""
+    """The fewest decimals that represent the values exactly."""
     values = values[~np.isnan(values)]
     exact = (decimals for decimals in _DECIMALS[name] if np.array_equal(values, np.round(values, decimals)))
-    return next(exact, _EXACT)
+    return next(exact, _MAX_DECIMALS)

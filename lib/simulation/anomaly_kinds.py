@@ -1,8 +1,7 @@
-"""Kinds of anomaly: each a function of one span of readings, and where and for how long it may happen.
+"""Kinds of anomaly: how each changes a span of readings, where it can happen, and how long it lasts.
 
-Every function takes a `Span`, a `severity` in (0, 1] and a generator, and returns the changed Span; heart
-rate may come back as fractions and out of range: whoever writes it into a table rounds and clips it
-(`quantised`).
+Each function takes a `Span`, a `severity` in (0, 1] and a generator, and returns the changed Span. The heart rate may
+be fractional and out of range; `quantised` rounds and clips it before it is written to a table.
 """
 
 from collections.abc import Callable
@@ -11,59 +10,59 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.signal import lfilter
 
-WATCH_BPM = (30, 230)  # bpm that a watch will report, besides 0
+WATCH_BPM = (30, 230)  # range of heart rates that a watch reports, besides 0
 
 
 @dataclass(frozen=True)
 class Span:
-    """Consecutive readings of one wearer: (N,) arrays, amounts since the previous reading."""
+    """Consecutive readings of one wearer: (N,) arrays. Counters are amounts since the previous reading."""
 
     seconds: np.ndarray  # since the span's first reading
     heart_rate: np.ndarray  # bpm
     steps: np.ndarray
     calories: np.ndarray  # kcal
     distance: np.ndarray  # m
-    resting: float  # bpm, the wearer's at no steps (20th percentile)
-    elsewhere: "Span | None" = None  # as many readings of the same wearer, many hours away
+    resting: float  # bpm: the wearer's 20th percentile without steps
+    elsewhere: "Span | None" = None  # the same number of readings of this wearer, hours away
 
 
 @dataclass(frozen=True)
 class Kind:
-    """An anomaly: `apply` on spans of so many minutes, at a `place` that holds for most of the span."""
+    """An anomaly: the function that applies it, and the spans that it can be applied to."""
 
     apply: Callable
-    place: str  # rest, activity, cadence (its own differs from the heart rate), night or any
-    minutes: tuple[float, float]
-    needs: tuple[str, ...] = ()  # columns without which it can not happen
-    away_h: tuple[float, float] | None = None  # how far away `elsewhere` lies, at severity 0 and 1
+    place: str  # rest, activity, cadence (differs from heart rate), night or any; true for most of the span
+    minutes: tuple[float, float]  # shortest and longest span
+    needs: tuple[str, ...] = ()  # columns that the watch must report
+    shift_h: tuple[float, float] | None = None  # hours to `elsewhere`, at severity 0 and 1
 
 
 def tachycardia(span, *, severity, rng):
-    """A racing heart with no work to explain it: 25 to 70 bpm up in half a minute, and steadier."""
+    """A racing heart without exertion: a steadier rate, 25 to 70 bpm higher within half a minute."""
     raised = 25 + 45 * severity
-    calm = np.median(span.heart_rate) + 0.6 * (span.heart_rate - np.median(span.heart_rate))
-    return replace(span, heart_rate=calm + raised * _onset(span.seconds, 30 * rng.uniform(0.3, 1)))
+    steadier = np.median(span.heart_rate) + 0.6 * (span.heart_rate - np.median(span.heart_rate))
+    return replace(span, heart_rate=steadier + raised * _onset(span.seconds, 30 * rng.uniform(0.3, 1)))
 
 
 def bradycardia(span, *, severity, rng):
-    """A heart 10 to 25 bpm too slow, never below 30; less in one already slow, or it would lie flat at 30."""
+    """A heart rate 10 to 25 bpm too low, never below 30. A slow heart is lowered less, so it is not flat at 30."""
     room = max(np.median(span.heart_rate) - WATCH_BPM[0] - 4, 0)
     lowered = min(10 + 15 * severity, room) * _onset(span.seconds, 60 * rng.uniform(0.3, 1))
     return replace(span, heart_rate=np.maximum(span.heart_rate - lowered, WATCH_BPM[0]))
 
 
 def irregular_rhythm(span, *, severity, rng):
-    """Beat intervals without order, as in atrial fibrillation: readings scatter, and run a little fast.
+    """Irregular beat intervals, as in atrial fibrillation: readings scatter and are slightly high.
 
-    Beat intervals there vary by 20 % and more, uncorrelated (Tateno and Glass 2001, Med Biol Eng Comput 39:
-    664); the mean of the few beats behind a reading varies by 6 to 16 %.
+    Beat intervals then vary by 20 % or more, without correlation (Tateno and Glass 2001, Med Biol Eng Comput 39: 664).
+    A reading averages a few beats, so it varies by 6 to 16 %.
     """
     scatter = (0.06 + 0.1 * severity) * rng.standard_normal(len(span.heart_rate))
     return replace(span, heart_rate=(span.heart_rate + 10 * severity) * (1 + scatter))
 
 
 def spikes(span, *, severity, rng):
-    """Isolated jumps, about one a minute and four in five of them upward, by 25 to 60 bpm."""
+    """Isolated jumps of 25 to 60 bpm, about one a minute; four in five go up."""
     spacing_s = np.diff(span.seconds, prepend=0.0)
     hit = rng.random(len(span.seconds)) < (0.5 + severity) / 60 * spacing_s
     hit[rng.integers(len(hit))] = True
@@ -73,26 +72,26 @@ def spikes(span, *, severity, rng):
 
 
 def stuck_sensor(span, *, severity, rng):
-    """Heart rate stays at its first value, but for a few live readings at low severity."""
+    """Heart rate repeats its first value. At low severity some true readings remain."""
     stuck = _mostly(len(span.heart_rate), 0.85 + 0.15 * severity, rng)
     return replace(span, heart_rate=np.where(stuck, span.heart_rate[0], span.heart_rate))
 
 
 def dropout(span, *, severity, rng):
-    """Heart rate falls to zero, but for some live readings at low severity, as under a loose strap."""
+    """Heart rate falls to zero, as under a loose strap. At low severity some true readings remain."""
     lost = _mostly(len(span.heart_rate), 0.6 + 0.4 * severity, rng)
     return replace(span, heart_rate=np.where(lost, 0.0, span.heart_rate))
 
 
 def ignores_activity(span, *, severity, rng):
-    """Heart rate stays near rest while the wearer is active: at severity 1 no response is left."""
-    left = 0.5 * (1 - severity)
-    level = span.resting + left * (span.heart_rate - span.resting)
+    """Heart rate stays near rest while the wearer is active. At severity 1 it does not respond at all."""
+    response = 0.5 * (1 - severity)
+    level = span.resting + response * (span.heart_rate - span.resting)
     return replace(span, heart_rate=level + 1.5 * rng.standard_normal(len(level)))
 
 
 def cadence_lock(span, *, severity, rng):
-    """The optical sensor takes the arm's swing for the pulse: heart rate equals steps per minute."""
+    """The optical sensor mistakes the arm's swing for the pulse: heart rate equals steps per minute."""
     cadence = steps_per_minute(span.steps, span.seconds, window_s=20)
     locked = _mostly(len(cadence), 0.5 + 0.5 * severity, rng) & (cadence >= 50)
     return replace(span, heart_rate=np.where(locked, cadence, span.heart_rate))
@@ -104,12 +103,12 @@ def distance_mismatch(span, *, severity, rng):
 
 
 def calories_mismatch(span, *, severity, rng):
-    """Energy 2 to 5 times too high or too low for what the wearer does."""
+    """Energy 2 to 5 times too high or too low for the activity."""
     return replace(span, calories=span.calories * _factor(severity, rng))
 
 
 def activity_in_sleep(span, *, severity, rng):
-    """Walking in the middle of the night, with the heart rate, energy and distance that go with it."""
+    """Walking in the middle of the night, with matching heart rate, energy and distance."""
     cadence = (60 + 50 * severity) * (1 + 0.05 * rng.standard_normal(len(span.seconds)))
     spacing_s = np.diff(span.seconds, prepend=0.0)
     total = np.cumsum(cadence * spacing_s / 60)
@@ -124,21 +123,18 @@ def activity_in_sleep(span, *, severity, rng):
 
 
 def ill_raised(span, *, severity, rng):
-    """Heart rate 8 to 14 bpm up for hours, as in a fever of a degree or more.
+    """Heart rate 8 to 14 bpm higher for hours, as in a fever of a degree or more.
 
-    Fever raises heart rate by 8.5 bpm per degree Celsius (Karjalainen and Viitasalo 1986, Arch Intern Med
-    146: 1169).
+    Fever raises heart rate by 8.5 bpm per degree Celsius (Karjalainen and Viitasalo 1986, Arch Intern Med 146: 1169).
     """
     raised = (8 + 6 * severity) * _onset(span.seconds, 600 * rng.uniform(0.3, 1))
     return replace(span, heart_rate=span.heart_rate + raised)
 
 
 def clock_shift(span, *, severity, rng):
-    """Readings filed 8 to 12 hours off, as by a watch whose clock is wrong."""
+    """Readings of 8 to 12 hours earlier or later, as from a watch whose clock is wrong."""
     other = span.elsewhere
-    return replace(
-        span, heart_rate=other.heart_rate, steps=other.steps, calories=other.calories, distance=other.distance
-    )
+    return replace(other, seconds=span.seconds, resting=span.resting, elsewhere=span.elsewhere)
 
 
 KINDS = {
@@ -159,12 +155,27 @@ KINDS = {
 
 
 def quantised(heart_rate):
-    """Heart rate as watches report it: whole bpm within WATCH_BPM; 0 and NaN stay what they are."""
+    """Heart rate as watches report it: whole bpm within WATCH_BPM. 0 and NaN do not change."""
     return np.where(heart_rate == 0, 0.0, np.rint(np.clip(heart_rate, *WATCH_BPM)))
 
 
 def steps_per_minute(steps, seconds, *, window_s):
-    """(N,) cadence over `window_s` seconds centred at each reading, from (N,) steps since the one before."""
+    """Cadence over a window centred at each reading.
+
+    Parameters
+    ----------
+    steps : ndarray, shape (N,)
+        Steps since the previous reading.
+    seconds : ndarray, shape (N,)
+        Ascending times of the readings.
+    window_s : float
+        Length of the window in seconds.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+        Steps per minute.
+    """
     total = np.concatenate([[0.0], np.cumsum(steps)])
     begin = np.searchsorted(seconds, seconds - window_s / 2, side="right")
     end = np.searchsorted(seconds, seconds + window_s / 2, side="right")
@@ -174,17 +185,17 @@ def steps_per_minute(steps, seconds, *, window_s):
 
 
 def _onset(seconds, time_constant_s):
-    """(N,) rise from 0 toward 1."""
+    """Exponential rise from 0 towards 1, (N,)."""
     return -np.expm1(-(seconds + 1) / time_constant_s)
 
 
 def _factor(severity, rng):
-    """exp(0.7) = 2 at severity 0 to exp(1.6) = 5 at severity 1, or its inverse."""
+    """A factor from exp(0.7) = 2 at severity 0 to exp(1.6) = 5 at severity 1, or its inverse."""
     return np.exp(rng.choice([-1, 1]) * (0.7 + 0.9 * severity))
 
 
 def _mostly(count, share, rng):
-    """(count,) booleans, true for about `share` of the readings (all at 1); the others come in clumps."""
+    """Booleans (count,), true for about `share` of the readings. The others come in clumps."""
     clumps = lfilter(np.ones(4), [1.0], rng.random(count) < (1 - share) / 4) > 0
     clumps[0] = False
     return ~clumps

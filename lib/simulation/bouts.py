@@ -1,6 +1,6 @@
-"""What a wearer does all day: bouts of sleep, rest, chores, walking, stairs, running and stress.
+"""A wearer's days as bouts of sleep, rest, chores, walking, stairs, running and stress.
 
-A plan is a list of bouts, in seconds since midnight of its first day; a later bout lies over an earlier one.
+A plan is a list of bouts, in seconds since midnight of its first day. A later bout overrides an earlier one.
 """
 
 from typing import NamedTuple
@@ -9,13 +9,13 @@ import numpy as np
 
 ACTIVITIES = ("sleep", "rest", "walk", "run", "stairs", "stress", "chores")
 
-_STAIR_GRADE = 0.17 / 0.3  # height over depth of a usual stair
+_STAIR_GRADE = 0.17 / 0.3  # height over depth of a common stair
 _HOUR_S = 3600.0
 _EVERYDAY = {"rest": 15, "chores": 8, "walk": 2, "stairs": 0.6, "stress": 12}  # median minutes of a bout
 
 
 class Bout(NamedTuple):
-    """One spell of one activity."""
+    """A period of one activity."""
 
     start_s: float
     stop_s: float
@@ -24,18 +24,31 @@ class Bout(NamedTuple):
     cadence: float = 0.0  # steps per minute while moving
     step_m: float = 0.0
     grade: float = 0.0  # rise over distance, 0.05 = 5 % uphill
-    raised_bpm: float = 0.0  # heart rate above what the work explains
+    stress_bpm: float = 0.0  # heart rate above what the exertion explains
 
 
-def plan(wearer, *, first_day, days, rng):
-    """The bouts of `days` days from midnight of `first_day` (datetime64[D]), the night before included."""
+def plan_days(wearer, *, first_day, days, rng):
+    """Plan a wearer's days, including the night before the first one.
+
+    Parameters
+    ----------
+    wearer : Wearer
+    first_day : datetime64[D]
+        The plan's times count from midnight of this day.
+    days : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    list of Bout
+    """
     awake = [_waking_hours(wearer, first_day + day, 24.0 * day, rng) for day in range(-1, days + 1)]
     bouts = []
     for (wake, bed), (next_wake, _), day in zip(awake[:-1], awake[1:], range(-1, days), strict=True):
         weekend = is_weekend(first_day + day)
-        bouts += _background(wearer, wake, bed, rng)
+        bouts += _everyday(wearer, wake, bed, rng)
         bouts += _outings(wearer, wake, bed, rng, weekend=weekend)
-        bouts += _rare(wearer, wake, bed, rng, weekend=weekend)
+        bouts += _nap(wearer, wake, bed, rng, weekend=weekend)
         bouts += _night(wearer, bed, next_wake, rng)
     return bouts
 
@@ -46,15 +59,15 @@ def is_weekend(day):
 
 
 def _waking_hours(wearer, day, origin_h, rng):
-    """Hour of waking and of going to bed; later at weekends (social jet lag, Wittmann et al. 2006)."""
+    """Hours of waking and of going to bed, later at weekends (social jet lag, Wittmann et al. 2006)."""
     wake = wearer.wake_h + wearer.weekend_lag_h * is_weekend(day) + rng.normal(0, 0.4)
     next_wake = wearer.wake_h + wearer.weekend_lag_h * is_weekend(day + 1)
     bed = max(24 + next_wake - wearer.sleep_h + rng.normal(0, 0.5), wake + 12)
     return origin_h + wake, origin_h + bed
 
 
-def _background(wearer, wake, bed, rng):
-    """Everyday bouts, one after the other, that fill the hours from waking to bed."""
+def _everyday(wearer, wake, bed, rng):
+    """Everyday bouts, one after the other, from waking to bed."""
     weights = np.array([1.0, 0.5 * wearer.bustle, 0.22 * wearer.bustle, 0.06 * wearer.bustle, 0.0])
     shares = weights / weights.sum() * (1 - wearer.stress_share)
     shares[-1] = wearer.stress_share
@@ -72,7 +85,7 @@ def _background(wearer, wake, bed, rng):
 
 
 def _outings(wearer, wake, bed, rng, *, weekend):
-    """Walks with a purpose: to work and back, longer ones at weekends, and runs."""
+    """Walks to work and back, other walks (longer at weekends), and runs."""
     outings = []
     if wearer.commutes and not weekend:
         minutes = rng.uniform(6, 22)
@@ -83,21 +96,21 @@ def _outings(wearer, wake, bed, rng, *, weekend):
     if rng.random() < (0.6 if weekend else 0.3) * wearer.bustle:
         outings.append(("walk", rng.uniform(wake + 2, bed - 2), rng.uniform(15, 75 if weekend else 35)))
     if rng.random() < wearer.runs_per_day:
-        at = rng.uniform(wake + 0.5, wake + 4) if weekend or rng.random() < 0.3 else bed - rng.uniform(3, 6)
-        outings.append(("run", at, rng.uniform(18, 60)))
-    return [_bout(wearer, at, at + minutes / 60, name, rng) for name, at, minutes in outings]
+        start = rng.uniform(wake + 0.5, wake + 4) if weekend or rng.random() < 0.3 else bed - rng.uniform(3, 6)
+        outings.append(("run", start, rng.uniform(18, 60)))
+    return [_bout(wearer, start, start + minutes / 60, name, rng) for name, start, minutes in outings]
 
 
-def _rare(wearer, wake, bed, rng, *, weekend):
-    """A nap now and then."""
+def _nap(wearer, wake, bed, rng, *, weekend):
+    """An occasional nap."""
     if rng.random() > (0.15 if weekend else 0.04):
         return []
-    at = rng.uniform(wake + 5, bed - 5)
-    return [_bout(wearer, at, at + rng.uniform(0.3, 1.2), "sleep", rng)]
+    start = rng.uniform(wake + 5, bed - 5)
+    return [_bout(wearer, start, start + rng.uniform(0.3, 1.2), "sleep", rng)]
 
 
 def _night(wearer, bed, wake, rng):
-    """Sleep, in some nights with a walk of a minute or so in the dark."""
+    """Sleep, in some nights interrupted by a walk of about a minute."""
     bouts = [_bout(wearer, bed, wake, "sleep", rng)]
     if rng.random() < 0.3:
         up = rng.uniform(bed + 1, wake - 1)
@@ -110,11 +123,11 @@ def _night(wearer, bed, wake, rng):
 
 
 def _bout(wearer, start_h, stop_h, activity, rng):
-    """A bout of `activity` with its own vigour. Cadences: Tudor-Locke et al. 2018, Br J Sports Med 52: 776.
+    """A bout of `activity` with a random intensity. Cadences: Tudor-Locke et al. 2018, Br J Sports Med 52: 776.
 
-    Step length grows in proportion to cadence: the walk ratio is constant (Sekiya and Nagasaki 1998, Gait and
-    Posture 7: 225). Runners choose an effort (a share of their oxygen reserve); speed follows from its cost.
-    Mental stress raises heart rate by 8 to 25 bpm (order of the Trier test's response, Kudielka et al. 2004).
+    Step length is proportional to cadence: the walk ratio is constant (Sekiya and Nagasaki 1998, Gait and Posture 7:
+    225). Runners choose an effort, a share of their oxygen reserve; the speed follows from its cost. Mental stress
+    raises heart rate by 8 to 25 bpm (order of the response to the Trier test, Kudielka et al. 2004).
     """
     span = (start_h * _HOUR_S, stop_h * _HOUR_S, activity)
     shuffle_m = 0.75 * wearer.step_m

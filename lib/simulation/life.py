@@ -1,7 +1,7 @@
-"""A wearer's true life on a regular grid: heart rate, steps, energy, distance.
+"""A wearer's true life on a regular grid: heart rate, steps, energy and distance.
 
-Work drives the heart: what the wearer does costs oxygen; its share of the wearer's oxygen reserve is the
-share of heart-rate reserve that the heart tends to, and it gets there with a time constant of about a minute.
+Exertion drives the heart. Its oxygen uptake, as a share of the wearer's oxygen reserve, sets the share of the
+heart-rate reserve. The heart rate approaches that target with a time constant of about a minute.
 """
 
 from itertools import accumulate
@@ -10,25 +10,43 @@ import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
 
-from lib.simulation.bouts import ACTIVITIES, plan
+from lib.simulation.bouts import ACTIVITIES, plan_days
 
 _SLEEP, _REST, _WALK, _RUN, _STAIRS, _STRESS, _CHORES = range(len(ACTIVITIES))
-# noise by activity: motion disturbs, hard work steadies
+# Noise by activity: motion adds noise, hard exertion reduces it.
 _FAST_NOISE = np.array([0.75, 1.0, 1.4, 0.9, 1.3, 0.9, 1.3])
 _SLOW_NOISE = np.array([0.55, 1.0, 1.0, 0.7, 1.0, 1.0, 1.0])
 _NADIR_H = 4.5  # hour of the lowest heart rate for a wearer who wakes at 6.8
 
 
-def live(wearer, *, start, hours, interval_s, rng):
-    """`hours` of the wearer's life from `start` (local time), one row every `interval_s` seconds.
+def simulate_life(wearer, *, start, hours, interval_s, rng):
+    """Simulate a wearer's life.
 
-    Columns: timestamp (datetime64, local), heartRate (bpm, not rounded), steps, calories (kcal), distance
-    (m), these three as amounts in the step that ends there, and activity (one of ACTIVITIES).
+    Parameters
+    ----------
+    wearer : Wearer
+    start : datetime64 or str
+        Local time of the first row.
+    hours : float
+    interval_s : int
+        Seconds between rows.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    DataFrame
+        timestamp (datetime64, local), heartRate (bpm, not rounded), steps, calories (kcal), distance (m) and activity
+        (one of ACTIVITIES). Steps, calories and distance are amounts since the previous row.
+
+    Raises
+    ------
+    ValueError
+        If `hours` is shorter than one interval.
     """
     start = np.datetime64(start, "s")
     count = round(hours * 3600 / interval_s)
     if count < 1:
-        raise ValueError(f"hours={hours!r} hold no step of interval_s={interval_s!r}")
+        raise ValueError(f"expected hours for at least one step of interval_s={interval_s!r}, got hours={hours!r}")
     timestamp = start + (np.arange(count) * interval_s).astype("timedelta64[s]")
     bouts = _on_grid(wearer, timestamp, rng)
     activity = bouts["activity"]
@@ -48,41 +66,44 @@ def live(wearer, *, start, hours, interval_s, rng):
 
 
 def _on_grid(wearer, timestamp, rng):
-    """The bout that each grid point lies in, column by column."""
+    """The fields of the bout at each grid point, as arrays (N,) by name."""
     first_day = timestamp[0].astype("datetime64[D]")
     days = int((timestamp[-1].astype("datetime64[D]") - first_day).astype(int)) + 1
-    bouts = plan(wearer, first_day=first_day, days=days, rng=rng)
+    bouts = plan_days(wearer, first_day=first_day, days=days, rng=rng)
     seconds = (timestamp - first_day.astype("datetime64[s]")).astype(float)
     edges = np.searchsorted(seconds, [(bout.start_s, bout.stop_s) for bout in bouts])
-    bout_of = np.zeros(len(seconds), dtype=int)
+    bout_number = np.zeros(len(seconds), dtype=int)
     for number, (begin, end) in enumerate(edges):
-        bout_of[begin:end] = number
-    numbers = bouts[0]._fields[3:]
-    columns = {name: np.array([getattr(bout, name) for bout in bouts])[bout_of] for name in numbers}
+        bout_number[begin:end] = number
+    names = bouts[0]._fields[3:]
+    columns = {name: np.array([getattr(bout, name) for bout in bouts])[bout_number] for name in names}
     codes = np.array([ACTIVITIES.index(bout.activity) for bout in bouts], dtype=np.int8)
-    return {"activity": codes[bout_of], **columns}
+    return {"activity": codes[bout_number], **columns}
 
 
 def _cadence(wearer, activity, cadence, interval_s, rng):
-    """Steps per minute as they come: steady in walks and runs but for short stops, in bursts otherwise."""
+    """Steps per minute (N,): steady in walks and runs except for short stops, in bursts otherwise."""
     count = len(activity)
     steady = cadence * (1 + 0.03 * _noise(count, 40 / interval_s, rng))
-    chance = np.zeros(len(ACTIVITIES))  # of moving, in a stretch of about 20 s
-    chance[[_WALK, _RUN, _STAIRS]] = 0.97, 0.998, 1
-    chance[_CHORES] = 0.35
-    chance[_REST] = min(wearer.fidgets_per_h * 20 / 3600, 1)
+    probability = np.zeros(len(ACTIVITIES))  # of moving, in a block of about 20 s
+    probability[[_WALK, _RUN, _STAIRS]] = 0.97, 0.998, 1
+    probability[_CHORES] = 0.35
+    probability[_REST] = min(wearer.fidgets_per_h * 20 / 3600, 1)
     block = max(1, round(20 / interval_s))
-    luck, vigour = np.repeat(rng.random((2, count // block + 1)), block, axis=1)[:, :count]
+    draw, vigour = np.repeat(rng.random((2, count // block + 1)), block, axis=1)[:, :count]
     burst = np.where((activity == _CHORES) | (activity == _REST), 0.3 + vigour, 1.0)
-    return np.where(luck < chance[activity], steady * burst, 0.0)
+    return np.where(draw < probability[activity], steady * burst, 0.0)
 
 
 def _oxygen(wearer, bouts, cadence):
     """Oxygen uptake in mL per kg and minute, by the metabolic equations of the ACSM's Guidelines.
 
-    With S the speed in m/min, G the grade and f steps of height H a minute: walking 3.5 + 0.1 S + 1.8 S G,
-    running 3.5 + 0.2 S + 0.9 S G, stepping 3.5 + 0.2 f + 1.33 * 1.8 H f. Other activities: their MET times
-    3.5.
+    S is the speed in m/min, G the grade, f the steps per minute and H their height in m:
+
+        walking   3.5 + 0.1 S + 1.8 S G
+        running   3.5 + 0.2 S + 0.9 S G
+        stairs    3.5 + 0.2 f + 1.33 * 1.8 H f
+        others    3.5 MET
     """
     activity, speed, grade = bouts["activity"], cadence * bouts["step_m"], bouts["grade"]
     cost = np.where(activity == _RUN, (0.2 + 0.9 * grade) * speed, (0.1 + 1.8 * grade) * speed)
@@ -91,16 +112,17 @@ def _oxygen(wearer, bouts, cadence):
 
 
 def _kilocalories(oxygen, weight_kg, interval_s):
-    """Energy in each step of time: kcal a minute = MET * 3.5 * kg / 200 (ACSM), with MET = oxygen / 3.5."""
+    """Energy per row: kcal per minute = MET * 3.5 * kg / 200 (ACSM), with MET = oxygen / 3.5."""
     return oxygen * weight_kg / 200 * interval_s / 60
 
 
 def _heart_rate(wearer, timestamp, bouts, oxygen, interval_s, rng):
+    """Heart rate (N,): its level without exertion, its delayed response to exertion, and noise."""
     activity = bouts["activity"]
     level = _level(wearer, timestamp, activity, interval_s, rng)
     effort = np.clip((oxygen - 3.5) / (wearer.vo2max - 3.5), 0, 0.95)  # share of the oxygen reserve
     effort *= 1 + 0.06 * _noise(len(effort), 240 / interval_s, rng)
-    target = level + (wearer.max_hr - level) * effort + bouts["raised_bpm"]  # Swain and Leutholtz 1997
+    target = level + (wearer.max_hr - level) * effort + bouts["stress_bpm"]  # Swain and Leutholtz 1997
     heart = _respond(target, rise_s=wearer.rise_s, fall_s=wearer.fall_s, interval_s=interval_s)
     slow = _SLOW_NOISE[activity] * _noise(len(heart), wearer.slow_noise_s / interval_s, rng)
     fast = _FAST_NOISE[activity] * _noise(len(heart), 12 / interval_s, rng)
@@ -109,10 +131,10 @@ def _heart_rate(wearer, timestamp, bouts, oxygen, interval_s, rng):
 
 
 def _level(wearer, timestamp, activity, interval_s, rng):
-    """Heart rate without work: circadian course, sitting or asleep, sleep's cycles, the day's own offset.
+    """Heart rate without exertion: circadian rhythm, posture, sleep cycles and an offset per day.
 
-    The circadian minimum lies in the early morning (Vandewalle et al. 2007, J Sleep Res 16: 148); resting
-    heart rate moves by a few bpm from day to day (Quer et al. 2020).
+    The circadian minimum is in the early morning (Vandewalle et al. 2007, J Sleep Res 16: 148). Resting heart rate
+    varies by a few bpm from day to day (Quer et al. 2020).
     """
     day = timestamp.astype("datetime64[D]")
     seconds = (timestamp - day[0]).astype("timedelta64[s]").astype(float)
@@ -126,14 +148,14 @@ def _level(wearer, timestamp, activity, interval_s, rng):
 
 
 def _arousals(activity, interval_s, rng):
-    """Turning over in sleep: about three times an hour the heart leaps for some 20 s."""
-    leaps = (rng.random(len(activity)) < 3 / 3600 * interval_s) & (activity == _SLEEP)
-    kick = leaps * rng.uniform(10, 35, len(activity))
-    return _smooth(kick, 20 / interval_s) * 20 / interval_s
+    """Arousals in sleep: about three times an hour the heart rate rises for some 20 s."""
+    starts = (rng.random(len(activity)) < 3 / 3600 * interval_s) & (activity == _SLEEP)
+    impulse = starts * rng.uniform(10, 35, len(activity))
+    return _smooth(impulse, 20 / interval_s) * 20 / interval_s
 
 
 def _respond(target, *, rise_s, fall_s, interval_s):
-    """First-order approach of (N,) targets, with a time constant of its own for rising and for falling."""
+    """First-order approach of targets (N,), with separate time constants for rising and falling."""
     rise, fall = -np.expm1(-interval_s / rise_s), -np.expm1(-interval_s / fall_s)
 
     def step(heart, goal):
@@ -143,12 +165,12 @@ def _respond(target, *, rise_s, fall_s, interval_s):
 
 
 def _smooth(values, length):
-    """Exponential smoothing with a time constant of `length` steps, begun at the first value."""
+    """Exponential smoothing with a time constant of `length` steps, starting at the first value."""
     keep = np.exp(-1 / length)
     return lfilter([1 - keep], [1, -keep], values, zi=[keep * values[0]])[0]
 
 
 def _noise(count, length, rng):
-    """(count,) Gaussian noise of unit spread, correlated over `length` steps: Ornstein-Uhlenbeck."""
+    """Gaussian noise (count,) of unit variance, correlated over `length` steps (Ornstein-Uhlenbeck)."""
     keep, fresh = np.exp(-1 / length), rng.standard_normal(count)
     return lfilter([np.sqrt(1 - keep**2)], [1, -keep], fresh, zi=[keep * rng.normal()])[0]

@@ -1,14 +1,14 @@
-"""What a watch reports of its wearer's life, and recordings of simulated wearers: raw tables.
+"""Raw tables that a watch reports of simulated wearers.
 
-A raw table has one row a reading: user_id, timestamp (ISO 8601, the wearer's wall clock), heartRate (bpm, 0 =
-off the wrist), and the running counters steps, calories (kcal) and distance (m), back to 0 at midnight.
+A raw table has one row per reading: user_id, timestamp (ISO 8601, the wearer's wall clock), heartRate (bpm, 0 = off the
+wrist), and the running counters steps, calories (kcal) and distance (m), which start at 0 at midnight.
 """
 
 import numpy as np
 import pandas as pd
 
 from lib.detector.grid import totals
-from lib.simulation.life import live
+from lib.simulation.life import simulate_life
 from lib.simulation.wearers import draw_wearer
 
 _MONDAY = np.datetime64("2026-03-02T00:00:00", "s")
@@ -18,16 +18,29 @@ _DECIMALS = {"steps": 0, "calories": 2, "distance": 1}
 
 
 def report(life, *, user_id, interval_s, rng):
-    """The raw table that a watch makes of `life` (as `live` returns it, on a grid of `interval_s`).
+    """The raw table that a watch reports of a life.
 
-    Most readings are `interval_s` apart, some twice or three times that. Now and then there is a gap, the
-    watch is off the wrist (heart rate 0, or no readings; the counters stand still), it restarts (the counters
-    begin at 0 again), and about one row in 1,000 comes twice and one comes late.
+    Most readings are `interval_s` apart, some two or three times that. There are a few gaps. Off the wrist, heart rate
+    is 0 or readings stop, and counters do not grow. After a restart the counters start at 0. About one row in 1,000 is
+    a duplicate, and one is late.
+
+    Parameters
+    ----------
+    life : DataFrame
+        As returned by `simulate_life`, on a grid of `interval_s` seconds.
+    user_id : str
+    interval_s : int
+        Seconds between readings.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    DataFrame
     """
     hours = len(life) * interval_s / 3600
-    off_wrist = _spells(len(life), rate=0.6 * hours / 24, minutes=(8, 60), interval_s=interval_s, rng=rng)
-    silent = _spells(len(life), rate=2 * hours / 24, minutes=(0.5, 8), interval_s=interval_s, rng=rng)
-    if rng.random() < 0.5:  # this watch sleeps when it is taken off
+    off_wrist = _random_periods(len(life), rate=0.6 * hours / 24, minutes=(8, 60), interval_s=interval_s, rng=rng)
+    silent = _random_periods(len(life), rate=2 * hours / 24, minutes=(0.5, 8), interval_s=interval_s, rng=rng)
+    if rng.random() < 0.5:  # this watch sends nothing while it is off the wrist
         silent |= off_wrist
     restart = rng.random(len(life)) < 0.05 * interval_s / 86_400
     table = pd.DataFrame({"user_id": user_id, "timestamp": life["timestamp"].to_numpy()})
@@ -36,87 +49,127 @@ def report(life, *, user_id, interval_s, rng):
         amounts = np.where(off_wrist, 0.0, life[name])
         table[name] = _counter(amounts, life["timestamp"], restart).round(decimals)
     table["steps"] = table["steps"].astype(int)
-    table = table[_taken(len(life), rng) & ~silent]
+    table = table[_reading_times(len(life), rng) & ~silent]
     text = np.datetime_as_string(table["timestamp"].to_numpy(), unit="s")
     return _delivered(table.assign(timestamp=text), rng)
 
 
 def record_stretches(*, samples, wearers, interval_s, seed, first_id=0):
-    """Raw table of exactly `samples` readings of `wearers` wearers, in stretches of about 500 readings.
+    """Simulate stretches of about 500 readings, spread evenly over the hours of the week.
 
-    The starts of all stretches spread evenly over the 168 hours of a week, each stretch of a wearer in a week
-    of its own; counters carry the day's count so far. Raises ValueError when there are fewer samples than
-    wearers.
+    Each stretch of a wearer is in a different week. Counters include the day's count before the stretch.
+
+    Parameters
+    ----------
+    samples, wearers : int
+        Total number of readings, and of wearers.
+    interval_s : int
+        Seconds between readings.
+    seed : int
+    first_id : int
+        Number of the first wearer.
+
+    Returns
+    -------
+    DataFrame
+        A raw table of exactly `samples` rows.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer samples than wearers.
     """
     if not 1 <= wearers <= samples:
-        raise ValueError(f"wearers={wearers!r} must be at least 1 and at most samples={samples!r}")
+        raise ValueError(f"expected 1 to samples={samples!r} wearers, got wearers={wearers!r}; raise samples")
     per_wearer = max(1, round(samples / wearers / _STRETCH_READINGS))
     stretches = wearers * per_wearer
-    dice = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(first_id, wearers)))
-    strata = np.stack([dice.permutation(wearers) + number * wearers for number in range(per_wearer)], axis=1)
-    start_s = (strata + dice.random(strata.shape)) / stretches * _WEEK_S  # (wearers, per_wearer)
-    share = np.diff(np.arange(stretches + 1) * samples // stretches).reshape(strata.shape)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(first_id, wearers)))
+    strata = np.stack([rng.permutation(wearers) + number * wearers for number in range(per_wearer)], axis=1)
+    start_s = (strata + rng.random(strata.shape)) / stretches * _WEEK_S  # (wearers, per_wearer)
+    counts = np.diff(np.arange(stretches + 1) * samples // stretches).reshape(strata.shape)
     tables = []
     for number in range(wearers):
-        wearer, rng = _wearer(seed, first_id + number)
-        for week, (start, count) in enumerate(zip(start_s[number], share[number], strict=True)):
-            moment = _MONDAY + np.timedelta64(week * _WEEK_S + int(start), "s")
-            tables.append(_stretch(wearer, moment, count, interval_s, rng))
+        wearer, wearer_rng = _wearer(seed, first_id + number)
+        for week, (start, count) in enumerate(zip(start_s[number], counts[number], strict=True)):
+            begin = _MONDAY + np.timedelta64(week * _WEEK_S + int(start), "s")
+            tables.append(_stretch(wearer, begin, count, interval_s, wearer_rng))
     return pd.concat(tables, ignore_index=True)
 
 
 def record_days(*, wearers, days, interval_s, seed, first_id, progress=iter):
-    """Raw table of `days` whole days of `wearers` wearers, their first days spread over the week.
+    """Simulate whole days, with the wearers' first days spread over the week.
 
-    Wearer number k, from `first_id` on, is the same however many there are. `progress` wraps the loop over
-    them.
+    Parameters
+    ----------
+    wearers, days : int
+        Number of wearers, and of days for each.
+    interval_s : int
+        Seconds between readings.
+    seed : int
+    first_id : int
+        Number of the first wearer. A wearer's life depends on the number and the seed only.
+    progress : callable
+        Wraps the loop over wearers, as tqdm does.
+
+    Returns
+    -------
+    DataFrame
+        A raw table.
     """
     tables = []
     for number in progress(range(first_id, first_id + wearers)):
         wearer, rng = _wearer(seed, number)
         start = _MONDAY + np.timedelta64(number % 7, "D") + _phase(interval_s, rng)
-        life = live(wearer, start=start, hours=24 * days, interval_s=interval_s, rng=rng)
+        life = simulate_life(wearer, start=start, hours=24 * days, interval_s=interval_s, rng=rng)
         tables.append(report(life, user_id=wearer.user_id, interval_s=interval_s, rng=rng))
     return pd.concat(tables, ignore_index=True)
 
 
-def since_the_last(table):
-    """A raw table (of `readings.parse`) whose counters are the amounts since each wearer's last reading before.
+def to_interval_counters(table):
+    """Convert running counters to amounts since the wearer's previous reading.
 
-    A reading that came twice has the same amounts twice; a wearer's first one has none to tell, and shows 0.
+    Parameters
+    ----------
+    table : DataFrame
+        A raw table as returned by `readings.parse`.
+
+    Returns
+    -------
+    DataFrame
+        The same rows. Duplicate readings have the same amounts; a wearer's first reading has 0.
     """
-    changed = table.copy()
+    converted = table.copy()
     for rows in table.groupby("user_id", sort=False).indices.values():
-        moments, first, place = np.unique(table["instant"].to_numpy()[rows], return_index=True, return_inverse=True)
+        _, first, place = np.unique(table["instant"].to_numpy()[rows], return_index=True, return_inverse=True)
         day = table["timestamp"].to_numpy().astype("datetime64[D]").astype(np.int64)[rows[first]]
         for name, decimals in _DECIMALS.items():
             total = totals(table[name].to_numpy(float)[rows[first]], day)
-            changed.loc[rows, name] = np.diff(total, prepend=total[:1]).round(decimals)[place]
-    return changed
+            converted.loc[rows, name] = np.diff(total, prepend=total[:1]).round(decimals)[place]
+    return converted
 
 
 def _wearer(seed, number):
-    """Wearer `number` of this seed, and the generator from which all that happens to them is drawn."""
+    """Wearer `number` of this seed, and the generator for everything that is random in their life."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
     return draw_wearer(rng, f"sim-{number:04d}"), rng
 
 
-def _stretch(wearer, moment, count, interval_s, rng):
-    """The first `count` readings from `moment` on; the day up to there is lived for the counters' sake."""
-    midnight = moment.astype("datetime64[D]").astype("datetime64[s]")
-    hours = (moment - midnight).astype(float) / 3600 + 1.2 * count * interval_s / 3600 + 2
+def _stretch(wearer, begin, count, interval_s, rng):
+    """The first `count` readings from `begin` on. Life is simulated from midnight, for the day's counters."""
+    midnight = begin.astype("datetime64[D]").astype("datetime64[s]")
+    hours = (begin - midnight).astype(float) / 3600 + 1.2 * count * interval_s / 3600 + 2
     start = midnight + _phase(interval_s, rng)
     while True:
-        life = live(wearer, start=start, hours=hours, interval_s=interval_s, rng=rng)
+        life = simulate_life(wearer, start=start, hours=hours, interval_s=interval_s, rng=rng)
         table = report(life, user_id=wearer.user_id, interval_s=interval_s, rng=rng)
-        table = table[table["timestamp"] >= str(moment)]
+        table = table[table["timestamp"] >= str(begin)]
         if len(table) >= count:
             return table.head(count)
-        hours += 6  # off the wrist for too long
+        hours += 6  # the watch was off the wrist for too long
 
 
 def _phase(interval_s, rng):
-    """The watch's ticks do not begin at midnight sharp."""
+    """A random offset of the watch's clock ticks from midnight."""
     return np.timedelta64(int(rng.integers(interval_s)), "s")
 
 
@@ -126,8 +179,8 @@ def _sensed(life, rng):
     return np.rint(life["heartRate"] + rng.laplace(0, 0.3 + 0.7 * moving)).clip(30, 220).astype(int)
 
 
-def _spells(count, *, rate, minutes, interval_s, rng):
-    """(count,) booleans, true in a Poisson number of spells (`rate` expected) of so many `minutes`."""
+def _random_periods(count, *, rate, minutes, interval_s, rng):
+    """Booleans (count,), true in a Poisson number of periods (mean `rate`) with a length in `minutes`."""
     inside = np.zeros(count, dtype=bool)
     for _ in range(rng.poisson(rate)):
         begin = rng.integers(count)
@@ -136,7 +189,7 @@ def _spells(count, *, rate, minutes, interval_s, rng):
 
 
 def _counter(amounts, timestamp, restart):
-    """(N,) amounts as a running counter that begins anew at each midnight and at each restart."""
+    """Amounts (N,) as a running counter that starts at 0 at each midnight and each restart."""
     total = np.cumsum(amounts)
     day = timestamp.to_numpy().astype("datetime64[D]")
     begin = restart | np.concatenate([[False], day[1:] != day[:-1]])
@@ -144,18 +197,18 @@ def _counter(amounts, timestamp, restart):
     return np.maximum(total - np.maximum.accumulate(before), 0.0)
 
 
-def _taken(count, rng):
-    """(count,) booleans: the grid points at which the watch takes a reading, one to three apart."""
+def _reading_times(count, rng):
+    """Booleans (count,): the grid points at which the watch takes a reading, one to three apart."""
     two, three = rng.uniform(0.02, 0.09), rng.uniform(0.005, 0.03)
     steps = rng.choice([1, 2, 3], size=count, p=[1 - two - three, two, three])
-    at = np.cumsum(steps) - steps[0]
-    taken = np.zeros(count, dtype=bool)
-    taken[at[at < count]] = True
-    return taken
+    points = np.cumsum(steps) - steps[0]
+    has_reading = np.zeros(count, dtype=bool)
+    has_reading[points[points < count]] = True
+    return has_reading
 
 
 def _delivered(table, rng):
-    """The readings as they arrive: a few come twice, a few change places with the one before."""
+    """The readings as they arrive: a few are duplicates, a few change places with the previous one."""
     order = np.sort(np.concatenate([np.arange(len(table)), np.flatnonzero(rng.random(len(table)) < 0.0007)]))
     for late in np.flatnonzero(rng.random(len(order) - 1) < 0.0007) if len(order) > 1 else ():
         order[[late, late + 1]] = order[[late + 1, late]]

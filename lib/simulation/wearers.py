@@ -1,4 +1,4 @@
-"""Simulated wearers: who wears the watch, drawn from a varied adult population."""
+"""Simulated wearers, drawn from a varied adult population."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Wearer:
-    """One person: body, heart, gait and habits. Nothing in it changes from day to day."""
+    """One person's constant traits: body, heart, gait and habits."""
 
     user_id: str
     age: float  # years
@@ -17,37 +17,50 @@ class Wearer:
     resting_hr: float  # bpm, awake and lying, as watches report it once a day
     max_hr: float  # bpm
     vo2max: float  # mL oxygen per kg and minute
-    oxygen_cost: float  # of moving, relative to the textbook's
-    circadian_bpm: float  # half of the swing between night and afternoon
+    oxygen_cost: float  # of moving, relative to the ACSM equations
+    circadian_bpm: float  # half of the difference between night and afternoon
     sitting_bpm: float  # awake and sitting, above resting_hr
-    sleep_drop_bpm: float  # asleep, below resting_hr, besides the circadian swing
-    rise_s: float  # time constant of heart rate when work begins
+    sleep_drop_bpm: float  # asleep, below resting_hr, besides the circadian rhythm
+    rise_s: float  # time constant of heart rate when exertion begins
     fall_s: float  # and when it ends
     fast_noise_bpm: float  # from reading to reading: breathing, beat intervals, the sensor
-    slow_noise_bpm: float  # over minutes: posture, meals, talk, mood
+    slow_noise_bpm: float  # over minutes: posture, meals, conversation, mood
     slow_noise_s: float
     walking_cadence: float  # steps per minute
     running_cadence: float
     step_m: float  # walking step length at walking_cadence
     fidgets_per_h: float  # short movements of a few steps while at rest
-    bustle: float  # how often up and about, 1 = average
+    bustle: float  # how often the wearer is active, 1 = average
     commutes: bool
     runs_per_day: float
-    stress_share: float  # of the bouts of a day
-    wake_h: float  # hour of the day, on workdays
-    weekend_lag_h: float  # later at weekends
-    sleep_h: float  # hours a night
+    stress_share: float  # share of a day's bouts
+    wake_h: float  # hour of waking on workdays
+    weekend_lag_h: float  # hours later at weekends
+    sleep_h: float  # hours of sleep a night
 
 
 def draw_wearer(rng, user_id):
-    """A wearer drawn from the population.
+    """Draw a wearer from the population.
 
-    Resting heart rate spreads about 65 bpm, higher in women (Quer et al. 2020, PLoS ONE 15: e0227709: mean
-    65, range 40 to 109); maximal heart rate is 208 - 0.7 age (Tanaka et al. 2001, J Am Coll Cardiol 37: 153);
-    VO2max follows 15.3 max/resting (Uth et al. 2004, Eur J Appl Physiol 91: 111), less in people who do not
-    train; the time constant of heart rate is 58 s with a wide spread (Hunt et al. 2015, BioMed Eng OnLine 14:
-    117: 57.6 +- 23.6 s), recovery is slower; a walking step is about 0.41 of the height. The other spreads
-    are chosen wide, not fitted.
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    user_id : str
+
+    Returns
+    -------
+    Wearer
+
+    Notes
+    -----
+    Sources of the distributions; the others are chosen wide, not fitted.
+
+    - Resting heart rate is about 65 bpm, higher in women (Quer et al. 2020, PLoS ONE 15: e0227709: 40 to 109).
+    - Maximal heart rate is 208 - 0.7 age (Tanaka et al. 2001, J Am Coll Cardiol 37: 153).
+    - VO2max is 15.3 max/resting (Uth et al. 2004, Eur J Appl Physiol 91: 111), less in untrained people.
+    - Heart rate rises with a time constant of 57.6 +- 23.6 s (Hunt et al. 2015, BioMed Eng OnLine 14: 117). It falls
+      more slowly.
+    - A walking step is about 0.41 of the height.
     """
     body = _draw_body(rng)
     heart = _draw_heart(rng, age=body["age"], female=body["sex"] == "female")

@@ -1,14 +1,14 @@
-"""An executed notebook as a page of its run's report: code, tables and figures, and nothing that needs a script."""
+"""An executed notebook as a page of its run's report: code, tables and figures, without scripts."""
 
 import logging
 
 import nbformat
+from markupsafe import Markup
 from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
-from lib.files import writing
-from lib.workflow import report
-from lib.workflow.progress import heading
+from lib.workflow import page, report
+from lib.workflow.progress import last_heading
 
 SCRIPT = "application/javascript"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -17,7 +17,7 @@ STATES = "application/vnd.jupyter.widget-state+json"
 
 def write(run, step):
     """Write `<step>.html` beside a Run's executed notebook, titled by its first heading and the run's name."""
-    notebook = _still(nbformat.read(run.models / f"{step}.ipynb", as_version=4))
+    notebook = _static(nbformat.read(run.models / f"{step}.ipynb", as_version=4))
     exporter = HTMLExporter(
         template_name="basic",
         embed_images=True,
@@ -27,48 +27,46 @@ def write(run, step):
     )
     exporter.log.setLevel(logging.ERROR)
     body, _ = exporter.from_notebook_node(notebook)
-    path = run.models / f"{step}.html"
-    nav = report.nav(run, report.executed(run), here=path.name)
     colours = HtmlFormatter(style="friendly", nobackground=True).get_style_defs(".highlight")
-    with writing(path) as new:
-        text = report.page(f"{report.title(run, step)} · run {run.name}", body, nav=nav, style=colours + "\n")
-        new.write_text(text, encoding="utf-8")
+    context = {"title": f"{report.title(run, step)} · run {run.name}", "body": Markup(body), "colours": Markup(colours)}
+    path = run.models / f"{step}.html"
+    page.save(path, page.render("notebook", links=report.navigation_links(run), here=path.name, **context))
 
 
-def _still(notebook):
-    """The notebook without progress bars and what only a script could show; its figures named by their headings."""
+def _static(notebook):
+    """Return the notebook without progress bars and scripts. Each figure is described by the heading above it."""
     states = notebook.metadata.pop("widgets", {}).get(STATES, {}).get("state", {})
-    above = ""
+    heading = ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            above = heading(cell.source) or above
+            heading = last_heading(cell.source) or heading
         elif "outputs" in cell:
-            cell.outputs = [
-                seen for output in cell.outputs if not _is_progress(output) for seen in _seen(output, states)
-            ]
+            outputs = [output for output in cell.outputs if not _is_progress(output)]
+            cell.outputs = [static for output in outputs for static in _static_outputs(output, states)]
             for output in cell.outputs:
                 if "image/png" in output.get("data", {}):
-                    output.metadata.setdefault("image/png", {}).setdefault("alt", above)
+                    output.metadata.setdefault("image/png", {}).setdefault("alt", heading)
     return notebook
 
 
-def _seen(output, states):
-    """What an output shows where no script runs: itself, or of a widget what stands in its Output widgets."""
+def _static_outputs(output, states):
+    """Return what an output shows without scripts: itself, or the content of a widget's Output widgets."""
     data = output.get("data", {})
     if WIDGET in data:
-        return [output for held in _below(data[WIDGET]["model_id"], states) for output in held.get("outputs", [])]
+        contained = _contained_states(data[WIDGET]["model_id"], states)
+        return [output for state in contained for output in state.get("outputs", [])]
     return [] if SCRIPT in data else [output]
 
 
-def _below(model, states):
-    """The states of a widget and of all that it holds, {model: {"state": …}} given."""
+def _contained_states(model, states):
+    """Yield the states of a widget and of all widgets in it, from {model: {"state": state}}."""
     state = states.get(model, {}).get("state", {})
     yield state
     for child in state.get("children", []):
-        yield from _below(child.removeprefix("IPY_MODEL_"), states)
+        yield from _contained_states(child.removeprefix("IPY_MODEL_"), states)
 
 
 def _is_progress(output):
-    """Whether it is what a progress bar wrote to stderr: lines that a terminal would have overwritten."""
+    """Whether an output is a progress bar's: lines on stderr that a terminal would have overwritten."""
     text = output.get("text", "") if output.get("name") == "stderr" else ""
     return bool(text) and (text.startswith("\r") or not text.strip())

@@ -1,4 +1,4 @@
-"""Executes one notebook by papermill, in a kernel of this environment, and holds it to its contract."""
+"""Execute one notebook by papermill, in a kernel of this environment, and check its contract."""
 
 import ast
 import logging
@@ -16,23 +16,23 @@ from nbformat.reader import NotJSONError
 from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
-NAMES_WIDTH = 40  # what a progress bar leaves of a terminal's line to notebook and heading
-CONTRACT = "# NBVAL_CHECK_OUTPUT"  # what a contract cell begins with
-MESSAGE_LINES = 5  # of an exception's message; TensorFlow's can fill a screen
+NAMES_WIDTH = 40  # columns of a terminal that a progress bar leaves for notebook and heading
+CONTRACT = "# NBVAL_CHECK_OUTPUT"  # the first line of a contract cell
+MESSAGE_LINES = 5  # of an exception's message: TensorFlow's can fill a screen
 
-# A kernel logs its own shutting down as an error, where the machine is busy by way of tornado, too.
+# A kernel logs its own shutdown as an error, on a busy machine through tornado as well.
 _QUIET = "__import__('logging').getLogger('tornado.general').setLevel('CRITICAL')"
 
 
 def _bars():
-    """How the kernel's progress bars look: as wide as there is place for, and none where there is no terminal."""
+    """Return the environment of the kernel's progress bars: as wide as fits, and none without a terminal."""
     if not sys.stdout.isatty():
         return {"TQDM_DISABLE": "1"}
     return {"TQDM_NCOLS": str(max(shutil.get_terminal_size().columns - NAMES_WIDTH, NAMES_WIDTH))}
 
 
 class CellFailed(Exception):
-    """A cell raised: the exception's type and message. The executed notebook holds the traceback."""
+    """A cell raised an exception of type `kind`. The executed notebook holds the traceback."""
 
     def __init__(self, kind, message):
         super().__init__(f"{kind}: {message}")
@@ -41,11 +41,11 @@ class CellFailed(Exception):
 
 
 class ContractBroken(Exception):
-    """A notebook ran to its end, but a check in its contract cell says False."""
+    """A notebook ran to its end, but a check in its contract cell is False."""
 
 
 class StagedKernel(AsyncKernelManager):
-    """The kernel of the Python that runs this, whatever else is installed as 'python3'; its run is staged."""
+    """A kernel of the current Python, whatever kernel is installed as 'python3'. Its run is staged."""
 
     @default("kernel_spec_manager")
     def _no_installed_kernels(self):
@@ -53,21 +53,33 @@ class StagedKernel(AsyncKernelManager):
 
     async def start_kernel(self, **options):
         environment = {**os.environ, "RUN_STAGED": "1", **_bars()}
-        # without it anyone on this machine who may read loopback traffic could read the data
+        # otherwise anyone who may read this machine's loopback traffic could read the data
         await super().start_kernel(env=environment, transport_encryption="auto", **options)
 
 
 def execute(notebook, output, *, parameters, progress):
-    """Run `notebook` in its own folder with these parameters, and write it to `output` cell by cell.
+    """Execute `notebook` in its own folder, and write it to `output` cell by cell.
 
-    `progress` is told of each cell, and written what the cells write to stderr.
-    Raises CellFailed when a cell does, or when the kernel dies; OSError where the notebook can not be written.
+    Parameters
+    ----------
+    notebook, output : Path
+    parameters : dict
+        {name: value}.
+    progress : Progress
+        Receives each cell that begins, and what the cells write to stderr.
+
+    Raises
+    ------
+    CellFailed
+        If a cell fails, or the kernel dies.
+    OSError
+        If the executed notebook cannot be written.
     """
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it would say is said by CellFailed
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # CellFailed reports the same
     try:
         papermill.execute_notebook(
             nbformat.read(notebook, as_version=4),
-            _literal(output),
+            _escaped(output),
             parameters=parameters,
             kernel_name="python3",
             language="python",
@@ -87,37 +99,42 @@ def execute(notebook, output, *, parameters, progress):
 
 
 def check_contract(executed):
-    """Raise ContractBroken, naming the checks, where a contract cell of an executed notebook shows a False.
+    """Check the contract cells of an executed notebook.
 
-    A contract cell is one that nbval checks; it shows a dict of literals, whose booleans are the notebook's checks.
+    nbval compares their output, too. A contract cell shows a dict of literals. Its booleans are the notebook's checks.
+
+    Raises
+    ------
+    ContractBroken
+        If a check is False, or a contract cell shows anything else. The message names the checks.
     """
     for cell in nbformat.read(executed, as_version=4).cells:
         if cell.cell_type == "code" and CONTRACT in cell.source:
-            broken = [name for name, value in _shown(cell).items() if value is False]
+            broken = [name for name, value in _checks(cell).items() if value is False]
             if broken:
                 raise ContractBroken("its contract says False to " + " and ".join(map(repr, broken)))
 
 
-def _shown(cell):
+def _checks(cell):
     texts = [output.data["text/plain"] for output in cell.outputs if output.output_type == "execute_result"]
     try:
-        shown = ast.literal_eval("".join(texts))
+        checks = ast.literal_eval("".join(texts))
     except (ValueError, SyntaxError):
-        shown = None
-    if not isinstance(shown, dict):
-        raise ContractBroken("its contract cell shows no dict of literals")
-    return shown
+        checks = None
+    if not isinstance(checks, dict):
+        raise ContractBroken("its contract cell should show a dict of literals, and does not")
+    return checks
 
 
-def _literal(path):
-    """The path as papermill wants it, which reads `{name}` in a path as a parameter's place."""
+def _escaped(path):
+    """Return the path for papermill, which would replace `{name}` in a path by a parameter's value."""
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _name_paths(output, notebook):
-    """Record names where papermill records paths: the staging folder is gone once the run is whole.
+    """Replace the paths that papermill records by names: the staging folder is gone once the run is finished.
 
-    What papermill left half-written, on a full disk, stays as it is.
+    A notebook that papermill left half-written on a full disk stays unchanged.
     """
     with suppress(FileNotFoundError, NotJSONError):
         executed = nbformat.read(output, as_version=4)

@@ -1,11 +1,11 @@
-"""The parameters that notebooks declare, and the values given for them on the command line.
+"""The parameters that notebooks declare, and the values that the command line gives them.
 
-A notebook declares its parameters in its cell tagged `parameters`: literals, typed, with a comment:
+A notebook declares its parameters in the cell tagged `parameters`: typed literals, each with a comment:
 
     epochs: int = 20  # most epochs of training
 
-The cell is read with `ast` and `tokenize`: papermill's own inspection costs an import of seconds,
-and a misspelt name is to be refused at once.
+`ast` and `tokenize` read the cell. `papermill.inspect_notebook` would miss each parameter whose comment contains `=`.
+Besides, importing papermill takes over a second, and a misspelt name should be refused at once.
 """
 
 import ast
@@ -21,80 +21,99 @@ from pathlib import Path
 from lib.files import ROOT, resolve
 
 TYPES = {"int": int, "float": float, "bool": bool, "str": str}
-_WANTED = {"int": "an int is wanted", "float": "a float is wanted", "bool": "true or false is wanted"}
+_EXPECTED = {"int": "an int", "float": "a float", "bool": "true or false"}
 
 
 class UsageError(ValueError):
-    """What the user asked for can not be done; the message is one line that says why."""
+    """The request cannot be carried out. The message is one line that says why."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter, as the notebooks that take it declare it."""
+    """A parameter as its notebooks declare it."""
 
     name: str
-    type: str
+    type: str  # one of TYPES
     default: object
     comment: str
     notebooks: tuple = ()
 
 
-def declared(notebooks):
-    """{name: Parameter} of these notebooks (paths), in the order in which they declare them.
+def declared_parameters(notebooks):
+    """Return {name: Parameter} of these notebooks (paths), in order of declaration.
 
-    Raises UsageError where two notebooks disagree on a parameter's type or default: a name means one thing.
+    Raises
+    ------
+    UsageError
+        If two notebooks disagree on the type or default of a parameter: a name means one thing.
     """
-    found = {}
+    parameters = {}
     for notebook in notebooks:
-        for parameter in in_notebook(notebook):
-            first = found.setdefault(parameter.name, parameter)
+        for parameter in notebook_parameters(notebook):
+            first = parameters.setdefault(parameter.name, parameter)
             if (first.type, first.default) != (parameter.type, parameter.default):
                 raise UsageError(
                     f"{parameter.name} is {first.type} = {first.default!r} in {first.notebooks[0]}, "
                     f"but {parameter.type} = {parameter.default!r} in {notebook.stem}"
                 )
-            takers = (*first.notebooks, notebook.stem) if first is not parameter else first.notebooks
-            found[parameter.name] = replace(first, notebooks=takers)
-    return found
+            users = (*first.notebooks, notebook.stem) if first is not parameter else first.notebooks
+            parameters[parameter.name] = replace(first, notebooks=users)
+    return parameters
 
 
-def in_notebook(notebook):
-    """The Parameters of one notebook's cell tagged `parameters`; none where it has no such cell."""
+def notebook_parameters(notebook):
+    """Return the Parameters of a notebook's cell tagged `parameters`, a list; empty without such a cell.
+
+    Raises
+    ------
+    UsageError
+        If the cell holds anything but typed literals.
+    """
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
         if "parameters" in cell["metadata"].get("tags", ()):
             try:
-                return [replace(p, notebooks=(notebook.stem,)) for p in in_source("".join(cell["source"]))]
+                parameters = parse_declarations("".join(cell["source"]))
             except (ValueError, SyntaxError) as error:
-                raise UsageError(f"the parameters of {notebook.name} can not be read: {error}") from error
+                raise UsageError(f"the parameters of {notebook.name} cannot be read: {error}") from error
+            return [replace(parameter, notebooks=(notebook.stem,)) for parameter in parameters]
     return []
 
 
-def in_source(source):
-    """The Parameters that a cell's source declares: `name: type = literal  # comment`, the type optional.
+def parse_declarations(source):
+    """Return the Parameters that a cell declares as `name: type = literal  # comment`. The type is optional.
 
-    Raises ValueError or SyntaxError for anything else.
+    Raises
+    ------
+    ValueError, SyntaxError
+        For any other code.
     """
     statements = ast.parse(source).body
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     comments = {t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT}
-    found = []
+    parameters = []
     for node in statements:
         if isinstance(node, ast.AnnAssign):
             name, kind = ast.unparse(node.target), ast.unparse(node.annotation)
         elif isinstance(node, ast.Assign) and len(node.targets) == 1:
             name, kind = ast.unparse(node.targets[0]), None
         else:
-            raise ValueError(f"{ast.unparse(node)!r} is no parameter")
+            raise ValueError(f"expected name: type = literal, got {ast.unparse(node)!r}")
         default = ast.literal_eval(node.value)
         kind = kind or type(default).__name__
         if kind not in TYPES:
-            raise ValueError(f"{name} is of type {kind}, which is none of {', '.join(TYPES)}")
-        found.append(Parameter(name, kind, default, comments.get(node.end_lineno, "")))
-    return found
+            raise ValueError(f"{name}: expected one of the types {', '.join(TYPES)}, got {kind}")
+        parameters.append(Parameter(name, kind, default, comments.get(node.end_lineno, "")))
+    return parameters
 
 
-def parse(parameter, text):
-    """`text` as a value of the parameter's type. Raises UsageError naming both."""
+def parse_value(parameter, text):
+    """Return `text` as a value of the parameter's type.
+
+    Raises
+    ------
+    UsageError
+        If it is not one; the message holds the name and the text.
+    """
     try:
         if parameter.type == "bool":
             return {"true": True, "false": False}[text.lower()]
@@ -102,53 +121,67 @@ def parse(parameter, text):
         if parameter.type == "float" and not math.isfinite(value):
             raise ValueError(text)
     except (ValueError, KeyError):
-        raise UsageError(f"{parameter.name}={text}: {_WANTED[parameter.type]}") from None
+        raise UsageError(f"{parameter.name}={text}: expected {_EXPECTED[parameter.type]}") from None
     return value
 
 
-def given(words, known):
-    """{name: value} of the command line's `name=value` words, where `known` is what `declared` found.
+def parse_arguments(arguments, known):
+    """Return {name: value} of the command line's `name=value` arguments.
 
-    Raises UsageError for an unknown name, an ill-typed value and a name that is given twice.
+    Parameters
+    ----------
+    arguments : list of str
+    known : dict
+        The result of `declared_parameters`.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name, a value of another type, or a name that occurs twice.
     """
     values = {}
-    for word in words:
-        name, equals, text = word.partition("=")
+    for argument in arguments:
+        name, equals, text = argument.partition("=")
         if not equals:
-            raise UsageError(f"{word!r} is neither an option nor name=value")
+            raise UsageError(f"expected an option or name=value, got {argument!r}")
         if name not in known:
             raise UsageError(f"no notebook has a parameter {name!r}{did_you_mean(name, known)}")
         if name in values:
-            raise UsageError(f"{name} is given twice")
-        values[name] = parse(known[name], text)
+            raise UsageError(f"{name} occurs twice; give it once")
+        values[name] = parse_value(known[name], text)
     return values
 
 
-def word(name, value):
-    """The `name=value` that `given` reads back."""
+def format_argument(name, value):
+    """Return the `name=value` that `parse_arguments` reads back."""
     return f"{name}={str(value).lower() if isinstance(value, bool) else value}"
 
 
 def did_you_mean(name, known):
-    """The end of a message about a name that is not known: the nearest that is, or where to read them all."""
+    """Return the end of a message about an unknown name: the nearest known one, or where all are listed."""
     nearest = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {nearest[0]!r}?" if nearest else "; see ./run_all.sh --help"
 
 
-def located(values):
-    """`values` with every `*_path` checked, and made absolute where the caller's folder has it.
+def resolve_paths(values):
+    """Return `values` with each `*_path` checked, and made absolute if it exists in the caller's folder.
 
-    Otherwise a relative path starts at the repository root. Raises UsageError naming a missing file.
+    Any other relative path starts at the repository root.
+
+    Raises
+    ------
+    UsageError
+        If a file is missing; the message names it.
     """
-    return {name: _located(name, value) if name.endswith("_path") else value for name, value in values.items()}
+    return {name: _resolve_path(name, value) if name.endswith("_path") else value for name, value in values.items()}
 
 
 def caller_dir():
-    """The folder in which the user gave the command; run_all.sh, which leaves it, sets CALLER_DIR."""
+    """Return the folder in which the user gave the command. run_all.sh changes folder and sets CALLER_DIR."""
     return Path(os.environ.get("CALLER_DIR") or Path.cwd()).resolve()
 
 
-def _located(name, value):
+def _resolve_path(name, value):
     if not value or value.startswith("s3://"):
         return value
     caller = caller_dir()
@@ -161,10 +194,10 @@ def _located(name, value):
     raise UsageError(f"{name}={value}: no such file or folder")
 
 
-def described(known):
-    """The lines of help on these parameters: one a parameter, below the notebook that declares it first."""
+def help_lines(known):
+    """Return the help on these parameters, a line each, below the notebook that declares it first."""
     lines, heading = [], None
-    width = max((len(_definition(p)) for p in known.values()), default=0)
+    width = max((len(_definition(parameter)) for parameter in known.values()), default=0)
     for parameter in known.values():
         first, *others = parameter.notebooks
         if first != heading:

@@ -1,7 +1,7 @@
-"""What a terminal shows while notebooks run: which notebook, which heading, what it took.
+"""What a terminal shows while notebooks run: the notebook, its heading, and the time it took.
 
-On a terminal one line is rewritten in place, ended by the progress bar that the cell writes to stderr.
-Elsewhere (a log, a pipe) there is a line for each heading. Whole lines on stderr stay, in both.
+On a terminal one line is rewritten in place. It ends with the progress bar that the cell writes to stderr. A log or a
+pipe gets a line for each heading instead. Whole lines on stderr stay in both.
 """
 
 import shutil
@@ -11,19 +11,19 @@ from contextlib import suppress
 CLEAR_LINE = "\r\x1b[2K"
 
 
-def heading(markdown):
-    """The last heading of a markdown text, without its `#`, or None. Fenced code is skipped."""
-    found, fenced = None, False
+def last_heading(markdown):
+    """Return the last heading of a markdown text without its `#`, or None. Fenced code is skipped."""
+    heading, fenced = None, False
     for line in markdown.splitlines():
         if line.lstrip().startswith("```"):
             fenced = not fenced
         elif not fenced and line.startswith("#") and line.lstrip("#").startswith(" "):
-            found = line.lstrip("#").strip()
-    return found
+            heading = line.lstrip("#").strip()
+    return heading
 
 
-def duration(seconds):
-    """`seconds` for people: '0.4 s', '12 s', '3 min 20 s'."""
+def format_duration(seconds):
+    """Return `seconds` for people: '0.4 s', '12 s', '3 min 20 s'."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -31,52 +31,52 @@ def duration(seconds):
 
 
 class Progress:
-    """One notebook's progress on `out`, a text stream; itself a stream for what its cells write to stderr."""
+    """One notebook's progress on the text stream `out`. It is a stream itself, for what the cells write to stderr."""
 
     def __init__(self, notebook, out):
         self.notebook = notebook
         self.heading = ""
         self._out = out
-        self._live = out.isatty()
+        self._is_terminal = out.isatty()
         self._began = time.monotonic()
-        if not self._live:
-            self._say(f"{notebook}\n")
+        if not self._is_terminal:
+            self._write(f"{notebook}\n")
 
     @property
     def seconds(self):
-        """Seconds since this notebook began."""
+        """Seconds since the notebook began."""
         return time.monotonic() - self._began
 
     def cell(self, cell, cell_index):
-        """Called by nbclient as each cell begins, the markdown cells too."""
-        found = heading(cell.source) if cell.cell_type == "markdown" else None
-        if found and found != self.heading:
-            self.heading = found
-            self._say(self._line() if self._live else f"  {found}\n")
+        """Show the heading of a cell that begins. nbclient calls this, for markdown cells too."""
+        heading = last_heading(cell.source) if cell.cell_type == "markdown" else None
+        if heading and heading != self.heading:
+            self.heading = heading
+            self._write(self._line() if self._is_terminal else f"  {heading}\n")
 
     def write(self, text):
-        """Show what a cell wrote to stderr: a whole line for good, the state of a bar where it can be rewritten."""
-        *whole, _ = lines = text.split("\n")
-        plain = [line for line in whole if line.strip() and "\r" not in line]  # a bar begins with "\r"
+        """Show what a cell wrote to stderr: whole lines for good, the state of a bar where it can be rewritten."""
+        *complete, _ = lines = text.split("\n")
+        plain = [line for line in complete if line.strip() and "\r" not in line]  # a bar begins with "\r"
         for line in plain:
-            self._say(f"{CLEAR_LINE if self._live else ''}  {line}\n")
-        bars = [part for line in lines if line not in plain for part in line.split("\r") if part.strip()]
-        if self._live and bars:
-            self._say(self._line(bars[-1].strip()))
+            self._write(f"{CLEAR_LINE if self._is_terminal else ''}  {line}\n")
+        bars = [state for line in lines if line not in plain for state in line.split("\r") if state.strip()]
+        if self._is_terminal and bars:
+            self._write(self._line(bars[-1].strip()))
 
     def flush(self):
-        """Nothing is held back."""
+        """Do nothing: every write is flushed."""
 
-    def end(self, how):
-        """Say how the notebook ended, and what it took."""
-        text = f"{self.notebook} {how} {duration(self.seconds)}\n"
-        self._say(CLEAR_LINE + text if self._live else text)
+    def end(self, outcome):
+        """Show how the notebook ended, such as "took" or "failed after", and the time."""
+        text = f"{self.notebook} {outcome} {format_duration(self.seconds)}\n"
+        self._write(CLEAR_LINE + text if self._is_terminal else text)
 
     def _line(self, tail=""):
-        parts = [self.notebook, self.heading, duration(self.seconds), tail]
-        return CLEAR_LINE + " · ".join(filter(None, parts))[: shutil.get_terminal_size().columns - 1]
+        items = [self.notebook, self.heading, format_duration(self.seconds), tail]
+        return CLEAR_LINE + " · ".join(filter(None, items))[: shutil.get_terminal_size().columns - 1]
 
-    def _say(self, text):
-        with suppress(BrokenPipeError):  # who read this has gone, and the run goes on
+    def _write(self, text):
+        with suppress(BrokenPipeError):  # the reader is gone, and the run continues
             self._out.write(text)
             self._out.flush()

@@ -1,60 +1,58 @@
-"""How a run's folders come to be: worked on in staging folders, then moved over the run of that name.
+"""The staging folders of a run, in which notebooks work, and their publication as the finished run.
 
-    data/.<run>.partial   models/.<run>.partial    being worked on, or left by a run that died
-    data/<run>            models/<run>             the finished run, always whole
-    data/.<run>.old       models/.<run>.old        the run before it, until both folders are in place
-    models/.<run>.lock                             held by the process that works on this run
-    models/.<run>.publish                          there from the decision to publish until it is done
+    data/.<run>.partial   models/.<run>.partial    in progress, or left by a run that died
+    data/<run>            models/<run>             the finished run, always complete
+    data/.<run>.old       models/.<run>.old        the previous run, until both folders are in place
+    models/.<run>.lock                             held by the process that works on the run
+    models/.<run>.publish                          exists from the decision to publish until it is done
 
-Two folders can not be moved in one step. So `publish` first writes the last of these; a process that dies
-after that leaves a publication which the next one completes (`recover`), and one that dies before it
-leaves the old run as it was.
+Two folders cannot be moved in one step. `publish` therefore writes the last of these files first. If the process dies
+after that, the next one completes the publication (`recover`). If it dies before, the old run stays unchanged.
 """
 
-import fcntl
 import json
 import os
 import shutil
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from lib import files
 from lib.files import remove, write_json
 from lib.run import Run, runs_home
 
-REPLACED = ("processed", "parts")  # the folder of a run's data whose files are replaced or removed, never written to
+REPLACED = ("processed", "parts")  # the folder in a run's data whose files are replaced or removed, never written to
 
 
 class Busy(RuntimeError):
-    """Another process works on this run."""
+    """Another process works on the run."""
 
 
 class NothingToResume(LookupError):
-    """Neither the unfinished nor the finished run has the results that are to be gone on from."""
+    """Neither the unfinished nor the finished run has the results to continue from."""
 
 
 @contextmanager
 def locked(name):
-    """Hold the run's lock. Raises Busy, saying who holds it since when, if another process does."""
-    path = runs_home() / "models" / f".{Run.at(name).name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+", encoding="utf-8") as file:
+    """Hold the run's lock for the duration of the block.
+
+    Raises
+    ------
+    Busy
+        If another process holds it. The message names that process and the time since when.
+    """
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise Busy(f"run {name!r} is being worked on by {file.read() or 'another process'}") from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()} since {datetime.now():%Y-%m-%d %H:%M:%S}")
-        file.flush()
+            stack.enter_context(files.locked(runs_home() / "models" / f".{Run.at(name).name}.lock"))
+        except files.Locked as error:
+            raise Busy(f"run {name!r} is in use by {error.holder}; wait for it to end") from None
         yield
 
 
 def done(run):
-    """The steps whose results the run holds.
+    """Return the names of the steps whose results the run holds, a set.
 
-    In staging only what run_all.sh saw succeed counts: a step that died may have recorded facts before.
-    A finished run may also have been made by hand, and then the notebooks' own records tell.
+    In staging, only the steps count that run_all.sh saw succeed: a step that died may have recorded facts. In a
+    finished run each step with a record counts, because it may have been executed by hand.
     """
     journal = run.journal
     ran = set(journal.get("ran", {}))
@@ -62,36 +60,47 @@ def done(run):
     return ran if staged else ran | set(journal) - {"ran", "given"}
 
 
-def source(name, needed):
-    """The Run to go on from: the unfinished one if it holds the steps `needed`, else the finished one.
+def origin(name, required):
+    """Return the Run to continue from: the unfinished one if it holds the steps `required`, else the finished one.
 
-    Raises NothingToResume when neither holds them.
+    Raises
+    ------
+    NothingToResume
+        If neither holds them. The message names the command that makes the first missing step.
     """
     for run in (Run.at(name, staged=True), Run.at(name)):
-        if run.models.exists() and set(needed) <= done(run):
+        if run.models.exists() and set(required) <= done(run):
             return run
     if base := _adjusted_from(name):
         raise NothingToResume(
-            f"run {name!r} is {base!r} at other limits, an export alone: --only monitor, with run={base}, reads its "
-            f"log, too; a run of that name would replace it"
+            f"run {name!r} is an adjusted export of {base!r} without results of its own; --only monitor run={base} "
+            f"reads its log, too, and a run called {name!r} would replace it"
         )
-    missing = [step for step in needed if step not in done(Run.at(name)) | done(Run.at(name, staged=True))]
-    first = (missing or list(needed))[0]
-    raise NothingToResume(f"run {name!r} has no {first} to go on from: ./run_all.sh run={name} --from {first}")
+    missing = [step for step in required if step not in done(Run.at(name)) | done(Run.at(name, staged=True))]
+    first = (missing or list(required))[0]
+    raise NothingToResume(f"run {name!r} has no {first} to continue from: ./run_all.sh run={name} --from {first}")
 
 
 def _adjusted_from(name):
-    """The run whose weights an adjusted run has; None of a run that is none."""
+    """Return the run whose weights an adjusted run has, or None for any other run."""
     path = Run.at(name).models / "lambda_export" / "model.json"
     model = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return model["adjusted"]["from"]["run"] if "adjusted" in model else None
 
 
 def stage(name, origin, *, without):
-    """The staging Run, holding what `origin` holds (nothing if None), but no record of the steps `without`.
+    """Return the staging Run with the content of `origin`, but without a record of the steps `without`.
 
-    A finished run is copied, not linked: writing to a linked file would change the finished run's too. Only the clean
-    parts, which may be as large as all data, are linked: `clean_partitions` puts another file in a part's place.
+    A finished run is copied: writing to a linked file would change the finished run, too. Only the clean partitions,
+    which may be as large as all data, are linked. `clean_partitions` replaces their files and never writes to them.
+
+    Parameters
+    ----------
+    name : str
+    origin : Run or None
+        None for an empty run.
+    without : iterable of str
+        The steps that run again.
     """
     staged = Run.at(name, staged=True)
     if origin != staged:
@@ -112,7 +121,7 @@ def _clear(run):
 
 
 def _copy(finished, staged):
-    """Copy a finished run; its record comes last, so that an interrupted copy holds no results."""
+    """Copy a finished run. Its record comes last, so that an interrupted copy holds no results."""
     if finished.data.exists():
         shutil.copytree(finished.data, staged.data, symlinks=True, copy_function=_copy_file)
     shutil.copytree(finished.models, staged.models, symlinks=True, ignore=shutil.ignore_patterns("run.json"))
@@ -121,24 +130,24 @@ def _copy(finished, staged):
 
 
 def _copy_file(source, target):
-    """Copy a file of a run's data; one that is never written to is linked, where the file system can do that."""
+    """Copy a file of a run's data. Link one that is never written to, if the file system can."""
     if Path(source).parent.parts[-2:] == REPLACED:
         try:
             return os.link(source, target)
-        except OSError:  # no links here, or none over there
+        except OSError:  # no links on this file system, or to the other one
             pass
     return shutil.copy2(source, target)
 
 
 def publish(name):
-    """Move the staging folders over the finished run's. Whenever the process dies, old or new is whole."""
+    """Replace the finished run by its staging folders. Whenever the process dies, the old or new run is complete."""
     recover(name)
     write_json(_decision(name), {"pid": os.getpid()})
     recover(name)
 
 
 def recover(name):
-    """Complete a publication that was decided on, and remove what one left. Call it with the lock held."""
+    """Complete a publication that a process began, and remove what it left. Call it with the lock held."""
     finished, staged = Run.at(name), Run.at(name, staged=True)
     pairs = [(finished.data, staged.data), (finished.models, staged.models)]
     if _decision(name).exists():

@@ -43,7 +43,7 @@ def test_a_finished_base_of_the_same_windows_passes(base):
     ("values", "message"),
     [
         ({"base": "odl"}, "base=odl: no exported run has that name; ./run_all.sh --runs lists those that exist"),
-        ({"base": "a/b"}, "base='a/b': a run's name is letters"),
+        ({"base": "a/b"}, "base='a/b': expected a run's name of letters"),
         ({"base": "old", "run": "old"}, "base=old: expected another run than this one; give run= another name"),
         ({"base": "old", "interval_s": 30}, "base=old: expected interval_s=5, as that run has, got 30"),
         ({"base": "old", "sequence_length": 30}, "base=old: expected sequence_length=60, as that run has, got 30"),

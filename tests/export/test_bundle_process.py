@@ -11,7 +11,7 @@ from conftest import life
 from lib.detector import checksums
 from lib.detector.detector import Detector
 from lib.export import bundle
-from lib.export.wheels import COMPILED, is_packages
+from lib.export.wheels import COMPILED, is_package_file
 
 HERE, OTHER = EXTENSION_SUFFIXES[0], ".cpython-39-x86_64-linux-gnu.so"
 
@@ -40,7 +40,7 @@ def small_zip(folder, handler, *, suffixes=(OTHER, OTHER), version=np.__version_
 
 @pytest.fixture(scope="module")
 def served(archive):
-    """Requests for two wearers, each sent twice in mixed order, the example, and one that can not be answered."""
+    """Requests for two wearers, each sent twice in mixed order, the example, and one that cannot be answered."""
     requests = [bundle.request_of(life(90, seed=seed)) for seed in (1, 2)]
     example = {"metrics": [bundle.EXAMPLE_READING] * 60}
     return bundle.call(archive, [requests[0], requests[1], requests[1], {"metrics": []}, requests[0], example])
@@ -64,14 +64,14 @@ def test_a_request_gets_the_same_answer_whatever_came_before_it(served):
     assert calls[0]["answer"] != calls[1]["answer"]
 
 
-def test_the_bundle_answers_the_example_and_refuses_what_holds_no_readings(served):
+def test_the_bundle_answers_the_example_and_refuses_a_request_without_readings(served):
     _, calls = served
     assert calls[5]["answer"]["statusCode"] == 200
     assert len(calls[5]["answer"]["body"]["results"]) == 60
     assert calls[3]["answer"]["statusCode"] == 400
 
 
-def test_the_times_of_loading_and_of_each_call_are_told(served):
+def test_the_times_of_loading_and_of_each_call_are_returned(served):
     start, calls = served
     assert start["load_ms"] > 0
     assert start["python"] == sys.version.split()[0]
@@ -80,7 +80,7 @@ def test_the_times_of_loading_and_of_each_call_are_told(served):
 
 
 @pytest.mark.parametrize("suffixes", [(OTHER, OTHER), (HERE, OTHER), (OTHER, HERE)])
-def test_the_process_sees_the_zip_alone_and_local_packages_where_the_zips_are_for_another_python(tmp_path, suffixes):
+def test_the_process_sees_only_the_zip_and_local_packages_in_place_of_another_pythons(tmp_path, suffixes):
     text = """
 import importlib.util, numpy, onnxruntime
 def handler(event, context):
@@ -97,33 +97,33 @@ def test_packages_that_are_for_this_python_are_left_in_place(tmp_path):
         bundle.call(small_zip(tmp_path, "import numpy\n", suffixes=(HERE, HERE)), [{}])
 
 
-def test_a_local_numpy_of_another_version_does_not_stand_in(tmp_path):
+def test_a_local_numpy_of_another_version_is_refused(tmp_path):
     with (
-        pytest.raises(RuntimeError, match=f"numpy 1.2.3 .* and this one.s {np.__version__} can not stand in"),
+        pytest.raises(RuntimeError, match=f"numpy 1.2.3 .* and cannot be replaced by this one.s {np.__version__}"),
         bundle.unpacked(small_zip(tmp_path, "", version="1.2.3")),
     ):
         pytest.fail("it did")
 
 
-def test_the_checksums_hold_where_the_local_packages_stand_in(tmp_path):
-    made = small_zip(tmp_path, "")
-    with zipfile.ZipFile(made, "a") as opened:
-        opened.extractall(tmp_path / "held")
-        held = {name: tmp_path / "held" / name for name in opened.namelist()}
-        for name, path in checksums.write(tmp_path, held, is_quick=is_packages).items():
+def test_the_checksums_are_right_when_local_packages_replace_the_zips(tmp_path):
+    archive = small_zip(tmp_path, "")
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.extractall(tmp_path / "content")
+        files = {name: tmp_path / "content" / name for name in opened.namelist()}
+        for name, path in checksums.write(tmp_path, files, is_quick=is_package_file).items():
             opened.write(path, name)
-    with bundle.unpacked(made) as folder:
+    with bundle.unpacked(archive) as folder:
         checksums.check(folder)
         assert list(checksums.listed(folder)) == ["lambda_function.py"]
 
 
-def test_an_unpacked_bundle_is_gone_when_it_is_left(archive):
+def test_an_unpacked_bundle_is_removed_afterwards(archive):
     with bundle.unpacked(archive) as folder:
         assert (folder / "lambda_function.py").is_file()
     assert not folder.exists()
 
 
-def test_the_local_packages_are_unharmed_by_the_call_they_stand_in_for(tmp_path):
+def test_a_call_leaves_the_local_packages_unharmed(tmp_path):
     bundle.call(small_zip(tmp_path, "def handler(event, context): return 1"), [{}])
     assert all(Path(module.__file__).is_file() for module in (np, onnxruntime))
 
@@ -134,7 +134,7 @@ def test_a_process_that_dies_is_reported_with_its_reason(tmp_path):
         bundle.call(small_zip(tmp_path, handler), [{}])
 
 
-def test_a_process_that_never_answers_is_given_up(tmp_path, monkeypatch):
+def test_a_process_that_never_answers_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(bundle, "CALL_S", 1)
     handler = "import time\ndef handler(event, context): time.sleep(60)"
     with pytest.raises(RuntimeError, match="^the bundle did not answer within 1 s$"):

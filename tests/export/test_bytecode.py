@@ -16,26 +16,26 @@ SOURCES = {
 
 
 def compile_sources(folder, sources=SOURCES):
-    """The {name: .pyc path} of SOURCES, which are written to a folder of their own, in another."""
+    """Write SOURCES to one folder and compile them in another: {name: .pyc path}."""
     for name, text in sources.items():
         (folder / "from" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "from" / name).write_text(text)
     files = {name: folder / "from" / name for name in sources}
-    return bytecode.compiled(files, folder / "to", by=bytecode.interpreter(HERE))
+    return bytecode.compile_files(files, folder / "to", interpreter=bytecode.find_interpreter(HERE))
 
 
 # --- a Python that can compile
 
 
 def test_this_python_compiles_for_its_own_version():
-    found = bytecode.interpreter(HERE)
-    assert found == Interpreter(sys.executable, sys.version.split()[0])
+    interpreter = bytecode.find_interpreter(HERE)
+    assert interpreter == Interpreter(sys.executable, sys.version.split()[0])
 
 
-def test_without_a_python_of_that_version_there_is_none(tmp_path, monkeypatch):
+def test_a_version_that_is_not_installed_is_not_found(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
-    assert bytecode.interpreter("3.99") is None
+    assert bytecode.find_interpreter("3.99") is None
 
 
 def script(path, text):
@@ -46,44 +46,46 @@ def script(path, text):
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """A machine with nothing on PATH but `bin`, and its own pyenv."""
+    """A machine with only `bin` on PATH, and its own pyenv."""
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
     return tmp_path
 
 
-def test_a_shim_on_path_that_does_not_run_gives_way_to_pyenvs_own_python(machine):
+def test_a_broken_shim_on_path_is_passed_over_for_pyenvs_python(machine):
     script(machine / "bin/python3.99", "echo 'pyenv: python3.99: command not found' >&2; exit 127")
     script(machine / "pyenv/versions/3.99.4/bin/python3.99", "echo cpython-399 final 3.99.4")
-    found = bytecode.interpreter("3.99")
-    assert found == Interpreter(str(machine / "pyenv/versions/3.99.4/bin/python3.99"), "3.99.4")
+    interpreter = bytecode.find_interpreter("3.99")
+    assert interpreter == Interpreter(str(machine / "pyenv/versions/3.99.4/bin/python3.99"), "3.99.4")
 
 
-def test_uv_is_asked_where_there_is_no_other(machine):
+def test_uvs_python_is_used_when_there_is_no_other(machine):
     script(machine / "bin/uv", f'[ "$4" = 3.99 ] && echo {machine}/of_uv')
     script(machine / "of_uv", "echo cpython-399 final 3.99.1")
-    assert bytecode.interpreter("3.99") == Interpreter(str(machine / "of_uv"), "3.99.1")
+    assert bytecode.find_interpreter("3.99") == Interpreter(str(machine / "of_uv"), "3.99.1")
 
 
-@pytest.mark.parametrize("said", ["cpython-398 final 3.98.0", "pypy399 final 3.99.0", "cpython-399 alpha 3.99.0a1", ""])
-def test_a_python_of_another_version_or_kind_or_not_yet_released_is_not_taken(machine, said):
-    script(machine / "bin/python3.99", f"echo {said}")
-    assert bytecode.interpreter("3.99") is None
+@pytest.mark.parametrize(
+    "output", ["cpython-398 final 3.98.0", "pypy399 final 3.99.0", "cpython-399 alpha 3.99.0a1", ""]
+)
+def test_another_version_another_kind_or_an_unreleased_python_is_refused(machine, output):
+    script(machine / "bin/python3.99", f"echo {output}")
+    assert bytecode.find_interpreter("3.99") is None
 
 
 # --- the bytecode
 
 
 def test_each_python_file_is_compiled_beside_its_source(tmp_path):
-    made = compile_sources(tmp_path)
-    assert set(made) == {importlib.util.cache_from_source(name) for name in ("one.py", "two/three.py")}
+    compiled = compile_sources(tmp_path)
+    assert set(compiled) == {importlib.util.cache_from_source(name) for name in ("one.py", "two/three.py")}
 
 
-def test_the_bytecode_is_hash_based_and_unchecked_and_speaks_of_where_lambda_unpacks_it(tmp_path):
-    made = compile_sources(tmp_path)
-    content = made[importlib.util.cache_from_source("two/three.py")].read_bytes()
+def test_the_bytecode_is_hash_based_unchecked_and_names_lambdas_path(tmp_path):
+    compiled = compile_sources(tmp_path)
+    content = compiled[importlib.util.cache_from_source("two/three.py")].read_bytes()
     assert content[:4] == importlib.util.MAGIC_NUMBER
-    assert int.from_bytes(content[4:8], "little") == 0b01  # PEP 552: hash-based, the source not to be checked
+    assert int.from_bytes(content[4:8], "little") == 0b01  # PEP 552: hash-based, unchecked
     assert content[8:16] == importlib.util.source_hash(SOURCES["two/three.py"].encode())
     assert marshal.loads(content[16:]).co_filename == "/var/task/two/three.py"
 
@@ -97,6 +99,6 @@ def test_equal_sources_give_equal_bytes_wherever_and_whenever_they_are_compiled(
     }
 
 
-def test_a_source_that_is_no_python_is_reported(tmp_path):
-    with pytest.raises(RuntimeError, match=f"(?s)Python {HERE}.* can not compile.*SyntaxError"):
+def test_a_source_that_is_not_python_is_reported(tmp_path):
+    with pytest.raises(RuntimeError, match=f"(?s)Python {HERE}.* cannot compile.*SyntaxError"):
         compile_sources(tmp_path, {"wrong.py": "def"})

@@ -44,10 +44,10 @@ def test_a_format_agrees_with_the_model_in_any_order_of_calls(name, folder, wind
     reconstruct = reader(folder / file)
     for number in (3, 0, 4, 1, 2, 2, 1, 4, 0, 3):
         one = slice(number, number + 1)
-        made = reconstruct(windows[one])
-        np.testing.assert_allclose(made, expected[one], rtol=0, atol=1e-5)
-        error, wanted = (scoring.feature_errors(windows[one], rebuilt).mean() for rebuilt in (made, expected[one]))
-        assert error == pytest.approx(wanted, rel=1e-5)
+        actual = reconstruct(windows[one])
+        np.testing.assert_allclose(actual, expected[one], rtol=0, atol=1e-5)
+        errors = [scoring.feature_errors(windows[one], output).mean() for output in (actual, expected[one])]
+        assert errors[0] == pytest.approx(errors[1], rel=1e-5)
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -56,8 +56,8 @@ def test_a_format_takes_several_windows_at_once(name, folder, windows, expected)
     np.testing.assert_allclose(reader(folder / file)(windows), expected, rtol=0, atol=1e-5)
 
 
-def test_the_tflite_model_holds_what_a_cell_gathers_however_much(model, tmp_path):
-    """The first layer's cells count up by one a step to 40 and down again, far beyond the ±10 TFLite would keep."""
+def test_the_tflite_model_does_not_limit_its_cells(model, tmp_path):
+    """The first layer's cells count up by one a step to 40 and down again, far beyond TFLite's limit of ±10."""
     counting = keras.models.clone_model(model)
     counting.set_weights(model.get_weights())
     kernel, recurrent, bias = counting.layers[0].get_weights()
@@ -68,8 +68,8 @@ def test_the_tflite_model_holds_what_a_cell_gathers_however_much(model, tmp_path
     windows = np.zeros((1, 60, 7), np.float32)
     windows[:, :40, 0], windows[:, 40:, 0] = 1, -1
     formats.save_tflite(counting, tmp_path / "counting.tflite")
-    made = formats.read_tflite(tmp_path / "counting.tflite")(windows)
-    np.testing.assert_allclose(made, counting.predict_on_batch(windows), rtol=0, atol=1e-5)
+    actual = formats.read_tflite(tmp_path / "counting.tflite")(windows)
+    np.testing.assert_allclose(actual, counting.predict_on_batch(windows), rtol=0, atol=1e-5)
 
 
 def test_the_tflite_model_runs_its_six_lstm_layers_as_fused_operations(folder):
@@ -82,12 +82,12 @@ def test_the_tflite_model_runs_its_six_lstm_layers_as_fused_operations(folder):
     assert "WHILE" not in operations
 
 
-def test_the_tflite_model_is_little_more_than_its_weights(folder, model):
+def test_the_tflite_model_is_barely_larger_than_its_weights(folder, model):
     size = (folder / "model.tflite").stat().st_size
     assert 1 < size / (4 * model.count_params()) < 1.05
 
 
-def test_a_layer_without_a_twin_is_named(tmp_path):
+def test_a_layer_that_cannot_be_copied_is_named(tmp_path):
     import keras
 
     other = keras.Sequential([keras.Input((4, 2)), keras.layers.GRU(3, name="odd")])
@@ -98,7 +98,7 @@ def test_a_layer_without_a_twin_is_named(tmp_path):
 
 @pytest.fixture
 def compared(tmp_path):
-    """Windows of ones, rebuilt as 0 (an error of 1) and as 1.5 (an error of 0.25)."""
+    """Windows of ones, reconstructed as 0 (an error of 1) and as 1.5 (an error of 0.25)."""
     (tmp_path / "file").write_bytes(bytes(2000))
     (tmp_path / "in" / "deep").mkdir(parents=True)
     (tmp_path / "in" / "one").write_bytes(bytes(3000))
@@ -124,12 +124,12 @@ def test_the_largest_difference_of_any_window_counts(tmp_path):
     half = np.stack([np.zeros((60, 7)), np.full((60, 7), 0.5)])  # the second window's error is 0.25
     files = {
         "first": (lambda path: np.zeros_like, tmp_path / "file"),
-        "second": (lambda path: lambda given: half[: len(given)], tmp_path / "file"),
+        "second": (lambda path: lambda batch: half[: len(batch)], tmp_path / "file"),
     }
     assert formats.compare(files, windows)["difference"].tolist() == [0.0, 0.75]
 
 
-def test_no_format_warns_when_it_is_written(tmp_path, model, caplog, capfd):
+def test_writing_a_format_prints_and_logs_nothing(tmp_path, model, caplog, capfd):
     formats.save_h5(model, tmp_path / "model.h5")
     formats.save_savedmodel(model, tmp_path / "savedmodel")
     assert not caplog.records

@@ -33,7 +33,7 @@ def numpy_imports(name, path):
             yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
 
 
-def test_only_tests_and_lazy_names_ask_for_what_is_left_out(local):
+def test_only_tests_and_lazy_names_import_what_is_left_out(local):
     asking = {
         name
         for name, path in local.items()
@@ -81,13 +81,13 @@ def test_numpys_tests_headers_stubs_and_static_libraries_are_left_out(local):
     ],
 )
 def test_a_file_of_a_wheel_is_kept_or_left_out(name, kept):
-    assert wheels.is_kept(name) == kept
+    assert wheels.is_needed(name) == kept
 
 
 # --- the wheel for Lambda
 
 
-def test_the_wheels_asked_for_run_on_amazon_linux_2023():
+def test_the_requested_wheels_run_on_amazon_linux_2023():
     for platform in wheels.PLATFORMS:
         glibc = re.fullmatch(r"manylinux(?:_2_(\d+)|2014)_x86_64", platform)
         assert int(glibc[1] or 17) <= 34
@@ -101,8 +101,8 @@ def pinned(package, path):
     return [line.strip(" \\") for line in (lines[start], *hashes)]
 
 
-@pytest.mark.parametrize("package", wheels.HELD)
-def test_the_function_is_given_the_packages_of_the_lock_with_their_hashes(package):
+@pytest.mark.parametrize("package", wheels.PACKAGES)
+def test_the_function_gets_the_packages_of_the_lock_with_their_hashes(package):
     function = pinned(package, ROOT / "lambda" / "requirements.txt")
     assert len(function) > 1
     assert function == pinned(package, ROOT / "requirements.lock")
@@ -110,14 +110,14 @@ def test_the_function_is_given_the_packages_of_the_lock_with_their_hashes(packag
 
 @pytest.fixture
 def bare_cache(tmp_path, monkeypatch):
-    """An environment that holds no wheel for Lambda yet."""
+    """An environment without wheels for Lambda."""
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     return tmp_path / "lambda-wheels"
 
 
-def test_packages_that_can_not_be_had_are_reported_and_leave_nothing(bare_cache, monkeypatch):
+def test_packages_that_cannot_be_fetched_are_reported_and_leave_nothing(bare_cache, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(RuntimeError, match="Lambda's Python 3.13 can not be had: .*numpy"):
+    with pytest.raises(RuntimeError, match="Lambda's Python 3.13 cannot be fetched: .*numpy"):
         wheels.package_files(target="3.13")
     assert not list(bare_cache.iterdir())
 
@@ -137,10 +137,10 @@ def test_the_local_packages_are_those_that_are_imported(local):
         assert local[f"{module.__name__}/__init__.py"].samefile(module.__file__)
 
 
-def test_what_onnxruntime_loads_to_run_a_model_is_held(local, export):
+def test_everything_that_onnxruntime_loads_to_run_a_model_is_included(local, export):
     program = """
 import sys, numpy
-from lib.inference import Network
+from lib.detector.network import Network
 network = Network.load(sys.argv[1])
 network.reconstruct(numpy.zeros((2, *network.shape), dtype=numpy.float32))
 print(*(getattr(module, "__file__", 0) for module in sys.modules.values()), sep="\\n")
@@ -152,8 +152,8 @@ print(*(getattr(module, "__file__", 0) for module in sys.modules.values()), sep=
     assert loaded <= set(local.values())
 
 
-def test_onnxruntime_holds_no_telemetry(local):
-    """Wheels from 1.29 on tell Microsoft of each process that loads a model, and of the model."""
+def test_onnxruntime_has_no_telemetry(local):
+    """Wheels from 1.29 on report each process that loads a model, and the model, to Microsoft."""
     libraries = [path for name, path in local.items() if "pybind11_state" in name]
     assert len(libraries) == 1
     assert b"OneDsTelemetry" not in libraries[0].read_bytes()

@@ -10,7 +10,7 @@ from lib.figures import monitoring
 @pytest.fixture(autouse=True)
 def closed():
     yield
-    monitoring.canvas.plt.close("all")
+    monitoring.style.plt.close("all")
 
 
 def heights(axis):

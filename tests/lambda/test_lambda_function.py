@@ -94,6 +94,6 @@ def test_a_file_that_is_missing_is_503_for_all_and_named_in_the_log(folder, lost
         usual = json.loads(request_log.line(request_id=None, status=503, **form))
         assert line.keys() == usual.keys()
         assert line["_aws"]["CloudWatchMetrics"] == usual["_aws"]["CloudWatchMetrics"]
-    table, skipped = log.table(json.dumps(line) for line in said)
+    table, skipped = log.parse_lines(json.dumps(line) for line in said)
     assert table[["Version", "Status"]].values.tolist() == [[log.UNANSWERED, 503]] * 4
     assert not skipped

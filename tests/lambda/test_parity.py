@@ -35,7 +35,7 @@ def requests():
     """
     raw = readings.parse(watch.record_days(wearers=2, days=1, interval_s=INTERVAL_S, seed=7, first_id=900))
     made = []
-    for counters, table in (("cumulative", raw), ("interval", watch.since_the_last(raw))):
+    for counters, table in (("cumulative", raw), ("interval", watch.to_interval_counters(raw))):
         for _, rows in table.groupby("user_id"):
             off = int(np.argmax(rows["heartRate"].to_numpy() == 0))  # 0 where a watch reports nothing off the wrist
             hole = int(rows["instant"].diff().argmax())

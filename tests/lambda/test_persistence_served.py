@@ -13,9 +13,10 @@ from request import parse
 from small_model import metrics
 
 from lib.detector.detector import MODEL, DamagedModel, Detector
-from lib.detector.persistence import Persistence
+from lib.detector.persistence import IN_A_ROW, Persistence
 from lib.export import bundle
-from lib.monitoring import adjustment, feedback
+from lib.monitoring import adjustment
+from lib.monitoring.replay import Replay, propose
 from lib.run import Run
 
 
@@ -120,14 +121,14 @@ def month(*rows):
 
 
 def test_a_proposal_may_ask_for_windows_in_a_row_where_that_misses_less():
-    replay = feedback.Replay(month((3, 0.5, 1, 0), (2.5, 0.4, 1, 0), (2, 1.5, 1, 1)), interval_s=5, seed=1)
+    replay = Replay(month((3, 0.5, 1, 0), (2.5, 0.4, 1, 0), (2, 1.5, 1, 1)), interval_s=5, seed=1)
     choices = pd.DataFrame({"percentile": [99.9, 99.99], "factor": [1.0, 4.0]})
-    assert feedback.proposal(replay, choices, cut=0.5)["missed"] == 1
-    found = feedback.proposal(replay, choices, cut=0.5, persistences=feedback.PERSISTENCES)
+    assert propose(replay, choices, cut=0.5)["missed"] == 1
+    found = propose(replay, choices, cut=0.5, persistences=IN_A_ROW)
     assert (found["factor"], found["persistence"], found["missed"], found["false_alarms"]) == (1.0, 3, 0, 0)
     assert found["percentile"] == 99.9
 
 
 def test_what_the_model_kept_silent_stays_so_in_a_replay():
-    replay = feedback.Replay(month((3, 0.5, 0, 1), (3, 2, 1, 0)), interval_s=5, seed=1)
+    replay = Replay(month((3, 0.5, 0, 1), (3, 2, 1, 0)), interval_s=5, seed=1)
     assert (replay.alerts, replay.at(1.0)["alerts"], replay.at(0.5)["alerts"]) == (1, 1, 1)

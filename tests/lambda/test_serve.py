@@ -142,7 +142,7 @@ def test_the_command_prints_where_it_serves_and_stops_cleanly_on_ctrl_c(tmp_path
     [
         (["--run", "april"], "run 'april' has no bundle: run notebooks/05_export first, or ./run_all.sh run=april"),
         (["--run", "march"], "File is not a zip file"),
-        (["--run", "../x"], "run='../x': a run's name is"),
+        (["--run", "../x"], "run='../x': expected a run's name of"),
     ],
 )
 def test_a_run_that_can_not_be_served_is_one_line(tmp_path, words, said):

@@ -76,7 +76,9 @@ def test_the_function_is_what_the_deployment_makes_it_so_that_neither_undoes_the
     assert detector["Runtime"] == {"Ref": "Runtime"}
     runtime = template["Parameters"]["Runtime"]
     assert set(runtime["AllowedValues"]) == set(deployment_package.RUNTIMES)
-    (python,) = [of for of in parameters.in_notebook(ROOT / "notebooks/05_export.ipynb") if of.name == "lambda_python"]
+    (python,) = [
+        of for of in parameters.notebook_parameters(ROOT / "notebooks/05_export.ipynb") if of.name == "lambda_python"
+    ]
     assert runtime["Default"] == f"python{python.default}"
     assert detector["Architectures"] == ["x86_64"]
     assert (given.timeout, given.memory) == (None, None)  # what the template made of them stays

@@ -1,4 +1,4 @@
-"""Accepting a proposal: a new export of the same weights; and its figures come true on the months after."""
+"""Accepting a proposal: a new export of the same weights, whose replayed figures hold in the month after."""
 
 import json
 import zipfile
@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-import small_export as for_lambda
+import small_export as lambda_export
 import small_model
 import streamed_log
 from deployment import package as deployment_package
@@ -15,9 +15,10 @@ from lib.detector import checksums
 from lib.detector.detector import DamagedModel, Detector
 from lib.export import bundle
 from lib.monitoring import adjustment, feedback, log
+from lib.monitoring.replay import Replay, propose
 from lib.run import Run
 
-PROPOSED = {"factor": 1.25, "percentile": 99.95, "false_alarms": 0.4}
+PROPOSAL = {"factor": 1.25, "percentile": 99.95, "false_alarms": 0.4}
 
 
 @pytest.fixture
@@ -32,13 +33,13 @@ def base(tmp_path, monkeypatch, small_export):
 
 @pytest.fixture(scope="module")
 def small_export(tmp_path_factory):
-    """The export, with its zip, of the model made by hand."""
+    """The export and zip of the hand-made model."""
     folder = tmp_path_factory.mktemp("export")
     small_model.write(folder)
-    described = json.loads((folder / "model.json").read_text())
+    model = json.loads((folder / "model.json").read_text())
     bins = {"Errors": {"edges": [0.5, 1.0], "shares": [0.6, 0.3, 0.1]}, "Steps": {"edges": [0.0], "shares": [0.5, 0.5]}}
     (folder / "model.json").unlink()
-    bundle.write_export(folder, described | {"run": "march", "population": bins}, target="local")
+    bundle.write_export(folder, model | {"run": "march", "population": bins}, target="local")
     return folder
 
 
@@ -46,29 +47,29 @@ def contents(folder):
     return {path.relative_to(folder).as_posix(): checksums.sha256(path) for path in folder.rglob("*") if path.is_file()}
 
 
-def archived(folder):
-    with zipfile.ZipFile(folder / bundle.ZIP) as opened:
-        return {name: opened.read(name) for name in opened.namelist()}
+def zip_contents(folder):
+    with zipfile.ZipFile(folder / bundle.ZIP) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_only_threshold_model_json_and_the_zip_that_holds_them_are_new(base):
+def test_only_threshold_model_json_and_their_zip_are_new(base):
     before = contents(base.models / "lambda_export")
-    made = contents(adjustment.accept(base, PROPOSED, run="march-adjusted"))
-    assert made.keys() == before.keys()
-    changed = {name for name in made if made[name] != before[name]}
+    after = contents(adjustment.accept(base, PROPOSAL, run="march-adjusted"))
+    assert after.keys() == before.keys()
+    changed = {name for name in after if after[name] != before[name]}
     assert changed == {"threshold.npy", "model.json", bundle.ZIP}
     assert contents(base.models / "lambda_export") == before
 
 
-def test_every_limit_moves_by_the_factor_and_model_json_says_what_it_came_from(base):
+def test_every_limit_moves_by_the_factor_and_model_json_names_its_origin(base):
     export = base.models / "lambda_export"
     old = json.loads((export / "model.json").read_text())
-    folder = adjustment.accept(base, PROPOSED, run="march-adjusted")
+    folder = adjustment.accept(base, PROPOSAL, run="march-adjusted")
     new = json.loads((folder / "model.json").read_text())
     assert new["run"] == "march-adjusted"
     assert new["adjusted"] == {
         "from": {"run": "march", "model_sha256": checksums.sha256(export / "model.json")},
-        **PROPOSED,
+        **PROPOSAL,
     }
     assert new["calibration"]["threshold"] == 1.25 * old["calibration"]["threshold"]
     for name, limits in old["calibration"]["sets"].items():
@@ -82,11 +83,11 @@ def test_every_limit_moves_by_the_factor_and_model_json_says_what_it_came_from(b
     }
 
 
-def test_what_was_true_of_the_old_limits_alone_is_not_said_of_the_new_ones():
+def test_facts_about_the_old_limits_are_left_out():
     limits = {"threshold": 1.0, "alert": 2.0, "threshold_percentile": 95.0, "alert_percentile": 99.9, "windows": 9000}
     measured = {"epochs": 7, "val_loss": 0.1, "share_of_normal": {}, "false_alarms_per_day": 0.4, "enough": {}}
     model = {"calibration": limits, "metrics": measured | {"evaluation": {"recall_macro": 0.7}}}
-    changed = adjustment.scaled(model, 2.0, run="x")
+    changed = adjustment.scale_limits(model, 2.0, run="x")
     assert changed["calibration"] == {"threshold": 2.0, "alert": 4.0, "windows": 9000}
     assert changed["metrics"] == {"epochs": 7, "val_loss": 0.1}
     assert model["calibration"] == limits
@@ -94,7 +95,7 @@ def test_what_was_true_of_the_old_limits_alone_is_not_said_of_the_new_ones():
 
 def test_limits_of_known_baselines_move_too():
     limits = {"threshold": 1.0, "alert": 2.0, "sizes": [1, 60], "sets": {"a": {"alert": [2.0]}}}
-    changed = adjustment.scaled({"calibration": {**limits, "own": {"a": {"alert": [3.0]}}}}, 2.0, run="x")
+    changed = adjustment.scale_limits({"calibration": {**limits, "own": {"a": {"alert": [3.0]}}}}, 2.0, run="x")
     assert changed["calibration"] == {
         "threshold": 2.0,
         "alert": 4.0,
@@ -104,9 +105,9 @@ def test_limits_of_known_baselines_move_too():
     }
 
 
-def test_the_zip_answers_with_the_new_limits_and_its_code_is_the_old_ones(base):
-    folder = adjustment.accept(base, PROPOSED, run="march-adjusted")
-    old, new = archived(base.models / "lambda_export"), archived(folder)
+def test_the_zip_answers_with_the_new_limits_and_the_old_code(base):
+    folder = adjustment.accept(base, PROPOSAL, run="march-adjusted")
+    old, new = zip_contents(base.models / "lambda_export"), zip_contents(folder)
     assert {name for name in new if new[name] != old[name]} == {"model.json", "threshold.npy", checksums.SUMS}
     event = {"metrics": small_model.metrics(30, heartRate=90.0), "counters": "interval"}
     _, (called,) = bundle.call(folder / bundle.ZIP, [event])
@@ -117,9 +118,9 @@ def test_the_zip_answers_with_the_new_limits_and_its_code_is_the_old_ones(base):
     assert body["anomalyScore"] == pytest.approx(0.3 * error / 1.25)
 
 
-def test_what_exists_is_not_overwritten_and_what_is_damaged_is_not_taken_over(base, tmp_path, small_export):
+def test_an_existing_run_is_not_overwritten_and_a_damaged_export_is_refused(base, tmp_path, small_export):
     with pytest.raises(FileExistsError, match="run 'march' exists"):
-        adjustment.accept(base, PROPOSED, run="march")
+        adjustment.accept(base, PROPOSAL, run="march")
     with pytest.raises(ValueError, match=r"factor=0\.0"):
         adjustment.accept(base, {"factor": 0}, run="other")
     broken = Run.at("broken")
@@ -128,31 +129,36 @@ def test_what_exists_is_not_overwritten_and_what_is_damaged_is_not_taken_over(ba
         (broken.models / "lambda_export" / path.name).write_bytes(path.read_bytes())
     (broken.models / "lambda_export/lstm_model.onnx").write_bytes(b"")
     with pytest.raises(DamagedModel):
-        adjustment.accept(broken, PROPOSED, run="other")
+        adjustment.accept(broken, PROPOSAL, run="other")
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["broken", "march"]
 
 
-def test_a_model_that_asks_for_several_windows_keeps_to_them(small_export):
+def test_a_model_that_asks_for_several_windows_keeps_its_rule(small_export):
     model = json.loads((small_export / "model.json").read_text())
     model["calibration"]["persistence"] = {"k": 3, "n": 3, "step_s": 60.0}
-    assert adjustment.scaled(model, 2.0, run="x")["calibration"]["persistence"] == model["calibration"]["persistence"]
-    with pytest.raises(ValueError, match="in_a_row=3: an alert of this model takes 3 of 3 windows already"):
-        adjustment.scaled(model, 1.0, run="x", in_a_row=3)
+    assert (
+        adjustment.scale_limits(model, 2.0, run="x")["calibration"]["persistence"]
+        == model["calibration"]["persistence"]
+    )
+    with pytest.raises(
+        ValueError, match="expected persistence=1, got 3: an alert of this model needs 3 of 3 windows already"
+    ):
+        adjustment.scale_limits(model, 1.0, run="x", persistence=3)
 
 
-def test_a_version_is_looked_up_by_its_name(base, tmp_path):
+def test_a_deployed_run_is_found_by_the_name_in_its_version(base, tmp_path):
     other = Run("x", tmp_path, tmp_path)
-    assert adjustment.deployed("march/0123", otherwise=other) == base
+    assert adjustment.deployed_run("march/0123", default=other) == base
     for version in ("gone/0123", "../../etc/0123", "by hand/0123", "none"):
-        assert adjustment.deployed(version, otherwise=other) == other
+        assert adjustment.deployed_run(version, default=other) == other
 
 
-def test_what_is_accepted_can_be_deployed(export, tmp_path, monkeypatch):
+def test_an_accepted_proposal_can_be_deployed(export, tmp_path, monkeypatch):
     monkeypatch.setenv("RUNS_HOME", str(tmp_path))
     march = Run.at("march")
     march.models.mkdir(parents=True)
-    for_lambda.write(march.models / "lambda_export", export, run="march")
-    adjustment.accept(march, PROPOSED, run="april")
+    lambda_export.write(march.models / "lambda_export", export, run="march")
+    adjustment.accept(march, PROPOSAL, run="april")
     package = deployment_package.read("april")
     assert package.runtime == "python3.13"
     assert package.model_sha256 != deployment_package.read("march").model_sha256
@@ -160,65 +166,71 @@ def test_what_is_accepted_can_be_deployed(export, tmp_path, monkeypatch):
 
 
 def test_candidates_are_percentiles_of_calibration_and_rise():
-    found = adjustment.candidates(np.arange(1, 100_001) / 100_000, 0.5)
-    assert (found["factor"].diff()[1:] > 0).all()
-    assert found["percentile"].iloc[[0, -1]].tolist() == [99.0, 99.999]
-    assert found["factor"].iloc[0] == pytest.approx(0.99 / 0.5, rel=1e-4)
+    listed = adjustment.candidates(np.arange(1, 100_001) / 100_000, 0.5)
+    assert (listed["factor"].diff()[1:] > 0).all()
+    assert listed["percentile"].iloc[[0, -1]].tolist() == [99.0, 99.999]
+    assert listed["factor"].iloc[0] == pytest.approx(0.99 / 0.5, rel=1e-4)
 
 
 MINUTE, DAYS, WEARERS, MONTH = 60, 40, 2, 20
 
 
-def sent(number, *, rng):
-    """Two months of a wearer's requests, [(day, metrics, whether something is wrong)]: in some the heart races."""
-    found = []
-    for day, readings in enumerate(streamed_log.life(number, days=DAYS, interval_s=MINUTE)[:DAYS]):
+def requests_of(wearer, *, rng):
+    """Two months of a wearer's requests, [(day, metrics, is_wrong)]: where something is wrong the heart races."""
+    requests = []
+    for day, readings in enumerate(streamed_log.life(wearer, days=DAYS, interval_s=MINUTE)[:DAYS]):
         for metrics in streamed_log.batches(readings):
-            wrong = rng.random() < 0.08
-            raised = rng.uniform(20, 110)
-            found.append((day, streamed_log.offset(metrics, raised) if wrong else metrics, wrong))
-    return [
-        (day, [of | {"heartRate": min(of["heartRate"], 240)} for of in metrics], wrong) for day, metrics, wrong in found
-    ]
+            is_wrong = rng.random() < 0.08
+            raised = streamed_log.offset(metrics, rng.uniform(20, 110))
+            requests.append((day, capped(raised if is_wrong else metrics), is_wrong))
+    return requests
 
 
-def lines_of(detector, requests, *, spoken, rng):
-    """The log's table of these requests, and the feedback: of `spoken` of the alerts, whether something was wrong."""
-    lines, said = [], []
-    for place, (day, metrics, wrong) in enumerate(requests):
+def capped(metrics):
+    return [reading | {"heartRate": min(reading["heartRate"], 240)} for reading in metrics]
+
+
+def answers(detector, requests, *, feedback_share, rng):
+    """The log's table of these requests, and feedback on this share of the alerts: whether something was wrong."""
+    lines, rows = [], []
+    for place, (day, metrics, is_wrong) in enumerate(requests):
         line, body = streamed_log.answered(detector, metrics, request_id=str(place), time_ms=day * 86_400_000)
         lines.append(line)
-        if body["anomalyDetected"] and rng.random() < spoken:
-            said.append((str(place), wrong))
-    return log.table(lines)[0], pd.DataFrame(said, columns=["request_id", "correct"]).assign(note="")
+        if body["anomalyDetected"] and rng.random() < feedback_share:
+            rows.append((str(place), is_wrong))
+    return log.parse_lines(lines)[0], pd.DataFrame(rows, columns=["request_id", "correct"]).assign(note="")
 
 
-def replayed(table, said):
-    return feedback.Replay(feedback.answered(table, said), interval_s=MINUTE, seed=1)
-
-
-def test_the_accepted_threshold_does_in_the_next_month_what_the_replay_of_the_last_one_says(tmp_path, monkeypatch):
+@pytest.fixture
+def month_before_and_after(tmp_path, monkeypatch):
+    """(proposal, replay, requests, {"before", "after"}: ids of next month's alerts at the old and the new limits)."""
     monkeypatch.setenv("RUNS_HOME", str(tmp_path))
-    limits = {"threshold": [2.0, 2.0], "alert": [8.0, 8.0]}
     folder = tmp_path / "models/march/lambda_export"
     folder.mkdir(parents=True)
-    detector = streamed_log.model(folder, interval_s=MINUTE, limits=limits)
+    detector = streamed_log.model(folder, interval_s=MINUTE, limits={"threshold": [2.0, 2.0], "alert": [8.0, 8.0]})
     rng = np.random.default_rng(3)
-    every = [request for number in range(WEARERS) for request in sent(number, rng=rng)]
-    months = [[of for of in every if of[0] // MONTH == month] for month in (0, 1)]
-    last = replayed(*lines_of(detector, months[0], spoken=0.6, rng=rng))
+    requests = [request for wearer in range(WEARERS) for request in requests_of(wearer, rng=rng)]
+    last, following = ([request for request in requests if request[0] // MONTH == month] for month in (0, 1))
+    scored = feedback.scored_requests(*answers(detector, last, feedback_share=0.6, rng=rng))
+    replay = Replay(scored, interval_s=MINUTE, seed=1)
     choices = pd.DataFrame({"percentile": 99.0, "factor": np.geomspace(1, 6, 80)})
-    proposed = feedback.proposal(last, choices, cut=0.5)
+    proposal = propose(replay, choices, cut=0.5)
     (folder / checksums.SUMS).write_text("")
     names = ("model.json", "threshold.npy", checksums.SUMS)
     bundle.write_zip(folder / bundle.ZIP, {name: folder / name for name in names})
-    adjusted = Detector.load(adjustment.accept(Run.at("march"), proposed, run="april"))
-    before, _ = lines_of(detector, months[1], spoken=1.0, rng=rng)
-    after, _ = lines_of(adjusted, months[1], spoken=1.0, rng=rng)
-    wrong = {str(place) for place, of in enumerate(months[1]) if of[2]}
-    fired = {name: set(of["RequestId"][of["Alerts"] == 1]) for name, of in (("before", before), ("after", after))}
-    rate = len(fired["after"] - wrong) / last.worn.sum()
-    missed = 1 - len(fired["after"] & wrong) / len(fired["before"] & wrong)
-    assert rate < 0.65 * len(fired["before"] - wrong) / last.worn.sum()
-    assert proposed["false_alarms_interval"][0] <= rate <= proposed["false_alarms_interval"][1]
-    assert proposed["missed_interval"][0] <= missed <= proposed["missed_interval"][1]
+    adjusted = Detector.load(adjustment.accept(Run.at("march"), proposal, run="april"))
+    alerts = {}
+    for name, model in (("before", detector), ("after", adjusted)):
+        table, _ = answers(model, following, feedback_share=1.0, rng=rng)
+        alerts[name] = set(table["RequestId"][table["Alerts"] == 1])
+    return proposal, replay, following, alerts
+
+
+def test_the_accepted_threshold_does_next_month_what_the_replay_of_the_last_one_promised(month_before_and_after):
+    proposal, replay, requests, alerts = month_before_and_after
+    wrong = {str(place) for place, (_, _, is_wrong) in enumerate(requests) if is_wrong}
+    rate = len(alerts["after"] - wrong) / replay.wearer_days.sum()
+    missed = 1 - len(alerts["after"] & wrong) / len(alerts["before"] & wrong)
+    assert rate < 0.65 * len(alerts["before"] - wrong) / replay.wearer_days.sum()
+    assert proposal["false_alarms_interval"][0] <= rate <= proposal["false_alarms_interval"][1]
+    assert proposal["missed_interval"][0] <= missed <= proposal["missed_interval"][1]

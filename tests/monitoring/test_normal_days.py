@@ -1,4 +1,4 @@
-"""Which days are normal, and that they stay so when the log forgets them."""
+"""Which days are normal, and that they stay normal when the log forgets them."""
 
 import json
 
@@ -16,28 +16,28 @@ def path(tmp_path):
 
 
 def log(first, last, *, bins=3):
-    """The days of March from one to another, and counts that tell which day they are of."""
+    """Days of March, first to last, with counts that identify the day."""
     days = MARCH[first - 1 : last]
     return days, {"Steps": np.repeat((days - MARCH[0]).astype(float)[:, None], bins, axis=1)}
 
 
 def normal(path, first, last, *, number=10, sha256="abc", **changes):
-    """The first and last normal day of March, None for none."""
-    found = normal_days.of(*log(first, last, **changes), number=number, path=path, sha256=sha256)
-    if found is None:
+    """The first and last normal day of March, or None."""
+    selected = normal_days.select(*log(first, last, **changes), number=number, path=path, sha256=sha256)
+    if selected is None:
         return None
-    days, counts = found
+    days, counts = selected
     np.testing.assert_array_equal(counts["Steps"][:, 0], (days - MARCH[0]).astype(float))
     return days[0].item().day, days[-1].item().day
 
 
-def test_the_first_days_are_normal_and_kept_when_the_log_forgets_them(path):
+def test_the_first_days_stay_normal_when_the_log_forgets_them(path):
     assert normal(path, 1, 11) == (1, 10)
     assert normal(path, 9, 31) == (1, 10)
     assert normal(path, 20, 31) == (1, 10)
 
 
-def test_of_a_short_log_all_but_the_last_day_are_normal_and_nothing_is_kept(path):
+def test_in_a_short_log_all_days_except_the_last_are_normal_and_nothing_is_stored(path):
     assert normal(path, 1, 9) == (1, 8)
     assert not path.exists()
     assert normal(path, 1, 7) is None
@@ -45,12 +45,12 @@ def test_of_a_short_log_all_but_the_last_day_are_normal_and_nothing_is_kept(path
 
 
 @pytest.mark.parametrize("changes", [{"sha256": "def"}, {"number": 8}, {"bins": 4}])
-def test_of_another_model_or_number_they_are_drawn_anew_and_kept(path, changes):
+def test_another_model_number_or_binning_selects_and_stores_them_again(path, changes):
     assert normal(path, 1, 31) == (1, 10)
     assert normal(path, 5, 31, **changes) == (5, 4 + changes.get("number", 10))
     assert json.loads(path.read_text())["days"][0] == "2026-03-05"
 
 
-def test_an_older_log_than_the_kept_days_has_normal_days_of_its_own(path):
+def test_a_log_older_than_the_stored_days_has_its_own_normal_days(path):
     assert normal(path, 12, 31) == (12, 21)
     assert normal(path, 1, 15) == (1, 10)

@@ -1,4 +1,4 @@
-"""The monitor notebook on the log of simulated wearers: its verdict, what it leaves, and what it refuses."""
+"""The monitor notebook on the log of simulated wearers: its verdict, its files, and what it refuses."""
 
 import json
 
@@ -26,7 +26,7 @@ LIMITS = {"threshold": [2.0, 2.0], "alert": [12.0, 12.0]}
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A finished run, as far as the monitor looks at one: its model is the one made by hand."""
+    """A finished run, as far as the monitor reads one. Its model is the hand-made one."""
     with runs_in(tmp_path_factory.mktemp("home")):
         run = Run.at("small")
         export = run.models / "lambda_export"
@@ -46,20 +46,18 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def days(run):
-    """Two days' lines of each wearer, and one more as a sensor that reads 6 bpm too high has it."""
+    """Of each wearer the lines of two days, and of one more on which the sensor reads 6 bpm too high."""
     detector = Detector.load(run.models / "lambda_export")
-    found = []
+    lines = []
     for number in range(WEARERS):
         first, second = streamed_log.life(number, days=2)[:2]
-        changed = streamed_log.offset(second, 6)
-        found.append(
-            [streamed_log.wearer_day(detector, of, request_id="r", day_ms=0) for of in (first, second, changed)]
-        )
-    return found
+        lives = (first, second, streamed_log.offset(second, 6))
+        lines.append([streamed_log.wearer_day(detector, life, request_id="r", day_ms=0) for life in lives])
+    return lines
 
 
 def log(path, days, *, drifts=False):
-    """Write a log of DAYS days, the last of which drifts. Returns the requests that alerted."""
+    """Write a log of DAYS days; with `drifts` the sensor is off on the last. Returns the ids of alerting requests."""
     rng, alerted, lines = np.random.default_rng(2), [], []
     for day in range(DAYS):
         for wearer in range(WEARERS):
@@ -74,7 +72,7 @@ def log(path, days, *, drifts=False):
 
 
 def monitored(*words, now="2026-04-03T06:00"):
-    """The exit status of `run_all.sh --only monitor` with these words at that moment, and what it wrote."""
+    """The exit status of `run_all.sh --only monitor` with these arguments at that time, and its monitor.json."""
     status = cli.main(["--only", "monitor", "run=small", f"now={now}", *words])
     path = Run.at("small").models / "monitor.json"
     return status, json.loads(path.read_text()) if path.exists() else None
@@ -85,27 +83,32 @@ def contract(path):
     return cell.outputs[0].data["text/plain"]
 
 
-def test_a_normal_month_is_healthy_and_the_contract_is_the_committed_one(run, days, tmp_path):
+def cell_outputs(run):
+    cells = nbformat.read(run.models / "monitor.ipynb", 4).cells
+    return [output for cell in cells for output in cell.get("outputs", [])]
+
+
+def test_a_normal_month_is_healthy_and_its_contract_is_the_committed_one(run, days, tmp_path):
     log(tmp_path / "log.jsonl", days)
-    status, found = monitored(f"log_path={tmp_path}/log.jsonl")
-    assert (status, found["verdict"], found["proposal"]) == (0, "healthy", None)
-    assert found["version"].startswith("by hand/")  # which is no run's name: the run's own export is meant
+    status, result = monitored(f"log_path={tmp_path}/log.jsonl")
+    assert (status, result["verdict"], result["proposal"]) == (0, "healthy", None)
+    assert result["version"].startswith("by hand/")  # not a run's name, so the run's own export counts
     assert contract(run.models / "monitor.ipynb") == contract(NOTEBOOK)
     assert len(json.loads((run.models / "normal_days.json").read_text())["days"]) == 28
-    said = [o for cell in nbformat.read(run.models / "monitor.ipynb", 4).cells for o in cell.get("outputs", [])]
-    assert sum("image/png" in output.get("data", {}) for output in said) == 3
-    assert "Warning" not in "".join(output.text for output in said if output.get("name") == "stderr")
+    outputs = cell_outputs(run)
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
+    assert "Warning" not in "".join(output.text for output in outputs if output.get("name") == "stderr")
 
 
-def test_that_lambda_ends_requests_and_then_none_comes_asks_for_a_repair(run, days, tmp_path):
+def test_requests_that_lambda_ends_and_silence_after_them_ask_for_a_repair(run, days, tmp_path):
     log(tmp_path / "log.jsonl", days)
     ended = [f"\nREPORT RequestId: {number}\tDuration: 30000.00 ms\tStatus: timeout" for number in range(60)]
     with open(tmp_path / "log.jsonl", "a") as file:
         file.write("".join(ended))
-    status, found = monitored(f"log_path={tmp_path}/log.jsonl", now="2026-04-05T06:00")
-    assert (status, found["verdict"]) == (0, "repair")
-    assert found["why"][0].startswith("no request since 2026-04-02")
-    assert "of the last day's requests failed (5xx)" in found["why"][1]
+    status, result = monitored(f"log_path={tmp_path}/log.jsonl", now="2026-04-05T06:00")
+    assert (status, result["verdict"]) == (0, "repair")
+    assert result["why"][0].startswith("no request since 2026-04-02")
+    assert "of the last day's requests failed (5xx)" in result["why"][1]
 
 
 def test_an_outage_at_the_end_of_a_normal_month_asks_for_a_repair(run, days, tmp_path):
@@ -115,11 +118,11 @@ def test_an_outage_at_the_end_of_a_normal_month_asks_for_a_repair(run, days, tmp
     unanswered = {"Model": "none", "ModelSha256": "none", "Status": 503}
     lines += [{"_aws": {"Timestamp": end + 60_000 * n}, **unanswered} for n in range(1, 61)]
     (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    status, found = monitored(f"log_path={tmp_path}/log.jsonl")
-    assert (status, found["verdict"]) == (0, "repair")
+    status, result = monitored(f"log_path={tmp_path}/log.jsonl")
+    assert (status, result["verdict"]) == (0, "repair")
 
 
-def test_a_release_of_the_app_whose_readings_are_all_rejected_since_the_last_day_asks_for_a_repair(run, days, tmp_path):
+def test_an_app_release_whose_readings_are_all_rejected_asks_for_a_repair(run, days, tmp_path):
     log(tmp_path / "log.jsonl", days)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     end = max(line["_aws"]["Timestamp"] for line in lines)
@@ -128,84 +131,84 @@ def test_a_release_of_the_app_whose_readings_are_all_rejected_since_the_last_day
             line["Rejected"], line["Unknown"] = line["Readings"], 0
             line.pop("Held", None)
     (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    status, found = monitored(f"log_path={tmp_path}/log.jsonl")
-    assert (status, found["verdict"]) == (0, "repair")
-    assert found["why"][0].startswith("no reading got a score on the last day")
+    status, result = monitored(f"log_path={tmp_path}/log.jsonl")
+    assert (status, result["verdict"]) == (0, "repair")
+    assert result["why"][0].startswith("no reading got a score on the last day")
 
 
-def test_where_nothing_was_scored_the_replay_is_skipped_and_it_is_said(run, days, tmp_path):
+def test_without_a_score_the_replay_is_skipped_with_a_message(run, days, tmp_path):
     log(tmp_path / "log.jsonl", days)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     unscored = [{k: v for k, v in line.items() if k != "Held"} | {"Unknown": line["Readings"]} for line in lines]
     (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, unscored)))
-    status, found = monitored(f"log_path={tmp_path}/log.jsonl")
-    assert (status, found["verdict"], found["proposal"]) == (0, "repair", None)
-    said = [o for cell in nbformat.read(run.models / "monitor.ipynb", 4).cells for o in cell.get("outputs", [])]
-    assert any("there is nothing to replay" in output.get("text", "") for output in said)
+    status, result = monitored(f"log_path={tmp_path}/log.jsonl")
+    assert (status, result["verdict"], result["proposal"]) == (0, "repair", None)
+    outputs = cell_outputs(run)
+    assert any("there is nothing to replay" in output.get("text", "") for output in outputs)
 
 
-def test_a_sensor_that_drifts_on_the_last_day_asks_for_a_retraining(run, days, tmp_path):
+def test_a_sensor_that_drifts_on_the_last_day_asks_for_retraining(run, days, tmp_path):
     log(tmp_path / "log.jsonl", days, drifts=True)
-    status, found = monitored(f"log_path={tmp_path}/log.jsonl")
-    assert (status, found["verdict"]) == (0, "retrain")
-    assert any(why.startswith("HeartRate of 2026-04-02") and "(higher)" in why for why in found["why"])
+    status, result = monitored(f"log_path={tmp_path}/log.jsonl")
+    assert (status, result["verdict"]) == (0, "retrain")
+    assert any(why.startswith("HeartRate of 2026-04-02") and "(higher)" in why for why in result["why"])
 
 
-def test_false_alarms_ask_for_an_adjustment_which_is_accepted_once(run, days, tmp_path, capsys):
+def test_false_alarms_ask_for_an_adjustment_that_is_accepted_once(run, days, tmp_path, capsys):
     alerted = log(tmp_path / "log.jsonl", days)
-    spoken = alerted[::2]
-    words = [f"{name},{number % 10 == 0}" for number, name in enumerate(spoken)]
-    (tmp_path / "feedback.csv").write_text("\n".join(["request_id,correct", *words]))
-    given = [f"log_path={tmp_path}/log.jsonl", f"feedback_path={tmp_path}/feedback.csv", "accept=true"]
+    reported = alerted[::2]
+    rows = [f"{name},{number % 10 == 0}" for number, name in enumerate(reported)]
+    (tmp_path / "feedback.csv").write_text("\n".join(["request_id,correct", *rows]))
+    arguments = [f"log_path={tmp_path}/log.jsonl", f"feedback_path={tmp_path}/feedback.csv", "accept=true"]
     before = checksums.sha256(run.models / "lambda_export/model.json")
-    status, found = monitored(*given)
-    assert (status, found["verdict"]) == (0, "adjust")
+    status, result = monitored(*arguments)
+    assert (status, result["verdict"]) == (0, "adjust")
     adjusted = Detector.load(Run.at("small-adjusted").models / "lambda_export")
-    assert adjusted.calibration["alert"] == found["proposal"]["factor"] * LIMITS["alert"][1]
+    assert adjusted.calibration["alert"] == result["proposal"]["factor"] * LIMITS["alert"][1]
     assert checksums.sha256(run.models / "lambda_export/model.json") == before
-    assert monitored(*given)[0] == 1
+    assert monitored(*arguments)[0] == 1
     assert "run 'small-adjusted' exists" in capsys.readouterr().err
-    assert cli.main(["--only", "monitor", "run=small-adjusted", *given[:1]]) == 2
+    assert cli.main(["--only", "monitor", "run=small-adjusted", *arguments[:1]]) == 2
     assert "run 'small-adjusted' is 'by hand' at other limits, an export alone" in capsys.readouterr().err
 
 
-def test_alarms_that_are_false_where_they_are_brief_are_met_by_windows_in_a_row(run, days, tmp_path):
+def test_brief_false_alarms_are_removed_by_asking_for_windows_in_a_row(run, days, tmp_path):
     log(tmp_path / "log.jsonl", days)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     alerting = [line for line in lines if line["Alerts"]]
     for line in alerting[::2]:
-        line["Held"] = [30.0, 0.1, 0.1, 0.1, 0.1]  # no threshold spares these without the others
+        line["Held"] = [30.0, 0.1, 0.1, 0.1, 0.1]  # no threshold removes these without the others
     (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    words = [f"{line['RequestId']},{number % 2 == 1}" for number, line in enumerate(alerting)]
-    (tmp_path / "feedback.csv").write_text("\n".join(["request_id,correct", *words]))
-    given = [f"log_path={tmp_path}/log.jsonl", f"feedback_path={tmp_path}/feedback.csv", "accept=true"]
-    status, found = monitored(*given, "most_in_a_row=3", "adjusted_run=lasting")
-    assert (status, found["proposal"]["persistence"], found["proposal"]["false_alarms"]) == (0, 3, 0)
+    rows = [f"{line['RequestId']},{number % 2 == 1}" for number, line in enumerate(alerting)]
+    (tmp_path / "feedback.csv").write_text("\n".join(["request_id,correct", *rows]))
+    arguments = [f"log_path={tmp_path}/log.jsonl", f"feedback_path={tmp_path}/feedback.csv", "accept=true"]
+    status, result = monitored(*arguments, "most_in_a_row=3", "adjusted_run=lasting")
+    assert (status, result["proposal"]["persistence"], result["proposal"]["false_alarms"]) == (0, 3, 0)
     assert Detector.load(Run.at("lasting").models / "lambda_export").persistence.k == 3
 
 
-@pytest.mark.skipif(not browser.found(), reason="no chromium is here to look at the page with")
-def test_its_page_shows_its_figures_and_no_error_and_fits_a_laptop_and_a_phone(run, days, tmp_path):
+@pytest.mark.skipif(not browser.path(), reason="chromium is not installed")
+def test_its_page_shows_its_figures_without_an_error_and_fits_a_laptop_and_a_phone(run, days, tmp_path):
     alerted = log(tmp_path / "log.jsonl", days)
-    words = [f"{name},{number % 3 == 0}" for number, name in enumerate(alerted)]
-    (tmp_path / "feedback.csv").write_text("\n".join(["request_id,correct", *words]))
+    rows = [f"{name},{number % 3 == 0}" for number, name in enumerate(alerted)]
+    (tmp_path / "feedback.csv").write_text("\n".join(["request_id,correct", *rows]))
     assert monitored(f"log_path={tmp_path}/log.jsonl", f"feedback_path={tmp_path}/feedback.csv")[0] == 0
     with browser.opened(tmp_path / "profile") as tab:
         for window in WINDOWS.values():
             tab.visit((run.models / "monitor.html").as_uri(), **window)
             figures = tab.evaluate(FIGURES)
             assert (len(figures), min(figures) > 100) == (4, True)
-            assert (tab.evaluate(ERRORS), tab.evaluate(OVERFLOWING), tab.complaints) == (0, [], [])
+            assert (tab.evaluate(ERRORS), tab.evaluate(OVERFLOWING), tab.errors) == (0, [], [])
             page, width = tab.evaluate(WIDTHS)
             assert page <= width
         assert (run.models / "report.html").as_uri() in tab.evaluate(LINKS)
 
 
-def test_without_a_log_it_says_so_and_how_to_go_on(run, capsys):
+def test_a_missing_log_is_reported_with_how_to_go_on(run, capsys):
     assert monitored()[0] == 1
-    said = capsys.readouterr().err
-    assert "log_path or log_group: one of the two is wanted" in said
-    assert "to go on: ./run_all.sh run=small --only monitor" in said
+    message = capsys.readouterr().err
+    assert "expected log_path (files) or log_group (a log group of CloudWatch), got neither" in message
+    assert "to go on: ./run_all.sh run=small --only monitor" in message
 
 
 @pytest.mark.parametrize(
@@ -220,6 +223,6 @@ def test_without_a_log_it_says_so_and_how_to_go_on(run, capsys):
         "most_in_a_row=25",
     ],
 )
-def test_what_can_not_be_is_refused_at_once(run, capsys, word):
+def test_an_impossible_value_is_refused_at_once(run, capsys, word):
     assert cli.main(["--only", "monitor", "run=small", word]) == 2
     assert capsys.readouterr().err.startswith(f"run_all.sh: {word}")

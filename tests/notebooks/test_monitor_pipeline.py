@@ -1,9 +1,9 @@
-"""What `run_all.sh --only monitor` carries over from one time to the next: nothing of its own."""
+"""`run_all.sh --only monitor` keeps no value from one call to the next."""
 
 import pytest
 
-from lib.workflow.cli import carried
 from lib.workflow.parameters import Parameter
+from lib.workflow.pipeline import carried_values
 
 KNOWN = {
     "accept": Parameter("accept", "bool", False, "", ("monitor",)),
@@ -12,5 +12,5 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("finished", [True, False])
-def test_what_only_a_notebook_without_a_number_takes_is_asked_anew_each_time(finished):
-    assert carried({"accept": True, "seed": 4}, KNOWN, finished=finished) == {"seed": 4}
+def test_the_values_of_a_notebook_without_a_number_count_once(finished):
+    assert carried_values({"accept": True, "seed": 4}, KNOWN, finished=finished) == {"seed": 4}

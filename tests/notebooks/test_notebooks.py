@@ -17,7 +17,7 @@ from conftest import OURS, SMOKE, WARNINGS_ARE_ERRORS
 from lib.files import ROOT
 from lib.workflow import runs_table
 from lib.workflow.notebooks import CONTRACT
-from lib.workflow.parameters import declared
+from lib.workflow.parameters import declared_parameters
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 NUMBERED = [path for path in NOTEBOOKS if path.name[0].isdigit()]
@@ -116,8 +116,8 @@ def test_model_json_alone_says_how_the_run_is_made_again(smoke, tmp_path, monkey
     monkeypatch.setenv("RUNS_HOME", str(tmp_path))
     (tmp_path / "models/smoke").mkdir(parents=True)
     shutil.copyfile(smoke / "model.json", tmp_path / "models/smoke/model.json")
-    known = declared(NOTEBOOKS)
-    command = runs_table.rebuilding("smoke", known).split()
+    known = declared_parameters(NOTEBOOKS)
+    command = runs_table.rebuild_commands("smoke", known).split()
     given = {f"{name}={value}" for name, value in SMOKE.items() if value != known[name].default}
     assert command[:2] == ["./run_all.sh", "run=smoke"]
     assert set(command[2:]) == given

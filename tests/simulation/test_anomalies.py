@@ -1,4 +1,4 @@
-"""Injected anomalies: where they lie, and what they leave alone."""
+"""Injected anomalies: where they are placed, and what they leave unchanged."""
 
 import numpy as np
 import pandas as pd
@@ -8,20 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.data import readings
-from lib.simulation.anomalies import APART_S, inject
+from lib.simulation.anomalies import MIN_DISTANCE_S, Injection, inject
 from lib.simulation.anomaly_kinds import KINDS
-from lib.simulation.recording import amounts as amounts_of
+from lib.simulation.recording import amounts as counter_amounts
 from lib.simulation.watch import record_days
 
 COUNTERS = ["steps", "calories", "distance"]
 
 
-def dice(seed=0):
+def generator(seed=0):
     return np.random.default_rng(seed)
 
 
-def test_after_a_fall_all_that_a_counter_counts_is_new():
-    assert amounts_of(np.array([10.0, 12, 3, 5, np.nan, 6]), np.zeros(6)).tolist() == [0, 2, 3, 2, 0, 1]
+def test_a_counter_that_falls_starts_from_zero():
+    assert counter_amounts(np.array([10.0, 12, 3, 5, np.nan, 6]), np.zeros(6)).tolist() == [0, 2, 3, 2, 0, 1]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def raw():
 
 @pytest.fixture(scope="module")
 def injected(raw):
-    return inject(raw, rng=dice(1), events_per_day=12, interval_s=10)
+    return inject(raw, Injection(events_per_day=12, interval_s=10), rng=generator(1))
 
 
 def in_order(table):
@@ -56,7 +56,7 @@ def test_every_row_between_start_and_end_carries_the_kind(injected):
     assert spans == (labelled["label"] != "").sum() > 0
 
 
-def test_outside_the_spans_nothing_is_changed(raw, injected):
+def test_nothing_changes_outside_the_spans(raw, injected):
     before, after = in_order(raw), in_order(injected[0])
     normal = (after["label"] == "").to_numpy()
     assert (before["heartRate"] == after["heartRate"])[normal].all()
@@ -64,34 +64,34 @@ def test_outside_the_spans_nothing_is_changed(raw, injected):
         np.testing.assert_allclose(amounts(before, name)[normal], amounts(after, name)[normal], atol=1e-6)
 
 
-def test_rows_other_columns_and_types_pass_through(raw):
+def test_rows_types_and_other_columns_stay_the_same(raw):
     extra = raw.assign(battery=np.arange(len(raw)))
-    labelled, _ = inject(extra, rng=dice(1), events_per_day=12, interval_s=10)
+    labelled, _ = inject(extra, Injection(events_per_day=12, interval_s=10), rng=generator(1))
     untouched = ["user_id", "timestamp", "battery"]
     assert labelled[untouched].equals(extra[untouched])
     assert labelled[["heartRate", *COUNTERS]].dtypes.equals(raw[["heartRate", *COUNTERS]].dtypes)
 
 
-def test_the_raw_table_itself_is_not_changed(raw):
+def test_the_argument_is_not_changed(raw):
     copy = raw.copy()
-    inject(raw, rng=dice(1), events_per_day=12, interval_s=10)
+    inject(raw, Injection(events_per_day=12, interval_s=10), rng=generator(1))
     assert raw.equals(copy)
 
 
 def test_the_same_seed_gives_the_same_anomalies(raw, injected):
-    again = inject(raw, rng=dice(1), events_per_day=12, interval_s=10)
+    again = inject(raw, Injection(events_per_day=12, interval_s=10), rng=generator(1))
     assert again[0].equals(injected[0])
     assert again[1].equals(injected[1])
 
 
-def test_spans_keep_twenty_minutes_of_normal_between_them(injected):
-    for _, own in injected[1].groupby("user_id"):
-        own = own.sort_values("start")
-        pause = pd.to_datetime(own["start"]).to_numpy()[1:] - pd.to_datetime(own["end"]).to_numpy()[:-1]
-        assert (pause > np.timedelta64(APART_S, "s")).all()
+def test_spans_are_twenty_minutes_apart(injected):
+    for _, events in injected[1].groupby("user_id"):
+        events = events.sort_values("start")
+        pause = pd.to_datetime(events["start"]).to_numpy()[1:] - pd.to_datetime(events["end"]).to_numpy()[:-1]
+        assert (pause > np.timedelta64(MIN_DISTANCE_S, "s")).all()
 
 
-def test_spans_last_as_long_as_their_kind_says(injected):
+def test_spans_have_the_length_of_their_kind(injected):
     events = injected[1]
     minutes = (pd.to_datetime(events["end"]) - pd.to_datetime(events["start"])).dt.total_seconds() / 60
     for kind, length in zip(events["kind"], minutes, strict=True):
@@ -99,14 +99,14 @@ def test_spans_last_as_long_as_their_kind_says(injected):
         assert shortest - 1 <= length <= longest
 
 
-def test_kinds_come_about_equally_often(injected):
+def test_kinds_are_drawn_about_equally_often(injected):
     counts = injected[1]["kind"].value_counts()
     anywhere = counts[[name for name, kind in KINDS.items() if kind.place in ("any", "rest")]]
     assert set(counts.index) == set(KINDS)
     assert anywhere.max() - anywhere.min() <= 3
 
 
-def test_anomalies_lie_where_readings_go_on_and_the_watch_is_worn(raw, injected):
+def test_anomalies_are_in_worn_life_without_holes(raw, injected):
     before, after = in_order(raw), in_order(injected[0])
     spacing = pd.to_datetime(before["timestamp"]).groupby(before["user_id"]).diff().dt.total_seconds()
     inside = (after["label"] != "").to_numpy()
@@ -114,7 +114,7 @@ def test_anomalies_lie_where_readings_go_on_and_the_watch_is_worn(raw, injected)
     assert (before["heartRate"][inside] > 0).all()
 
 
-def test_resting_kinds_lie_at_rest_and_active_ones_in_activity(raw, injected):
+def test_resting_kinds_are_at_rest_and_active_kinds_in_activity(raw, injected):
     before, after = in_order(raw), in_order(injected[0])
     rate = pd.Series(amounts(before, "steps")).groupby(after["label"].to_numpy()).mean() * 6  # about a minute
     assert rate["tachycardia"] < 8
@@ -128,24 +128,24 @@ def test_activity_in_sleep_happens_at_night(injected):
     assert (starts.dt.hour < 6).all()
 
 
-def test_a_shifted_clock_shows_readings_from_8_to_12_hours_away(raw, injected):
+def test_a_shifted_clock_repeats_readings_of_8_to_12_hours_away(raw, injected):
     before, after = in_order(raw), in_order(injected[0])
     event = injected[1].query("kind == 'clock_shift'").iloc[0]
-    own = (before["user_id"] == event["user_id"]).to_numpy()
+    wearer = (before["user_id"] == event["user_id"]).to_numpy()
     moments = pd.to_datetime(before["timestamp"])
-    shown = after["heartRate"][own & moments.between(event["start"], event["end"]).to_numpy()].to_numpy()
-    heard = before["heartRate"][own].to_numpy()
-    windows = np.lib.stride_tricks.sliding_window_view(heard, len(shown))
-    found = moments[own].to_numpy()[np.flatnonzero((windows == shown).all(axis=1))]
-    away_h = np.abs(found - np.datetime64(event["start"])) / np.timedelta64(1, "h")
-    assert len(found) == 1
-    assert 8 <= away_h[0] <= 12.05
+    shifted = after["heartRate"][wearer & moments.between(event["start"], event["end"]).to_numpy()].to_numpy()
+    original = before["heartRate"][wearer].to_numpy()
+    windows = np.lib.stride_tricks.sliding_window_view(original, len(shifted))
+    matches = moments[wearer].to_numpy()[np.flatnonzero((windows == shifted).all(axis=1))]
+    shift_h = np.abs(matches - np.datetime64(event["start"])) / np.timedelta64(1, "h")
+    assert len(matches) == 1
+    assert 8 <= shift_h[0] <= 12.05
 
 
-def test_interval_counters_are_changed_inside_the_spans_only(raw):
+def test_interval_counters_change_inside_the_spans_only(raw):
     ordered = in_order(raw)
     amount = ordered.assign(**{name: amounts(ordered, name) for name in COUNTERS})
-    labelled, _ = inject(amount, rng=dice(1), events_per_day=12, interval_s=10, counters="interval")
+    labelled, _ = inject(amount, Injection(events_per_day=12, interval_s=10, counters="interval"), rng=generator(1))
     normal = labelled["label"] == ""
     assert labelled.loc[normal, COUNTERS].equals(amount.loc[normal, COUNTERS])
     assert (labelled[COUNTERS] >= 0).all(axis=None)
@@ -153,13 +153,15 @@ def test_interval_counters_are_changed_inside_the_spans_only(raw):
 
 
 def test_kinds_that_need_an_absent_column_are_left_out(raw):
-    _, events = inject(raw.drop(columns=["calories", "distance"]), rng=dice(), events_per_day=12, interval_s=10)
+    _, events = inject(
+        raw.drop(columns=["calories", "distance"]), Injection(events_per_day=12, interval_s=10), rng=generator()
+    )
     assert set(events["kind"]) == set(KINDS) - {"calories_mismatch", "distance_mismatch"}
 
 
-def test_labels_that_were_there_stay_and_nothing_is_put_on_them(raw):
+def test_existing_labels_stay_and_no_anomaly_overlaps_them(raw):
     known = raw.assign(label=np.where(np.arange(len(raw)) % 5000 < 2500, "illness", ""))
-    labelled, events = inject(known, rng=dice(), events_per_day=12, interval_s=10)
+    labelled, events = inject(known, Injection(events_per_day=12, interval_s=10), rng=generator())
     ill = known["label"] == "illness"
     assert len(events) > 5
     assert (labelled["label"] == "illness").equals(ill)
@@ -170,12 +172,14 @@ def test_missing_values_stay_missing(raw):
     holes = raw.astype({"heartRate": float, "steps": float})
     holes.loc[::50, "heartRate"] = np.nan
     holes.loc[::40, "steps"] = np.nan
-    labelled, _ = inject(holes, rng=dice(), events_per_day=12, interval_s=10, kinds=["distance_mismatch", "spikes"])
+    labelled, _ = inject(
+        holes, Injection(events_per_day=12, interval_s=10, kinds=["distance_mismatch", "spikes"]), rng=generator()
+    )
     assert labelled[["heartRate", "steps"]].isna().equals(holes[["heartRate", "steps"]].isna())
 
 
 def test_a_table_too_short_for_any_event_stays_normal(raw):
-    labelled, events = inject(raw.head(20), rng=dice(), events_per_day=5_000, interval_s=10)
+    labelled, events = inject(raw.head(20), Injection(events_per_day=5_000, interval_s=10), rng=generator())
     assert events.empty
     assert (labelled["label"] == "").all()
 
@@ -188,9 +192,9 @@ def test_a_table_too_short_for_any_event_stays_normal(raw):
         ({"counters": "sum"}, "counters='sum'"),
     ],
 )
-def test_an_unknown_choice_is_refused_by_value(raw, wrong, message):
+def test_an_unknown_choice_is_refused_by_value(wrong, message):
     with pytest.raises(ValueError, match=message):
-        inject(raw, rng=dice(), events_per_day=1, interval_s=10, **wrong)
+        inject(raw, Injection(events_per_day=1, interval_s=10, **wrong), rng=generator())
 
 
 @settings(max_examples=25, deadline=None)
@@ -200,18 +204,20 @@ def test_an_unknown_choice_is_refused_by_value(raw, wrong, message):
     decimals=st.integers(0, 3),
 )
 def test_amounts_outside_spans_survive_any_resets_and_decimals(seed, resets, decimals):
-    rng = dice(seed)
+    rng = generator(seed)
     step = rng.choice([0, 0, 15], 4_320).astype(float)
     restart = np.isin(np.arange(4_320), resets)
     table = pd.DataFrame({"timestamp": pd.date_range("2026-03-02T12:00:00", periods=4_320, freq="10s")})
     table = table.assign(user_id="a", heartRate=rng.integers(60, 90, 4_320))
     for name, factor in {"steps": 1, "calories": 0.04, "distance": 0.7}.items():
-        lived = step if name == "steps" else np.round(factor * (step + 0.3), decimals)
-        total = np.cumsum(lived)
+        amount = step if name == "steps" else np.round(factor * (step + 0.3), decimals)
+        total = np.cumsum(amount)
         before = np.maximum.accumulate(np.where(restart, total, 0))
         table[name] = np.round(total - before, 6)
     table = readings.parse(table)
-    labelled, _ = inject(table, rng=rng, events_per_day=40, interval_s=10, kinds=["calories_mismatch", "clock_shift"])
+    labelled, _ = inject(
+        table, Injection(events_per_day=40, interval_s=10, kinds=["calories_mismatch", "clock_shift"]), rng=rng
+    )
     normal = (labelled["label"] == "").to_numpy()
     for name in COUNTERS:
         assert (labelled[name] >= 0).all()
@@ -219,9 +225,9 @@ def test_amounts_outside_spans_survive_any_resets_and_decimals(seed, resets, dec
 
 
 @needs_fitbit
-def test_real_wearers_take_every_kind_and_keep_their_days():
+def test_real_wearers_get_every_kind_and_keep_their_amounts():
     table = readings.read(FITBIT).groupby("user_id").head(60_000).reset_index(drop=True)
-    labelled, events = inject(table, rng=dice(), events_per_day=12, interval_s=5)
+    labelled, events = inject(table, Injection(events_per_day=12, interval_s=5), rng=generator())
     assert set(events["kind"]) == set(KINDS)
     normal = (labelled["label"] == "").to_numpy()
     assert (labelled["heartRate"] == table["heartRate"])[normal].all()

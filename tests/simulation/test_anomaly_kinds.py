@@ -10,7 +10,7 @@ from lib.simulation.anomaly_kinds import KINDS, Span, quantised, steps_per_minut
 COUNTERS = ["steps", "calories", "distance"]
 
 
-def dice(seed=0):
+def generator(seed=0):
     return np.random.default_rng(seed)
 
 
@@ -22,7 +22,7 @@ def span(*, minutes=10, heart_rate=70.0, cadence=0, resting=60.0):
 
 
 def changed(kind, before, *, severity=1.0, seed=0):
-    return KINDS[kind].apply(before, severity=severity, rng=dice(seed))
+    return KINDS[kind].apply(before, severity=severity, rng=generator(seed))
 
 
 @pytest.mark.parametrize(("severity", "raised"), [(0.4, 43), (1.0, 70)])
@@ -68,7 +68,7 @@ def test_a_milder_fault_lets_some_readings_through(kind, least):
     assert least < np.mean(after.heart_rate != before.heart_rate) < 0.99
 
 
-def test_a_heart_that_ignores_activity_stays_at_rest():
+def test_a_heart_rate_that_ignores_activity_stays_at_rest():
     after = changed("ignores_activity", span(heart_rate=120.0, cadence=110))
     assert np.abs(after.heart_rate - 60).max() < 8
 
@@ -108,39 +108,29 @@ def test_illness_raises_the_heart_by_8_to_14_bpm_for_hours(severity, raised):
     assert (np.diff(rise) >= -1e-9).all()
 
 
-def test_a_shifted_clock_files_the_readings_of_another_time():
-    day = span(heart_rate=95.0, cadence=60)
-    after = changed("clock_shift", replace(span(heart_rate=50.0), elsewhere=day))
-    assert (after.heart_rate == day.heart_rate).all()
-    assert (after.steps == day.steps).all()
+def test_a_shifted_clock_repeats_the_readings_of_another_time():
+    other = span(heart_rate=95.0, cadence=60)
+    after = changed("clock_shift", replace(span(heart_rate=50.0), elsewhere=other))
+    assert (after.heart_rate == other.heart_rate).all()
+    assert (after.steps == other.steps).all()
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "tachycardia",
-        "bradycardia",
-        "irregular_rhythm",
-        "spikes",
-        "stuck_sensor",
-        "dropout",
-        "ignores_activity",
-    ]
-    + ["distance_mismatch", "calories_mismatch", "activity_in_sleep", "ill_raised"],
-)
-def test_more_severe_is_further_from_normal(kind):
+@pytest.mark.parametrize("kind", [name for name in KINDS if name not in ("cadence_lock", "clock_shift")])
+def test_higher_severity_is_further_from_normal(kind):
     before = span(minutes=30, heart_rate=110.0, cadence=100)
     before = replace(before, heart_rate=before.heart_rate + np.linspace(0, 30, len(before.seconds)))
 
-    def away(severity):
-        far = 0.0
+    def difference(severity):
+        total = 0.0
         for seed in range(5):
             after = changed(kind, before, severity=severity, seed=seed)
-            far += np.abs(after.heart_rate - before.heart_rate).sum()
-            far += sum(np.abs(np.log((getattr(after, c) + 1e-3) / (getattr(before, c) + 1e-3))).sum() for c in COUNTERS)
-        return far
+            total += np.abs(after.heart_rate - before.heart_rate).sum()
+            total += sum(
+                np.abs(np.log((getattr(after, c) + 1e-3) / (getattr(before, c) + 1e-3))).sum() for c in COUNTERS
+            )
+        return total
 
-    assert away(0.4) < away(0.7) < away(1.0)
+    assert difference(0.4) < difference(0.7) < difference(1.0)
 
 
 def test_every_kind_leaves_a_span_of_the_same_length_without_negative_amounts():

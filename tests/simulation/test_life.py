@@ -1,30 +1,30 @@
-"""The simulated life: bouts of a day, and the physiology that follows from them."""
+"""The simulated life: a day's bouts, and the physiology that follows from them."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from lib.simulation.bouts import ACTIVITIES, is_weekend, plan
-from lib.simulation.life import _noise, _respond, live
+from lib.simulation.bouts import ACTIVITIES, is_weekend, plan_days
+from lib.simulation.life import _noise, _respond, simulate_life
 from lib.simulation.wearers import draw_wearer
 
 TUESDAY = np.datetime64("2026-03-03T00:00:00")
 
 
-def lived(seed, *, start=TUESDAY, hours=24, interval_s=5, **changed):
+def wearer_and_life(seed, *, start=TUESDAY, hours=24, interval_s=5, **traits):
     rng = np.random.default_rng(seed)
-    wearer = replace(draw_wearer(rng, f"w{seed}"), **changed)
-    return wearer, live(wearer, start=start, hours=hours, interval_s=interval_s, rng=rng)
+    wearer = replace(draw_wearer(rng, f"w{seed}"), **traits)
+    return wearer, simulate_life(wearer, start=start, hours=hours, interval_s=interval_s, rng=rng)
 
 
 @pytest.fixture(scope="module")
 def lives():
-    return [lived(seed) for seed in range(12)]
+    return [wearer_and_life(seed) for seed in range(12)]
 
 
 def test_the_same_seed_gives_the_same_wearer_and_life():
-    first, again, other = lived(7, hours=2), lived(7, hours=2), lived(8, hours=2)
+    first, again, other = wearer_and_life(7, hours=2), wearer_and_life(7, hours=2), wearer_and_life(8, hours=2)
     assert first[0] == again[0] != other[0]
     assert first[1].equals(again[1])
 
@@ -44,16 +44,16 @@ def test_maximal_heart_rate_falls_by_0_7_bpm_a_year():
     assert slope == pytest.approx(-0.7, abs=0.05)
 
 
-def test_rows_stand_on_the_grid_asked_for():
-    _, life = lived(1, start="2026-03-07T21:30:10", hours=5, interval_s=30)
+def test_rows_are_on_the_requested_grid():
+    _, life = wearer_and_life(1, start="2026-03-07T21:30:10", hours=5, interval_s=30)
     assert len(life) == 600
     assert str(life["timestamp"].iloc[0]) == "2026-03-07 21:30:10"
     assert (np.diff(life["timestamp"]) == np.timedelta64(30, "s")).all()
 
 
-def test_no_hours_are_refused_by_value():
+def test_a_life_of_no_hours_is_refused():
     with pytest.raises(ValueError, match="hours=0"):
-        lived(1, hours=0)
+        wearer_and_life(1, hours=0)
 
 
 def test_heart_rate_rises_63_percent_of_the_way_in_one_time_constant():
@@ -66,14 +66,16 @@ def test_heart_rate_falls_more_slowly_than_it_rises():
     assert heart[20] == pytest.approx(60 + 100 * np.exp(-1))
 
 
-def test_noise_has_unit_spread_and_the_memory_asked_for():
+def test_noise_has_unit_spread_and_the_requested_memory():
     noise = _noise(200_000, 10, np.random.default_rng(0))
     assert noise.std() == pytest.approx(1, abs=0.05)
     assert np.corrcoef(noise[:-10], noise[10:])[0, 1] == pytest.approx(np.exp(-1), abs=0.03)
 
 
-def test_walking_costs_what_the_acsm_says():
-    _, life = lived(3, weight_kg=70.0, oxygen_cost=1.0, walking_cadence=110.0, step_m=0.7, commutes=True, vo2max=45.0)
+def test_walking_costs_follow_the_acsm_equations():
+    _, life = wearer_and_life(
+        3, weight_kg=70.0, oxygen_cost=1.0, walking_cadence=110.0, step_m=0.7, commutes=True, vo2max=45.0
+    )
     walk = life[(life["activity"] == "walk") & (life["steps"] >= 8)]
     grade = 0.01 * np.array([-1, 10])
     speed = walk["distance"].sum() / len(walk) * 12  # m/min
@@ -82,12 +84,12 @@ def test_walking_costs_what_the_acsm_says():
 
 
 def test_a_sleeper_burns_0_95_met():
-    wearer, life = lived(4)
+    wearer, life = wearer_and_life(4)
     asleep = life[(life["activity"] == "sleep") & (life["steps"] == 0)]
     assert asleep["calories"].mean() * 12 == pytest.approx(3.5 * wearer.weight_kg / 200, rel=0.06)
 
 
-def test_nobody_steps_in_sleep_and_amounts_are_never_negative(lives):
+def test_sleepers_take_no_steps_and_amounts_are_not_negative(lives):
     for _, life in lives:
         assert life.loc[life["activity"] == "sleep", "steps"].sum() <= 1  # the last step of a walk
         assert (life[["steps", "calories", "distance"]] >= 0).all(axis=None)
@@ -102,7 +104,7 @@ def test_walks_have_walking_cadences_and_step_lengths(lives):
 
 
 def test_runs_have_running_cadences_and_drive_the_heart_up():
-    wearer, life = lived(5, hours=24 * 7, runs_per_day=1.0)
+    wearer, life = wearer_and_life(5, hours=24 * 7, runs_per_day=1.0)
     run = life[life["activity"] == "run"]
     assert 145 < run["steps"].mean() * 12 < 185
     reserve = (run["heartRate"].median() - wearer.resting_hr) / (wearer.max_hr - wearer.resting_hr)
@@ -111,8 +113,8 @@ def test_runs_have_running_cadences_and_drive_the_heart_up():
 
 def test_the_heart_is_slowest_asleep_and_faster_walking_than_sitting(lives):
     medians = [life.groupby("activity", observed=True)["heartRate"].median() for _, life in lives]
-    assert all(by["sleep"] < by["rest"] for by in medians)
-    assert np.median([by["walk"] - by["rest"] for by in medians]) > 10
+    assert all(median["sleep"] < median["rest"] for median in medians)
+    assert np.median([median["walk"] - median["rest"] for median in medians]) > 10
 
 
 def test_heart_rate_stays_between_35_and_the_maximum(lives):
@@ -123,10 +125,10 @@ def test_heart_rate_stays_between_35_and_the_maximum(lives):
 def test_stress_raises_the_heart_without_steps():
     rises = []
     for seed in range(4):
-        _, life = lived(seed, hours=72, stress_share=0.3)
+        _, life = wearer_and_life(seed, hours=72, stress_share=0.3)
         awake = life[life["timestamp"].dt.hour.between(10, 20) & (life["steps"] == 0)]
-        by = awake.groupby("activity", observed=True)["heartRate"].median()
-        rises.append(by["stress"] - by["rest"])
+        median = awake.groupby("activity", observed=True)["heartRate"].median()
+        rises.append(median["stress"] - median["rest"])
     assert 4 < np.median(rises) < 25
 
 
@@ -138,7 +140,9 @@ def test_the_heart_is_slowest_in_the_second_half_of_the_night(lives):
 def test_people_sleep_longer_into_weekend_mornings():
     def awake_at_nine(start):
         share = [
-            (lived(seed, start=start, hours=10, weekend_lag_h=2.0, wake_h=7.5)[1]["activity"] != "sleep")[-720:]
+            (wearer_and_life(seed, start=start, hours=10, weekend_lag_h=2.0, wake_h=7.5)[1]["activity"] != "sleep")[
+                -720:
+            ]
             for seed in range(6)
         ]
         return np.mean(share)
@@ -151,9 +155,9 @@ def test_saturday_and_sunday_are_the_weekend():
     assert [is_weekend(day) for day in days] == [False] * 5 + [True] * 2
 
 
-def test_a_plan_leaves_no_moment_without_a_bout():
+def test_a_plan_has_a_bout_at_every_moment():
     rng = np.random.default_rng(0)
-    bouts = plan(draw_wearer(rng, "w"), first_day=np.datetime64("2026-03-02"), days=3, rng=rng)
+    bouts = plan_days(draw_wearer(rng, "w"), first_day=np.datetime64("2026-03-02"), days=3, rng=rng)
     covered = np.zeros(3 * 1440, dtype=bool)
     for bout in bouts:
         covered[max(int(np.ceil(bout.start_s / 60)), 0) : max(int(bout.stop_s / 60) + 1, 0)] = True

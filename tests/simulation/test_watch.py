@@ -1,4 +1,4 @@
-"""What the watch makes of a life: spacing, counters, gaps; and recordings of simulated wearers."""
+"""What the watch reports of a life: spacing, counters and gaps; and recordings of simulated wearers."""
 
 import numpy as np
 import pandas as pd
@@ -25,14 +25,14 @@ def stretches():
     return record_stretches(samples=25_000, wearers=25, interval_s=5, seed=1)
 
 
-def test_a_counter_begins_anew_at_midnight_and_at_a_restart():
+def test_a_counter_starts_again_at_midnight_and_at_a_restart():
     late = pd.Series(pd.date_range("2026-03-02T23:59:50", periods=6, freq="5s"))
     restart = np.array([False, False, False, False, True, False])
     counter = _counter(np.array([2.0, 3, 4, 5, 6, 7]), late, restart)
     assert counter.tolist() == [2, 5, 4, 9, 6, 13]
 
 
-def test_a_reading_has_the_columns_and_forms_of_a_raw_table():
+def test_a_reading_has_the_columns_and_types_of_a_raw_table():
     table = reported(0, hours=1)
     assert list(table) == COLUMNS
     assert table["timestamp"].iloc[0] == "2026-03-02T00:00:00"
@@ -41,7 +41,7 @@ def test_a_reading_has_the_columns_and_forms_of_a_raw_table():
     assert (table["distance"].round(1) == table["distance"]).all()
 
 
-def test_readings_come_one_to_three_intervals_apart():
+def test_readings_are_one_to_three_intervals_apart():
     spacing = []
     for seed in range(10):
         moments = pd.to_datetime(reported(seed, hours=12)["timestamp"])
@@ -53,14 +53,14 @@ def test_readings_come_one_to_three_intervals_apart():
     assert (usual == 5).mean() > 0.85
 
 
-def test_counters_count_what_was_lived_while_worn():
+def test_counters_grow_while_the_watch_is_worn():
     table = reported(3, hours=2)
     assert (table["heartRate"] > 0).all()
     last = (pd.to_datetime(table["timestamp"]).max() - pd.Timestamp("2026-03-02")).total_seconds()
     assert table["steps"].max() == last / 5 + 1
 
 
-def test_counters_stand_still_off_the_wrist():
+def test_counters_do_not_grow_off_the_wrist():
     tables = [reported(seed, hours=24) for seed in range(20)]
     off = [table[table["heartRate"] == 0] for table in tables]
     lengths = [spell.groupby(["steps"]).size().max() for spell in off if len(spell)]
@@ -68,12 +68,12 @@ def test_counters_stand_still_off_the_wrist():
     assert min(lengths) > 60  # one value of the counter for minutes on end
 
 
-def test_some_watches_fall_silent_off_the_wrist():
+def test_some_watches_send_nothing_off_the_wrist():
     gaps = [pd.to_datetime(reported(seed, hours=24)["timestamp"]).diff().dt.total_seconds().max() for seed in range(20)]
     assert max(gaps) > 600
 
 
-def test_about_one_row_in_a_thousand_comes_twice_or_late():
+def test_about_one_row_in_a_thousand_is_a_duplicate_or_late():
     table = pd.DataFrame({"timestamp": np.arange(100_000)})
     moments = _delivered(table, np.random.default_rng(0))["timestamp"]
     assert 40 < moments.duplicated().sum() < 110
@@ -81,21 +81,21 @@ def test_about_one_row_in_a_thousand_comes_twice_or_late():
     assert set(moments) == set(table["timestamp"])
 
 
-def test_stretches_have_exactly_the_samples_and_wearers_asked_for(stretches):
+def test_stretches_have_exactly_the_requested_samples_and_wearers(stretches):
     assert len(stretches) == 25_000
     assert stretches["user_id"].nunique() == 25
     assert stretches["user_id"].iloc[0] == "sim-0000"
 
 
 @pytest.mark.parametrize(("samples", "wearers"), [(7, 7), (100, 3), (2_001, 2)])
-def test_small_recordings_have_exactly_the_samples_too(samples, wearers):
+def test_small_recordings_have_exactly_the_requested_samples(samples, wearers):
     table = record_stretches(samples=samples, wearers=wearers, interval_s=30, seed=2, first_id=40)
     assert (len(table), table["user_id"].nunique()) == (samples, wearers)
     assert table["user_id"].min() == "sim-0040"
 
 
 def test_fewer_samples_than_wearers_are_refused_by_value():
-    with pytest.raises(ValueError, match="wearers=5 .* samples=4"):
+    with pytest.raises(ValueError, match="samples=4 wearers, got wearers=5"):
         record_stretches(samples=4, wearers=5, interval_s=5, seed=0)
 
 
@@ -109,37 +109,37 @@ def test_stretches_start_evenly_over_the_week(stretches):
     assert np.abs(hours - (np.arange(50) + 0.5) * 168 / 50).max() < 5
 
 
-def test_stretches_fill_a_few_more_grid_samples_than_readings(stretches):
+def test_stretches_cover_a_few_more_grid_samples_than_readings(stretches):
     moments = pd.to_datetime(stretches["timestamp"])
     spacing = moments.groupby(stretches["user_id"]).diff().dt.total_seconds()
     assert 27_000 < spacing[(spacing > 0) & (spacing <= 15)].sum() / 5 < 28_500
 
 
-def test_counters_in_a_stretch_carry_the_days_count_so_far(stretches):
+def test_counters_of_a_stretch_include_the_day_before_it(stretches):
     hour = pd.to_datetime(stretches["timestamp"]).dt.hour
     evening = stretches[hour >= 20].groupby("user_id")["steps"].min()
     assert evening.median() > 1_000
 
 
 def test_the_same_seed_gives_the_same_recording():
-    def ask(seed):
+    def record(seed):
         return record_stretches(samples=600, wearers=2, interval_s=5, seed=seed)
 
-    assert ask(3).equals(ask(3))
-    assert not ask(3).equals(ask(4))
+    assert record(3).equals(record(3))
+    assert not record(3).equals(record(4))
 
 
-def test_a_wearer_is_the_same_however_many_there_are():
-    few = record_days(wearers=1, days=1, interval_s=30, seed=9, first_id=101)
+def test_a_wearer_does_not_depend_on_the_number_of_wearers():
+    alone = record_days(wearers=1, days=1, interval_s=30, seed=9, first_id=101)
     many = record_days(wearers=3, days=1, interval_s=30, seed=9, first_id=100)
     same = many[many["user_id"] == "sim-0101"].reset_index(drop=True)
-    assert same.equals(few)
+    assert same.equals(alone)
 
 
-def test_days_are_whole_and_begin_all_over_the_week():
+def test_first_days_are_spread_over_the_week():
     table = record_days(wearers=7, days=1, interval_s=30, seed=5, first_id=0)
     moments = pd.to_datetime(table["timestamp"])
-    assert moments.groupby(table["user_id"]).agg(lambda own: own.dt.date.nunique()).eq(1).all()
+    assert moments.groupby(table["user_id"]).agg(lambda moments: moments.dt.date.nunique()).eq(1).all()
     assert set(moments.dt.day_of_week) == set(range(7))
     assert moments.dt.hour.nunique() == 24
 

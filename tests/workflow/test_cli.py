@@ -1,4 +1,4 @@
-"""run_all.sh's runner, on toy notebooks: what it refuses, what a failure leaves, how it goes on."""
+"""The command line behind run_all.sh, on toy notebooks: what it refuses, and how it continues after a failure."""
 
 import errno
 import json
@@ -12,7 +12,7 @@ import pytest
 
 from lib.files import ROOT
 from lib.run import Run
-from lib.workflow import cli, exit_status, staging
+from lib.workflow import cli, exit_status, pipeline, staging
 from lib.workflow import notebooks as execution
 from lib.workflow.parameters import Parameter
 
@@ -62,7 +62,7 @@ def notebooks(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run_toys(notebooks, capfd):
-    """A function that runs a command line on the toys: (exit status, what it said, its complaints)."""
+    """A function that runs a command line on the toys and returns (exit status, stdout, stderr)."""
 
     def run(*argv):
         status = cli.main(argv, notebooks=notebooks)
@@ -75,25 +75,28 @@ def run_toys(notebooks, capfd):
     ("argv", "message"),
     [
         (["row=3"], "no notebook has a parameter 'row'; did you mean 'rows'?"),
-        (["rows=ten"], "rows=ten: an int is wanted"),
+        (["rows=ten"], "rows=ten: expected an int"),
         (["data_path=no.csv"], "data_path=no.csv: no such file or folder"),
         (["--only", "02_ues"], "no notebook is called '02_ues'; did you mean '02_use'?"),
         (["--from", "watch"], "no notebook is called 'watch'; see ./run_all.sh --help"),
-        (["--from", "01", "--only", "02"], "--only and --from exclude each other"),
-        (["--sweep", "x.yaml", "--runs"], "--runs and --sweep exclude each other"),
+        (["--from", "01", "--only", "02"], "expected one of --only and --from; they exclude each other"),
+        (["--sweep", "x.yaml", "--runs"], "expected one of --runs and --sweep; they exclude each other"),
         (["--sweep", "none.yaml"], "--sweep none.yaml: No such file or directory"),
         (["--form", "01"], "unrecognized arguments: --form; see ./run_all.sh --help"),
-        (["run=a/b"], "run='a/b': a run's name is letters, digits, '.', '_' and '-', and starts with no '.'"),
-        (["samples=0"], "samples=0: at least 1 is wanted"),
-        (["run=" + "x" * 101], f"run={'x' * 101}: a run's name is at most 100 characters, not 101"),
+        (["run=a/b"], "run='a/b': expected a run's name of letters, digits, '.', '_' and '-', not first a '.'"),
+        (["samples=0"], "samples=0: expected 1 or more"),
+        (
+            ["run=" + "x" * 101],
+            f"run={'x' * 101}: expected at most 100 characters, got 101; shorten the name of the run",
+        ),
         (["limit=3"], "limit is a parameter of watch, which a run without --only does not run"),
         (
             ["--from", "02"],
-            "run 'default' has no 01_make to go on from: ./run_all.sh run=default --from 01_make",
+            "run 'default' has no 01_make to continue from: ./run_all.sh run=default --from 01_make",
         ),
     ],
 )
-def test_what_can_not_be_done_is_refused_in_one_line_before_anything_runs(run_toys, tmp_path, argv, message):
+def test_an_impossible_request_is_refused_in_one_line_before_anything_runs(run_toys, tmp_path, argv, message):
     assert run_toys(*argv) == (2, "", f"run_all.sh: {message}\n")
     assert not list(tmp_path.glob("home/*/.*.partial"))
 
@@ -102,25 +105,25 @@ def headline(home):
     return json.loads((home / "models/x/metrics.json").read_text())["headline"]
 
 
-def test_a_run_that_dies_leaves_the_earlier_one_whole_and_is_gone_on_from(run_toys, tmp_path):
-    """The life of one run, told in one test because kernels start slowly."""
+def test_a_failed_run_leaves_the_earlier_one_unchanged_and_can_be_continued(run_toys, tmp_path):
+    """The life of one run, in one test because kernels start slowly."""
     home = tmp_path / "home"
-    status, said, complaints = run_toys("run=x", "rows=4")
-    assert (status, complaints) == (0, "")
-    assert "01_make\n  Make the rows\n01_make took" in said
-    assert "02_use\n  Multiply\n02_use took" in said
-    assert "  report   home/models/x/report.html\n" in said
+    status, stdout, stderr = run_toys("run=x", "rows=4")
+    assert (status, stderr) == (0, "")
+    assert "01_make\n  Make the rows\n01_make took" in stdout
+    assert "02_use\n  Multiply\n02_use took" in stdout
+    assert "  report   home/models/x/report.html\n" in stdout
     assert '<a href="02_use.html">Use the rows</a>' in (home / "models/x/01_make.html").read_text(encoding="utf-8")
-    assert said.endswith("  product  8\n")
+    assert stdout.endswith("  product  8\n")
     assert headline(home) == {"product": 8.0}
 
-    status, said, complaints = run_toys("run=x", "rows=5", "factor=-1")
+    status, stdout, stderr = run_toys("run=x", "rows=5", "factor=-1")
     assert status == 1
-    assert complaints.splitlines() == [
+    assert stderr.splitlines() == [
         'run_all.sh: 02_use at "Multiply" failed: AssertionError: factor must be positive',
-        "  the executed notebook, with all that it said: home/models/.x.partial/02_use.ipynb",
-        "  the finished run 'x' is as it was",
-        "  to go on: ./run_all.sh run=x --from 02_use",
+        "  the executed notebook with all outputs: home/models/.x.partial/02_use.ipynb",
+        "  the finished run 'x' is unchanged",
+        "  to continue: ./run_all.sh run=x --from 02_use",
     ]
     assert headline(home) == {"product": 8.0}
     assert (home / "data/x/rows.txt").read_text() == "row row row row "
@@ -131,50 +134,50 @@ def test_a_run_that_dies_leaves_the_earlier_one_whole_and_is_gone_on_from(run_to
         "run_all.sh: rows is a parameter of 01_make, which --from 02_use does not run; it ran with 5\n",
     )
 
-    status, said, complaints = run_toys("run=x", "--from", "02_use", "factor=300")
+    status, stdout, stderr = run_toys("run=x", "--from", "02_use", "factor=300")
     assert status == 1
-    assert complaints.splitlines()[0] == "run_all.sh: 02_use failed: its contract says False to 'product below 100'"
+    assert stderr.splitlines()[0] == "run_all.sh: 02_use failed: its contract says False to 'product below 100'"
     assert headline(home) == {"product": 8.0}
 
-    status, said, complaints = run_toys("run=x", "--from", "02_use", "rows=5", "factor=3")
-    assert (status, complaints) == (0, "")
-    assert "Make the rows" not in said
+    status, stdout, stderr = run_toys("run=x", "--from", "02_use", "rows=5", "factor=3")
+    assert (status, stderr) == (0, "")
+    assert "Make the rows" not in stdout
     assert headline(home) == {"product": 15.0}
     assert Run.at("x").journal["given"] == {"rows": 5, "factor": 3.0}
     assert not list(home.glob("*/.x.partial"))
 
 
-def test_one_notebook_alone_leaves_an_unfinished_run_with_its_notebook_and_report(run_toys, tmp_path):
-    status, said, _ = run_toys("run=y", "--only", "make.ipynb")
+def test_a_single_notebook_leaves_an_unfinished_run_with_its_page(run_toys, tmp_path):
+    status, stdout, _ = run_toys("run=y", "--only", "make.ipynb")
     assert status == 0
-    assert said.endswith("to go on: ./run_all.sh run=y --from 02_use\n")
+    assert stdout.endswith("to continue: ./run_all.sh run=y --from 02_use\n")
     assert not (tmp_path / "home/models/y").exists()
-    left = tmp_path / "home/models/.y.partial"
-    executed = nbformat.read(left / "01_make.ipynb", as_version=4)
+    staged = tmp_path / "home/models/.y.partial"
+    executed = nbformat.read(staged / "01_make.ipynb", as_version=4)
     assert executed.metadata.papermill.parameters == {"run": "y"}
-    page = (left / "01_make.html").read_text(encoding="utf-8")
+    page = (staged / "01_make.html").read_text(encoding="utf-8")
     assert "<title>Make the rows · run y</title>" in page
     assert ".y.partial" not in page + json.dumps(executed)
 
 
-def test_a_notebook_that_makes_no_run_does_not_drop_what_is_unfinished(run_toys, tmp_path):
-    """As of a retrain that was refused: its report stays, and so does what --from goes on from."""
+def test_a_notebook_without_a_number_does_not_drop_an_unfinished_run(run_toys, tmp_path):
+    """A refused retrain keeps its report and the results that --from continues from."""
     for staged, ran in ((False, ["01_make", "02_use"]), (True, ["01_make"])):
         run = Run.at("x", staged=staged)
         run.data.mkdir(parents=True)
         run.record("ran", **{step: {"parameters": {}} for step in ran})
     (Run.at("x", staged=True).models / "report.html").write_text("refused")
-    status, said, complaints = run_toys("run=x", "--only", "watch")
-    assert (status, said) == (2, "")
-    assert complaints == (
-        "run_all.sh: --only watch would drop what is unfinished of run 'x', 01_make: go on by ./run_all.sh run=x "
+    status, stdout, stderr = run_toys("run=x", "--only", "watch")
+    assert (status, stdout) == (2, "")
+    assert stderr == (
+        "run_all.sh: --only watch would drop the unfinished run 'x' with 01_make; continue it by ./run_all.sh run=x "
         "--from 02_use, or remove home/models/.x.partial\n"
     )
     assert (tmp_path / "home/models/.x.partial/report.html").read_text() == "refused"
 
 
-@pytest.mark.skipif(signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="these tests were started without Ctrl-C")
-def test_ctrl_c_stops_the_run_and_says_how_to_go_on(notebooks):
+@pytest.mark.skipif(signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="Ctrl-C is ignored in this process")
+def test_ctrl_c_stops_the_run_and_says_how_to_continue(notebooks):
     script = f"import sys; from pathlib import *; from lib.workflow.cli import main; {notebooks=}; "
     script += "sys.exit(main(['rows=100'], notebooks=notebooks))"
     command = [sys.executable, "-c", script]
@@ -183,20 +186,20 @@ def test_ctrl_c_stops_the_run_and_says_how_to_go_on(notebooks):
         for line in running.stdout:
             if "Make the rows" in line:
                 running.send_signal(signal.SIGINT)
-        complaints = running.stderr.read()
+        stderr = running.stderr.read()
     assert running.returncode == 130
-    assert complaints.startswith('run_all.sh: 01_make at "Make the rows" stopped by Ctrl-C\n')
-    assert complaints.endswith("to go on: ./run_all.sh run=default --from 01_make\n")
+    assert stderr.startswith('run_all.sh: 01_make at "Make the rows" stopped by Ctrl-C\n')
+    assert stderr.endswith("to continue: ./run_all.sh run=default --from 01_make\n")
 
 
-def test_going_on_from_the_first_notebook_keeps_the_values_that_were_given(run_toys, monkeypatch):
+def test_continuing_from_the_first_notebook_keeps_the_values_of_the_command_line(run_toys, monkeypatch):
     taken = []
 
     def fail(staged, notebook, known, values):
         taken.append(values)
-        raise cli.Stopped("it failed", 1)
+        raise pipeline.Stopped("it failed", 1)
 
-    monkeypatch.setattr(cli, "run_step", fail)
+    monkeypatch.setattr(pipeline, "run_step", fail)
     run_toys("rows=4", "factor=3")
     run_toys("--from", "01", "factor=5")
     run_toys("factor=6")
@@ -207,17 +210,17 @@ def test_going_on_from_the_first_notebook_keeps_the_values_that_were_given(run_t
     ]
 
 
-def test_what_a_run_was_given_is_carried_on_but_a_finished_ones_test_path_and_force_are_not():
+def test_a_continued_run_keeps_its_values_but_a_finished_one_drops_test_path_and_force():
     known = {name: Parameter(name, "str", "", "", ("04_evaluate",)) for name in ("test_path", "timezone", "force")}
     before = {"test_path": "a.csv", "timezone": "UTC", "force": True, "gone": 1}
-    kept = {"test_path": "a.csv", "timezone": "UTC", "force": True}
-    assert cli.carried(before, known, finished=False) == kept
-    assert cli.carried(before, known, finished=True) == {"timezone": "UTC"}
+    unfinished = {"test_path": "a.csv", "timezone": "UTC", "force": True}
+    assert pipeline.carried_values(before, known, finished=False) == unfinished
+    assert pipeline.carried_values(before, known, finished=True) == {"timezone": "UTC"}
 
 
-def test_going_on_from_a_finished_run_leaves_its_test_path_behind(run_toys, monkeypatch):
+def test_continuing_a_finished_run_drops_its_test_path(run_toys, monkeypatch):
     taken = []
-    monkeypatch.setattr(cli, "run_step", lambda staged, notebook, known, values: taken.append(values))
+    monkeypatch.setattr(pipeline, "run_step", lambda staged, notebook, known, values: taken.append(values))
     for run in (Run.at("finished"), Run.at("unfinished", staged=True)):
         run.models.mkdir(parents=True)
         run.record("given", test_path="a.csv", factor=3.0)
@@ -229,19 +232,19 @@ def test_going_on_from_a_finished_run_leaves_its_test_path_behind(run_toys, monk
     ]
 
 
-def test_what_is_worse_than_its_base_ends_with_a_status_of_its_own_and_says_why(run_toys, tmp_path, monkeypatch):
+def test_a_run_worse_than_its_base_ends_with_status_4_and_the_reason(run_toys, tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise execution.CellFailed("NotExported", "VUS-PR is 0.500")
 
     monkeypatch.setattr(execution, "execute", refuse)
     Run.at("x").models.mkdir(parents=True)
-    status, said, complaints = run_toys("run=x", "--only", "01")
+    status, stdout, stderr = run_toys("run=x", "--only", "01")
     assert status == 4
-    assert complaints.splitlines() == [
-        "run_all.sh: run 'x' is not exported: VUS-PR is 0.500; force=true exports it all the same: "
+    assert stderr.splitlines() == [
+        "run_all.sh: run 'x' is not exported: VUS-PR is 0.500; force=true exports it anyway: "
         "./run_all.sh run=x --from 01_make force=true",
         "  its report: home/models/.x.partial/report.html",
-        "  the finished run 'x' is as it was",
+        "  the finished run 'x' is unchanged",
     ]
     assert Run.at("x").models.is_dir()
     assert staging.done(Run.at("x", staged=True)) == set()
@@ -251,56 +254,56 @@ def full(*args, **kwargs):
     raise OSError(errno.ENOSPC, "No space left on device", "03.ipynb")
 
 
-def test_a_full_disk_stops_a_run_says_so_and_how_to_go_on(run_toys, monkeypatch):
-    monkeypatch.setattr(cli, "run_step", lambda staged, notebook, *_: staged.record("ran", **{notebook.stem: {}}))
+def test_a_full_disk_stops_a_run_and_says_how_to_continue(run_toys, monkeypatch):
+    monkeypatch.setattr(pipeline, "run_step", lambda staged, notebook, *_: staged.record("ran", **{notebook.stem: {}}))
     with monkeypatch.context() as patched:
-        patched.setattr(cli, "_finish", full)
+        patched.setattr(pipeline, "_finish", full)
         Run.at("x").models.mkdir(parents=True)
         assert run_toys("run=x", "rows=4")[0] == 1
-    monkeypatch.setattr(cli, "run_step", full)
-    status, _, complaints = run_toys("run=x", "--from", "02")
+    monkeypatch.setattr(pipeline, "run_step", full)
+    status, _, stderr = run_toys("run=x", "--from", "02")
     assert status == 1
-    assert complaints.splitlines() == [
+    assert stderr.splitlines() == [
         "run_all.sh: the disk is full: [Errno 28] No space left on device: '03.ipynb'",
-        "  done, and kept: 01_make",
-        "  the finished run 'x' is as it was",
-        "  make room first",
-        "  to go on: ./run_all.sh run=x --from 02_use",
+        "  finished and kept: 01_make",
+        "  the finished run 'x' is unchanged",
+        "  free some space first",
+        "  to continue: ./run_all.sh run=x --from 02_use",
     ]
     assert Run.at("x", staged=True).journal["given"] == {"rows": 4}
 
 
 @pytest.mark.parametrize("writer", ["locked", "stage"])
-def test_a_full_disk_that_keeps_a_run_from_beginning_asks_for_the_same_command(run_toys, monkeypatch, writer):
+def test_a_full_disk_before_a_run_begins_asks_for_the_same_command(run_toys, monkeypatch, writer):
     monkeypatch.setattr(staging, writer, full)
-    status, _, complaints = run_toys("run=x", "rows=4")
+    status, _, stderr = run_toys("run=x", "rows=4")
     assert status == 1
-    assert complaints.endswith("No space left on device: '03.ipynb'; make room, and give the same command again\n")
+    assert stderr.endswith("No space left on device: '03.ipynb'; free some space and repeat the command\n")
 
 
-def test_a_base_is_looked_at_before_anything_runs(run_toys, notebooks, tmp_path):
+def test_a_base_is_checked_before_anything_runs(run_toys, notebooks, tmp_path):
     path = notebooks / "02_use.ipynb"
     path.write_text(path.read_text().replace("factor: float = 2.0", 'base: str = \\"\\"\\nfactor: float = 2.0'))
-    complaint = "run_all.sh: base=old: there is no exported run of that name; see ./run_all.sh --runs\n"
-    assert run_toys("base=old") == (2, "", complaint)
+    message = "run_all.sh: base=old: there is no exported run of that name; see ./run_all.sh --runs\n"
+    assert run_toys("base=old") == (2, "", message)
     assert not list(tmp_path.glob("home/*/.*.partial"))
 
 
-def test_a_second_invocation_under_the_same_name_stops(run_toys):
+def test_a_second_process_with_the_same_run_stops(run_toys):
     with staging.locked("x"):
-        status, said, complaints = run_toys("run=x")
-    assert (status, said) == (3, "")
-    assert complaints.startswith(f"run_all.sh: run 'x' is being worked on by process {os.getpid()} since ")
+        status, stdout, stderr = run_toys("run=x")
+    assert (status, stdout) == (3, "")
+    assert stderr.startswith(f"run_all.sh: run 'x' is in use by process {os.getpid()} since ")
 
 
 def test_help_names_every_parameter(run_toys):
-    status, said, complaints = run_toys("--help")
-    assert (status, complaints) == (0, "")
-    assert "  factor=2.0  [float]  multiplies\n" in said
-    assert "  run=default  [str]   name of the run (also 02_use, watch)\n" in said
+    status, stdout, stderr = run_toys("--help")
+    assert (status, stderr) == (0, "")
+    assert "  factor=2.0  [float]  multiplies\n" in stdout
+    assert "  run=default  [str]   name of the run (also 02_use, watch)\n" in stdout
 
 
-def test_output_that_nobody_reads_is_no_error():
+def test_output_that_nobody_reads_is_not_an_error():
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-m", "lib.workflow.cli", "--help"], cwd=ROOT, **pipes) as running:
         running.stdout.close()
@@ -308,7 +311,7 @@ def test_output_that_nobody_reads_is_no_error():
     assert running.returncode == exit_status.UNREAD
 
 
-def test_the_summary_lists_what_is_there_and_aligns_the_headline(tmp_path, monkeypatch):
+def test_the_summary_lists_the_files_and_aligns_the_headline(tmp_path, monkeypatch):
     monkeypatch.setenv("RUNS_HOME", str(tmp_path))
     monkeypatch.setenv("CALLER_DIR", str(tmp_path))
     run = Run.at("x")
@@ -316,7 +319,7 @@ def test_the_summary_lists_what_is_there_and_aligns_the_headline(tmp_path, monke
     for name in ("report.html", "04.html", "training_history.png", "lambda_export/lambda_deployment.zip"):
         (run.models / name).touch()
     (run.models / "metrics.json").write_text('{"headline": {"AUROC": 0.91234567, "test windows": 2500}}')
-    assert cli.summary(run, seconds=200)[1:] == [
+    assert pipeline.summary_lines(run, seconds=200)[1:] == [
         "  report   models/x/report.html",
         "  figures  models/x/training_history.png",
         "  bundle   models/x/lambda_export/lambda_deployment.zip",

@@ -1,10 +1,19 @@
-"""Parameters: what notebooks declare, what the command line gives."""
+"""Parameters that notebooks declare, and values on the command line."""
 
 import json
 
 import pytest
 
-from lib.workflow.parameters import Parameter, UsageError, declared, described, given, in_source, located, parse
+from lib.workflow.parameters import (
+    Parameter,
+    UsageError,
+    declared_parameters,
+    help_lines,
+    parse_arguments,
+    parse_declarations,
+    parse_value,
+    resolve_paths,
+)
 
 
 def notebook(folder, name, source):
@@ -25,7 +34,7 @@ KNOWN = {
 
 def test_a_cell_declares_name_type_default_and_comment():
     source = 'epochs: int = 20  # most epochs\npath: str = "a#b"\nshift: float = -1.5  # h, # too\nlog = True\n'
-    assert in_source(source) == [
+    assert parse_declarations(source) == [
         Parameter("epochs", "int", 20, "most epochs"),
         Parameter("path", "str", "a#b", ""),
         Parameter("shift", "float", -1.5, "h, # too"),
@@ -35,16 +44,16 @@ def test_a_cell_declares_name_type_default_and_comment():
 
 @pytest.mark.parametrize("source", ["x: list = []", "x: int = 2 + y", "print(1)", "x: int", "x = ("])
 def test_anything_but_typed_literals_is_refused_naming_the_notebook(tmp_path, source):
-    with pytest.raises(UsageError, match=r"parameters of 01_a\.ipynb can not be read"):
-        declared([notebook(tmp_path, "01_a", source)])
+    with pytest.raises(UsageError, match=r"parameters of 01_a\.ipynb cannot be read"):
+        declared_parameters([notebook(tmp_path, "01_a", source)])
 
 
-def test_a_parameter_knows_every_notebook_that_takes_it(tmp_path):
+def test_a_parameter_lists_every_notebook_that_declares_it(tmp_path):
     paths = [
         notebook(tmp_path, "01_a", "seed: int = 1  # first\n"),
         notebook(tmp_path, "02_b", "seed: int = 1\nx: str = ''\n"),
     ]
-    assert declared(paths) == {
+    assert declared_parameters(paths) == {
         "seed": Parameter("seed", "int", 1, "first", ("01_a", "02_b")),
         "x": Parameter("x", "str", "", "", ("02_b",)),
     }
@@ -53,11 +62,11 @@ def test_a_parameter_knows_every_notebook_that_takes_it(tmp_path):
 def test_two_notebooks_that_disagree_on_a_default_are_refused(tmp_path):
     paths = [notebook(tmp_path, "01_a", "seed: int = 1\n"), notebook(tmp_path, "02_b", "seed: int = 2\n")]
     with pytest.raises(UsageError, match="seed is int = 1 in 01_a, but int = 2 in 02_b"):
-        declared(paths)
+        declared_parameters(paths)
 
 
 def test_values_take_the_declared_type():
-    assert given(["epochs=3", "rate=1", "force=True", "data_path="], KNOWN) == {
+    assert parse_arguments(["epochs=3", "rate=1", "force=True", "data_path="], KNOWN) == {
         "epochs": 3,
         "rate": 1.0,
         "force": True,
@@ -66,71 +75,71 @@ def test_values_take_the_declared_type():
 
 
 def test_a_value_may_hold_an_equals_sign():
-    assert given(["data_path=a=b"], KNOWN) == {"data_path": "a=b"}
+    assert parse_arguments(["data_path=a=b"], KNOWN) == {"data_path": "a=b"}
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "wanted"),
+    ("name", "text", "expected"),
     [
-        ("epochs", "ten", "an int is wanted"),
-        ("epochs", "3.0", "an int is wanted"),
-        ("epochs", "", "an int is wanted"),
-        ("rate", "fast", "a float is wanted"),
-        ("rate", "nan", "a float is wanted"),
-        ("rate", "-inf", "a float is wanted"),
-        ("force", "1", "true or false is wanted"),
+        ("epochs", "ten", "an int"),
+        ("epochs", "3.0", "an int"),
+        ("epochs", "", "an int"),
+        ("rate", "fast", "a float"),
+        ("rate", "nan", "a float"),
+        ("rate", "-inf", "a float"),
+        ("force", "1", "true or false"),
     ],
 )
-def test_an_ill_typed_value_is_refused_with_the_type_wanted(name, text, wanted):
+def test_a_value_of_another_type_is_refused_with_the_type(name, text, expected):
     with pytest.raises(UsageError) as caught:
-        parse(KNOWN[name], text)
-    assert str(caught.value) == f"{name}={text}: {wanted}"
+        parse_value(KNOWN[name], text)
+    assert str(caught.value) == f"{name}={text}: expected {expected}"
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["epoch=3"], "no notebook has a parameter 'epoch'; did you mean 'epochs'?"),
         (["zzz=3"], "no notebook has a parameter 'zzz'; see ./run_all.sh --help"),
-        (["epochs=3", "epochs=4"], "epochs is given twice"),
-        (["epochs"], "'epochs' is neither an option nor name=value"),
+        (["epochs=3", "epochs=4"], "epochs occurs twice; give it once"),
+        (["epochs"], "expected an option or name=value, got 'epochs'"),
     ],
 )
-def test_words_that_mean_nothing_are_refused(words, message):
+def test_an_invalid_argument_is_refused(arguments, message):
     with pytest.raises(UsageError) as caught:
-        given(words, KNOWN)
+        parse_arguments(arguments, KNOWN)
     assert str(caught.value) == message
 
 
 def test_a_path_in_the_callers_folder_is_made_absolute(tmp_path, monkeypatch):
     monkeypatch.setenv("CALLER_DIR", str(tmp_path))
     (tmp_path / "watch.csv").touch()
-    assert located({"data_path": "watch.csv", "epochs": 3}) == {
+    assert resolve_paths({"data_path": "watch.csv", "epochs": 3}) == {
         "data_path": str(tmp_path / "watch.csv"),
         "epochs": 3,
     }
-    assert located({"data_path": "w*.csv"}) == {"data_path": str(tmp_path / "w*.csv")}
+    assert resolve_paths({"data_path": "w*.csv"}) == {"data_path": str(tmp_path / "w*.csv")}
 
 
 @pytest.mark.parametrize("path", ["", "s3://bucket/watch.csv", "lib/run.py"])
-def test_no_path_s3_and_paths_from_the_repository_root_stay_as_given(tmp_path, monkeypatch, path):
+def test_no_path_s3_and_a_path_from_the_repository_root_stay_unchanged(tmp_path, monkeypatch, path):
     monkeypatch.setenv("CALLER_DIR", str(tmp_path))
-    assert located({"data_path": path}) == {"data_path": path}
+    assert resolve_paths({"data_path": path}) == {"data_path": path}
 
 
 def test_a_missing_file_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("CALLER_DIR", str(tmp_path))
     with pytest.raises(UsageError) as caught:
-        located({"data_path": "no.csv"})
+        resolve_paths({"data_path": "no.csv"})
     assert str(caught.value) == "data_path=no.csv: no such file or folder"
 
 
-def test_help_groups_the_parameters_by_notebook_with_all_that_is_known_of_them():
+def test_help_groups_the_parameters_by_notebook():
     known = {
         "seed": Parameter("seed", "int", 1, "makes runs repeat", ("01_a", "02_b")),
         "force": Parameter("force", "bool", False, "", ("02_b",)),
     }
-    assert described(known) == [
+    assert help_lines(known) == [
         "",
         "01_a:",
         "  seed=1  [int]        makes runs repeat (also 02_b)",

@@ -1,11 +1,11 @@
-"""What a terminal and a log show while a notebook runs."""
+"""Progress on a terminal and in a log while a notebook runs."""
 
 import io
 
 import nbformat.v4 as v4
 import pytest
 
-from lib.workflow.progress import CLEAR_LINE, Progress, duration, heading
+from lib.workflow.progress import CLEAR_LINE, Progress, format_duration, last_heading
 
 
 class Terminal(io.StringIO):
@@ -14,7 +14,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("markdown", "found"),
+    ("markdown", "heading"),
     [
         ("# Train\n\ntext\n\n## Fit the model\nmore", "Fit the model"),
         ("text\n#hashtag", None),
@@ -22,12 +22,12 @@ class Terminal(io.StringIO):
         ("# Run\n```\n# a comment\n```", "Run"),
     ],
 )
-def test_the_heading_of_a_cell_is_its_last(markdown, found):
-    assert heading(markdown) == found
+def test_the_heading_of_a_cell_is_its_last(markdown, heading):
+    assert last_heading(markdown) == heading
 
 
 @pytest.fixture(autouse=True)
-def clock_at_rest(monkeypatch):
+def stopped_clock(monkeypatch):
     monkeypatch.setattr("lib.workflow.progress.time.monotonic", lambda: 1.0)
 
 
@@ -35,10 +35,10 @@ def clock_at_rest(monkeypatch):
     ("seconds", "text"), [(0.44, "0.4 s"), (9.96, "10 s"), (59.6, "1 min 0 s"), (200.2, "3 min 20 s")]
 )
 def test_durations_read_well(seconds, text):
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
-def test_a_log_gets_a_line_a_heading_and_no_progress_bars():
+def test_a_log_gets_a_line_for_each_heading_and_no_progress_bars():
     out = io.StringIO()
     progress = Progress("03_train", out)
     progress.cell(cell=v4.new_markdown_cell("# Train"), cell_index=0)
@@ -74,13 +74,13 @@ def test_whole_lines_stay_in_a_log_and_on_a_terminal():
     ]
 
 
-class Unread(io.StringIO):
+class ClosedPipe(io.StringIO):
     def flush(self):
         raise BrokenPipeError
 
 
-def test_a_reader_that_has_gone_stops_nothing():
-    out = Unread()
+def test_a_closed_pipe_does_not_stop_the_run():
+    out = ClosedPipe()
     progress = Progress("03_train", out)
     progress.write("epoch 1 of 3: 2 s\n")
     progress.end("took")

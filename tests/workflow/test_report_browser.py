@@ -1,4 +1,4 @@
-"""The report of a run at smoke size, and pages made to fail, in a real browser at a laptop's and a phone's width."""
+"""The report of a run at smoke size, and hostile pages, in a real browser as wide as a laptop and a phone."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -6,10 +6,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import browser
 import pytest
 from browser import ERRORS, FIGURES, LINKS, OVERFLOWING, WIDTHS, WINDOWS
+from markupsafe import Markup
 
-from lib.workflow import report
+from lib.workflow import page as pages
 
-pytestmark = pytest.mark.skipif(not browser.found(), reason="no chromium is here to look at the report with")
+pytestmark = pytest.mark.skipif(not browser.path(), reason="chromium is not installed")
 
 NOTEBOOKS = ["01_generate", "02_clean", "03_train", "04_evaluate", "05_export"]
 PAGES = ["report", *NOTEBOOKS]
@@ -24,7 +25,7 @@ def tab(tmp_path_factory):
 
 @pytest.fixture(params=WINDOWS)
 def visit(tab, request):
-    """A function that opens a file in a window of one size, and gives the tab."""
+    """A function that opens a file in a window of one size and returns the tab."""
 
     def opened(path):
         tab.visit(path.as_uri(), **WINDOWS[request.param])
@@ -46,11 +47,11 @@ def test_each_page_shows_its_figures_and_no_error_and_fits_the_window(smoke, vis
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_each_page_asks_for_nothing_but_itself_and_the_console_has_no_complaint(smoke, visit, name):
+def test_each_page_requests_only_itself_and_the_console_stays_empty(smoke, visit, name):
     path = smoke / f"{name}.html"
     tab = visit(path)
-    assert [url for url in tab.asked if not url.startswith("data:")] == [path.as_uri()]
-    assert tab.complaints == []
+    assert [url for url in tab.requests if not url.startswith("data:")] == [path.as_uri()]
+    assert tab.errors == []
 
 
 def test_every_link_of_the_navigation_leads_to_a_page_of_the_run(smoke, tab):
@@ -59,7 +60,7 @@ def test_every_link_of_the_navigation_leads_to_a_page_of_the_run(smoke, tab):
     assert all((smoke / f"{name}.html").exists() for name in PAGES)
 
 
-def test_the_report_opens_with_the_headline_figures_and_leads_to_each_notebook(smoke, visit):
+def test_the_report_begins_with_the_headline_figures_and_links_to_each_notebook(smoke, visit):
     tab = visit(smoke / "report.html")
     assert tab.evaluate("document.querySelector('h1').textContent") == "Run smoke"
     assert tab.evaluate("document.querySelector('td').textContent").startswith("VUS-PR")
@@ -69,7 +70,7 @@ def test_the_report_opens_with_the_headline_figures_and_leads_to_each_notebook(s
 
 class _Outside(BaseHTTPRequestHandler):
     def do_GET(self):
-        self.server.asked.append(self.path)
+        self.server.requests.append(self.path)
         self.send_error(404)
 
     def log_message(self, *_):
@@ -78,27 +79,27 @@ class _Outside(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def outside():
-    """A server that no report should ask for anything; `asked` lists what it was asked for."""
+    """A server that no report should use. `requests` lists the requests it received."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Outside) as server:
-        server.asked = []
+        server.requests = []
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server
         server.shutdown()
 
 
 def hostile(server):
-    """An output that asks for a picture, runs a script that fails, is too wide and shows an error."""
+    """Return an output that loads a picture, runs a script that fails, is too wide and shows an error."""
     return f"""<img src="http://127.0.0.1:{server.server_port}/a.png"><script>document.title = "ran"; throw 1</script>
     <div style="width: 3000px">wide</div><div class="output_error"></div>"""
 
 
-def test_what_a_page_must_not_do_would_be_seen(tab, outside, tmp_path):
+def test_the_browser_detects_each_forbidden_behaviour(tab, outside, tmp_path):
     path = tmp_path / "bad.html"
     path.write_text(f'<!DOCTYPE html><meta charset="utf-8">{hostile(outside)}')
     tab.visit(path.as_uri(), width=1366)
-    assert outside.asked == ["/a.png"]
-    assert tab.asked == [path.as_uri(), f"http://127.0.0.1:{outside.server_port}/a.png"]
-    assert "Uncaught" in tab.complaints
+    assert outside.requests == ["/a.png"]
+    assert tab.requests == [path.as_uri(), f"http://127.0.0.1:{outside.server_port}/a.png"]
+    assert "Uncaught" in tab.errors
     assert tab.evaluate(FIGURES) == [0]
     assert tab.evaluate(ERRORS) == 1
     assert tab.evaluate(WIDTHS) == [3008, 1366]
@@ -106,10 +107,11 @@ def test_what_a_page_must_not_do_would_be_seen(tab, outside, tmp_path):
     assert tab.evaluate("document.title") == "ran"
 
 
-def test_whatever_an_output_holds_no_script_runs_and_nothing_leaves_the_browser(tab, outside, tmp_path):
+def test_no_output_runs_a_script_or_sends_a_request(tab, outside, tmp_path):
     path = tmp_path / "bad.html"
-    path.write_text(report.page("A title", hostile(outside), nav="<nav></nav>"))
+    body = Markup(hostile(outside))
+    path.write_text(pages.render("notebook", title="A title", body=body, colours=""))
     tab.visit(path.as_uri(), width=390, mobile=True)
-    assert outside.asked == []
-    assert sum("Content Security Policy" in complaint for complaint in tab.complaints) == 2
+    assert outside.requests == []
+    assert sum("Content Security Policy" in error for error in tab.errors) == 2
     assert tab.evaluate("document.title") == "A title"

@@ -1,4 +1,4 @@
-"""The table of all runs, and the command that makes one again."""
+"""The table of all runs, and the command that repeats one."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import pytest
 
 from lib.figures import runs
 from lib.files import write_json
+from lib.monitoring import adjustment
 from lib.run import Run
 from lib.workflow import cli, runs_table
 from lib.workflow.parameters import Parameter, UsageError
@@ -31,26 +32,26 @@ def home(tmp_path, monkeypatch):
     return tmp_path
 
 
-def made(name, *, staged=False, exported=True, challenge=None, **parameters):
-    """A run as run_all.sh leaves it, of which 04 measured a VUS-PR of 0.7."""
+def add_run(name, *, staged=False, exported=True, challenge=None, **parameters):
+    """Write a run as run_all.sh leaves it, with a VUS-PR of 0.7."""
     run = Run.at(name, staged=staged)
     run.models.mkdir(parents=True)
     run.record("01_generate", source="simulated", fingerprint="0123456789", readings={"development": 100, "test": 20})
     run.record("ran", **{"03_train": {"parameters": {"run": name, **parameters}, "seconds": 90.0}})
     run.record("given", **parameters)
-    described = {"parameters": {"epochs": 1}, "metrics": {"epochs": 7, "val_loss": 0.4, "windows": {"train": 50}}}
-    write_json(run.models / "model.json", described)
+    model = {"parameters": {"epochs": 1}, "metrics": {"epochs": 7, "val_loss": 0.4, "windows": {"train": 50}}}
+    write_json(run.models / "model.json", model)
     metrics = {"ranking": {"deployed score": {"VUS-PR": 0.7}}, "headline": {"share_of_normal_at_0.3": 0.04}}
     write_json(run.models / "metrics.json", metrics | ({"challenge": challenge} if challenge else {}))
     if exported:
         (run.models / "lambda_export").mkdir()
         (run.models / "lambda_export/lambda_deployment.zip").write_bytes(bytes(2_500_000))
-        write_json(run.models / "lambda_export/model.json", described)
+        write_json(run.models / "lambda_export/model.json", model)
     return run
 
 
-def test_a_run_is_listed_with_what_it_was_made_with_and_what_came_of_it(home):
-    made("a", epochs=3)
+def test_a_run_is_listed_with_its_parameters_and_results(home):
+    add_run("a", epochs=3)
     row = runs_table.table().loc["a"]
     expected = {
         "state": "exported",
@@ -68,9 +69,9 @@ def test_a_run_is_listed_with_what_it_was_made_with_and_what_came_of_it(home):
     assert row[["base", "verdict", "AUROC"]].tolist() == [None] * 3
 
 
-def test_runs_that_are_unfinished_refused_old_adjusted_or_damaged_are_listed_with_what_they_have(home):
+def test_unfinished_refused_old_adjusted_and_damaged_runs_are_listed(home):
     refused = {"base": "a", "passed": False, "against": ["VUS-PR is 0.5", "recall is 0.1"]}
-    made("refused", staged=True, exported=False, challenge=refused)
+    add_run("refused", staged=True, exported=False, challenge=refused)
     Run.at("begun", staged=True).models.mkdir()
     adjusted = Run.at("adjusted").models / "lambda_export"
     adjusted.mkdir(parents=True)
@@ -94,101 +95,110 @@ def test_runs_that_are_unfinished_refused_old_adjusted_or_damaged_are_listed_wit
     assert runs_table.parameters(Run.at("adjusted")) == {"epochs": 2}
 
 
-def test_side_by_side_stand_the_parameters_that_differ(home):
-    made("a", epochs=3, warm_start=False)
-    made("b", epochs=4, warm_start=False)
-    made("c", epochs=3)
-    found = runs_table.differing()
-    assert found.to_dict("index") == {
+def test_the_parameters_that_differ_are_listed_side_by_side(home):
+    add_run("a", epochs=3, warm_start=False)
+    add_run("b", epochs=4, warm_start=False)
+    add_run("c", epochs=3)
+    differing = runs_table.differing_parameters()
+    assert differing.to_dict("index") == {
         "epochs": {"a": "3", "b": "4", "c": "3"},
         "warm_start": {"a": "False", "b": "False", "c": "–"},
     }
 
 
-def test_the_newest_are_kept_where_there_are_many(home):
+def test_only_the_newest_runs_are_returned_on_request(home):
     for age, name in enumerate("cab"):
-        os.utime(made(name).models / "run.json", (1e9 - age, 1e9 - age))
-    assert [run.name for run in runs_table.everyone(at_most=2)] == ["a", "c"]
+        os.utime(add_run(name).models / "run.json", (1e9 - age, 1e9 - age))
+    assert [run.name for run in runs_table.all_runs(at_most=2)] == ["a", "c"]
 
 
-def test_what_a_run_was_made_with_makes_the_command_that_makes_it_again(home):
-    made("a", epochs=3, learning_rate=0.002, warm_start=True, data_path="my data.csv", gone=1)
-    assert runs_table.rebuilding("a", KNOWN).splitlines() == [
+def test_the_record_of_a_run_gives_the_command_that_repeats_it(home):
+    add_run("a", epochs=3, learning_rate=0.002, warm_start=True, data_path="my data.csv", gone=1)
+    assert runs_table.rebuild_commands("a", KNOWN).splitlines() == [
         "./run_all.sh run=a 'data_path=my data.csv' epochs=3 warm_start=true",
         "# no notebook takes gone=1 any more",
         "# the data had the fingerprint 01234567…: models/a/run.json holds it in full",
     ]
 
 
-def adjusted(name, *, base, **chosen):
-    """A run as the monitor leaves one whose proposal is accepted: an export alone."""
+def add_adjusted(name, *, base, **chosen):
+    """Write a run as the monitor leaves it after a proposal was accepted: an export alone."""
     folder = Run.at(name).models / "lambda_export"
     folder.mkdir(parents=True)
-    said = {"parameters": {"epochs": 3}, "adjusted": {"from": {"run": base}, "percentile": 99.95, **chosen}}
-    write_json(folder / "model.json", said)
+    model = {"parameters": {"epochs": 3}, "adjusted": {"from": {"run": base}, "percentile": 99.95, **chosen}}
+    write_json(folder / "model.json", model)
 
 
-def test_an_adjusted_run_is_made_again_from_the_run_whose_weights_it_has(home):
-    made("a", epochs=3, data_path="a.csv")
-    adjusted("b", base="a", factor=1.25, persistence=3)
-    adjusted("c", base="b", factor=1.1)
-    code = "from lib import adjustment, runs; adjustment.accept(runs.Run.at({!r}), {}, run={!r})"
-    assert [shlex.split(line) for line in runs_table.rebuilding("c", KNOWN).splitlines() if line[0] != "#"] == [
+def test_an_adjusted_run_is_rebuilt_from_the_run_with_its_weights(home):
+    add_run("a", epochs=3, data_path="a.csv")
+    add_adjusted("b", base="a", factor=1.25, persistence=3)
+    add_adjusted("c", base="b", factor=1.1)
+    code = "from lib.monitoring.adjustment import accept; from lib.run import Run; accept(Run.at({!r}), {}, run={!r})"
+    assert [shlex.split(line) for line in runs_table.rebuild_commands("c", KNOWN).splitlines() if line[0] != "#"] == [
         ["./run_all.sh", "run=a", "data_path=a.csv", "epochs=3"],
         [".venv/bin/python", "-c", code.format("a", "{'factor': 1.25, 'persistence': 3}", "b")],
         [".venv/bin/python", "-c", code.format("b", "{'factor': 1.1}", "c")],
     ]
 
 
-def test_an_adjusted_run_whose_base_is_gone_says_so(home):
-    adjusted("b", base="a", factor=1.25)
-    lines = runs_table.rebuilding("b", KNOWN).splitlines()
+def test_the_command_for_an_adjusted_run_accepts_the_proposal(home, monkeypatch):
+    add_run("a")
+    add_adjusted("b", base="a", factor=1.25)
+    accepted = []
+    monkeypatch.setattr(adjustment, "accept", lambda base, proposal, *, run: accepted.append((base, proposal, run)))
+    exec(shlex.split(runs_table.rebuild_commands("b", KNOWN).splitlines()[-1])[-1], {})
+    assert accepted == [(Run.at("a"), {"factor": 1.25}, "b")]
+
+
+def test_a_missing_base_of_an_adjusted_run_is_reported(home):
+    add_adjusted("b", base="a", factor=1.25)
+    lines = runs_table.rebuild_commands("b", KNOWN).splitlines()
     assert lines[:3] == [
         "# the weights are those of run 'a':",
         "./run_all.sh run=a epochs=3",
-        "# run 'a' is gone: where its data lay is not known, if they were not simulated",
+        "# run 'a' no longer exists: unless its data were simulated, their place is unknown",
     ]
 
 
-def test_a_run_that_does_not_say_how_it_was_made_can_not_be_made_again(home):
+def test_a_run_without_a_record_cannot_be_repeated(home):
     Run.at("old").models.mkdir()
     for name in ("old", "none"):
-        with pytest.raises(UsageError, match=f"--rebuild {name}: there is no run of that name that says how"):
-            runs_table.rebuilding(name, KNOWN)
+        with pytest.raises(UsageError, match=f"--rebuild {name}: no run of that name has a record"):
+            runs_table.rebuild_commands(name, KNOWN)
 
 
-def test_the_command_line_lists_runs_and_prints_what_makes_one_again(home, capsys):
+def test_the_command_line_lists_runs_and_prints_the_command_that_repeats_one(home, capsys):
     assert cli.main(["--runs"]) == 0
     assert capsys.readouterr().out == "there are no runs yet\n"
-    made("a", epochs=3, challenge={"base": "z", "passed": False, "against": ["VUS-PR is 0.5"]})
-    made("b")
+    add_run("a", epochs=3, challenge={"base": "z", "passed": False, "against": ["VUS-PR is 0.5"]})
+    add_run("b")
     assert cli.main(["--runs"]) == 0
-    said = capsys.readouterr().out
-    assert "a    exported" in said
-    assert "None" not in said
-    assert said.endswith("\na: VUS-PR is 0.5\n")
+    output = capsys.readouterr().out
+    assert "a    exported" in output
+    assert "None" not in output
+    assert output.endswith("\na: VUS-PR is 0.5\n")
     assert cli.main(["--rebuild", "a"]) == 0
     assert capsys.readouterr().out == "./run_all.sh run=a epochs=3\n"
     assert cli.main(["--rebuild", "c"]) == 2
 
 
-def test_the_figure_has_a_line_a_run_and_takes_missing_figures(home):
-    made("a")
+def test_the_figure_has_a_line_for_each_run_and_accepts_missing_values(home):
+    add_run("a")
     Run.at("begun", staged=True).models.mkdir()
     figure = runs.side_by_side(runs_table.table())
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["a", "begun…"]
     assert figure.axes[0].collections[0].get_offsets()[0].tolist() == [0.7, 1]
 
 
-def test_a_table_in_a_notebook_leaves_out_what_no_run_has(home):
-    made("a")
+def test_a_table_in_a_notebook_omits_empty_columns(home):
+    add_run("a")
     html = runs_table.styled(runs_table.table()).to_html()
     assert "0.700" in html
     assert "4.00%" in html
     assert "verdict" not in html
 
 
-def test_json_that_is_no_object_is_unreadable(home):
+def test_json_other_than_an_object_is_unreadable(home):
     Run.at("x").models.mkdir()
     (Run.at("x").models / "metrics.json").write_text(json.dumps([1]))
     assert runs_table.table().loc["x", "state"] == "unreadable"

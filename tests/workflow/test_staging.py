@@ -1,4 +1,4 @@
-"""Staging: the finished run stays whole whatever happens, and what is done can be gone on from."""
+"""Staging: the finished run stays complete whatever happens, and finished steps are kept."""
 
 import errno
 import pathlib
@@ -16,7 +16,7 @@ def home(tmp_path, monkeypatch):
     return tmp_path
 
 
-def made(name, text, *, staged=False, ran=("01_a", "02_b")):
+def run_with(name, text, *, staged=False, ran=("01_a", "02_b")):
     run = Run.at(name, staged=staged)
     for folder in (run.data, run.models):
         folder.mkdir(parents=True)
@@ -29,16 +29,16 @@ def contents(run):
     return {(run.data / "file").read_text(), (run.models / "file").read_text()}
 
 
-def test_publishing_replaces_both_folders_and_leaves_nothing_beside_them(home):
-    made("x", "old")
-    made("x", "new", staged=True)
+def test_publishing_replaces_both_folders_and_leaves_no_other_file(home):
+    run_with("x", "old")
+    run_with("x", "new", staged=True)
     staging.publish("x")
     assert contents(Run.at("x")) == {"new"}
     assert sorted(path.name for path in home.glob("*/*")) == ["x", "x"]
 
 
-def test_a_first_run_is_published_where_there_was_none():
-    made("x", "new", staged=True)
+def test_a_first_run_is_published():
+    run_with("x", "new", staged=True)
     staging.publish("x")
     assert contents(Run.at("x")) == {"new"}
 
@@ -66,9 +66,9 @@ def crash_at(monkeypatch, count):
 
 
 @pytest.mark.parametrize("count", range(11))
-def test_after_a_crash_at_any_step_of_publishing_old_or_new_is_whole(home, monkeypatch, count):
-    made("x", "old")
-    made("x", "new", staged=True)
+def test_after_a_crash_at_any_step_of_publishing_the_old_or_the_new_run_is_complete(home, monkeypatch, count):
+    run_with("x", "old")
+    run_with("x", "new", staged=True)
     with monkeypatch.context() as patched:
         crash_at(patched, count)
         with pytest.raises(Crash):
@@ -82,48 +82,48 @@ def test_after_a_crash_at_any_step_of_publishing_old_or_new_is_whole(home, monke
     assert not decided or contents(Run.at("x")) == {"new"}
 
 
-def test_the_steps_at_which_publishing_can_crash_are_those_tested(monkeypatch):
-    made("x", "old")
-    made("x", "new", staged=True)
+def test_publishing_has_no_more_steps_than_the_crash_test_covers(monkeypatch):
+    run_with("x", "old")
+    run_with("x", "new", staged=True)
     crash_at(monkeypatch, 11)
     staging.publish("x")
     assert contents(Run.at("x")) == {"new"}
 
 
-def test_the_unfinished_run_is_gone_on_from_if_it_has_what_is_needed():
-    made("x", "old")
-    partial = made("x", "new", staged=True, ran=["01_a"])
-    assert staging.source("x", ["01_a"]) == partial
-    assert staging.source("x", ["01_a", "02_b"]) == Run.at("x")
+def test_the_unfinished_run_is_continued_if_it_has_the_required_steps():
+    run_with("x", "old")
+    partial = run_with("x", "new", staged=True, ran=["01_a"])
+    assert staging.origin("x", ["01_a"]) == partial
+    assert staging.origin("x", ["01_a", "02_b"]) == Run.at("x")
 
 
-def test_with_no_results_to_go_on_from_the_first_missing_step_is_named():
-    made("x", "new", staged=True, ran=["01_a"])
+def test_without_results_to_continue_from_the_first_missing_step_is_named():
+    run_with("x", "new", staged=True, ran=["01_a"])
     with pytest.raises(staging.NothingToResume) as caught:
-        staging.source("x", ["01_a", "02_b"])
-    assert str(caught.value) == "run 'x' has no 02_b to go on from: ./run_all.sh run=x --from 02_b"
+        staging.origin("x", ["01_a", "02_b"])
+    assert str(caught.value) == "run 'x' has no 02_b to continue from: ./run_all.sh run=x --from 02_b"
 
 
-def test_an_adjusted_run_is_not_made_anew_but_its_base_is_named():
+def test_an_adjusted_run_is_not_repeated_but_its_base_is_named():
     write_json(Run.at("x-adjusted").models / "lambda_export/model.json", {"adjusted": {"from": {"run": "x"}}})
     with pytest.raises(
-        staging.NothingToResume, match="'x-adjusted' is 'x' at other limits.* with run=x, reads"
-    ) as told:
-        staging.source("x-adjusted", ["01_a"])
-    assert "run_all.sh" not in str(told.value)
+        staging.NothingToResume, match="'x-adjusted' is an adjusted export of 'x'.* --only monitor run=x reads"
+    ) as caught:
+        staging.origin("x-adjusted", ["01_a"])
+    assert "run_all.sh" not in str(caught.value)
 
 
-def test_steps_run_by_hand_count_in_a_finished_run_only():
-    by_hand = made("x", "old", ran=[])
+def test_steps_executed_by_hand_count_in_a_finished_run_only():
+    by_hand = run_with("x", "old", ran=[])
     by_hand.record("01_a", rows=3)
-    dead = made("y", "new", staged=True, ran=[])
+    dead = run_with("y", "new", staged=True, ran=[])
     dead.record("01_a", rows=3)
     assert staging.done(by_hand) == {"01_a"}
     assert staging.done(dead) == set()
 
 
-def test_a_finished_run_is_copied_so_that_writing_to_the_copy_leaves_it_alone():
-    finished = made("x", "old")
+def test_writing_to_the_copy_of_a_finished_run_leaves_it_unchanged():
+    finished = run_with("x", "old")
     staged = staging.stage("x", finished, without=["02_b"])
     for folder in (staged.data, staged.models):
         (folder / "file").write_text("new")
@@ -132,16 +132,16 @@ def test_a_finished_run_is_copied_so_that_writing_to_the_copy_leaves_it_alone():
     assert staging.done(finished) == {"01_a", "02_b"}
 
 
-def with_parts(name):
-    run = made(name, "old")
+def with_partitions(name):
+    run = run_with(name, "old")
     parts = run.data / "processed/parts"
     parts.mkdir(parents=True)
     (parts / "part-00000.parquet").write_text("old")
     return run, parts
 
 
-def test_clean_parts_are_linked_and_another_in_the_place_of_one_leaves_the_finished_run_alone():
-    finished, parts = with_parts("x")
+def test_clean_partitions_are_linked_and_replacing_one_leaves_the_finished_run_unchanged():
+    finished, parts = with_partitions("x")
     linked = staging.stage("x", finished, without=[]).data / "processed/parts/part-00000.parquet"
     assert linked.samefile(parts / linked.name)
     assert not (linked.parents[2] / "file").samefile(finished.data / "file")
@@ -150,23 +150,23 @@ def test_clean_parts_are_linked_and_another_in_the_place_of_one_leaves_the_finis
     assert [path.read_text() for path in (linked, parts / linked.name)] == ["new", "old"]
 
 
-def test_clean_parts_are_copied_where_files_can_not_be_linked(monkeypatch):
-    finished, _ = with_parts("x")
+def test_clean_partitions_are_copied_if_files_cannot_be_linked(monkeypatch):
+    finished, _ = with_partitions("x")
     monkeypatch.setattr(staging.os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EXDEV, "another device")))
     staged = staging.stage("x", finished, without=[])
     assert (staged.data / "processed/parts/part-00000.parquet").read_text() == "old"
 
 
 def test_a_fresh_run_starts_empty():
-    made("x", "half", staged=True)
+    run_with("x", "half", staged=True)
     staged = staging.stage("x", None, without=["01_a"])
     assert list(staged.data.iterdir()) == []
     assert [path.name for path in staged.models.iterdir()] == ["run.json"]
     assert staged.journal == {"ran": {}}
 
 
-def test_going_on_keeps_what_is_there_but_not_the_record_of_what_runs_again():
-    partial = made("x", "half", staged=True)
+def test_continuing_keeps_the_files_but_not_the_record_of_what_runs_again():
+    partial = run_with("x", "half", staged=True)
     partial.record("02_b", rows=3)
     partial.record("given", seed=5)
     staged = staging.stage("x", partial, without=["02_b"])
@@ -175,17 +175,17 @@ def test_going_on_keeps_what_is_there_but_not_the_record_of_what_runs_again():
 
 
 def test_an_interrupted_copy_holds_no_results(monkeypatch):
-    finished = made("x", "old")
+    finished = run_with("x", "old")
     monkeypatch.setattr(staging, "write_json", lambda *_: (_ for _ in ()).throw(Crash))
     with pytest.raises(Crash):
         staging.stage("x", finished, without=[])
     assert staging.done(Run.at("x", staged=True)) == set()
 
 
-def test_a_second_holder_of_the_lock_is_told_who_has_it_since_when():
+def test_the_error_for_a_second_process_names_the_holder_of_the_lock():
     with staging.locked("x"):
         with (
-            pytest.raises(staging.Busy, match=r"run 'x' is being worked on by process \d+ since \d{4}-"),
+            pytest.raises(staging.Busy, match=r"run 'x' is in use by process \d+ since \d{4}-"),
             staging.locked("x"),
         ):
             pytest.fail("locked twice")

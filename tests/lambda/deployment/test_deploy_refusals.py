@@ -105,7 +105,7 @@ def test_a_bundle_that_gives_no_score_here_is_refused_before_any_call(march, cap
 
 def test_a_run_that_was_not_exported_is_refused_with_the_command_that_does_it(march, capsys):
     assert "./run_all.sh run=may" in refused(capsys, "--run", "may")
-    assert "a run's name is" in refused(capsys, "--run", "../march")
+    assert "expected a run's name" in refused(capsys, "--run", "../march")
 
 
 @pytest.mark.parametrize(
