@@ -67,10 +67,10 @@ def in_parts(path, workers):
             how = {"scheduler": local.scheduler_address}
             source = partitions.survey(path, **how)
             counted = time.perf_counter()
-            account, _ = clean_partitions.clean_all(source.parts, Path(folder), timezone="UTC", **FORM, **how)
+            account, _ = clean_partitions.clean_all(source.partitions, Path(folder), timezone="UTC", **FORM, **how)
             done = time.perf_counter()
     times = {"survey": counted - began, "seconds": done - counted}
-    return {"readings": account["readings"], "parts": len(source.parts), "peak": memory.peak, **times}
+    return {"readings": account["readings"], "parts": len(source.partitions), "peak": memory.peak, **times}
 
 
 def _warm():

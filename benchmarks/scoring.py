@@ -39,7 +39,7 @@ def bytes_a_day(data, scores, *, days):
     """Bytes of a wearer-day: of the raw files, of these cleaned, and of their scores."""
     source = partitions.survey(data, workers=2)
     with tempfile.TemporaryDirectory() as folder:
-        clean_partitions.clean_all(source.parts, Path(folder), timezone="UTC", **FORM, workers=2)
+        clean_partitions.clean_all(source.partitions, Path(folder), timezone="UTC", **FORM, workers=2)
         clean = _size(folder)
     return {"raw": _size(data) / days, "clean": clean / days, "scored": scores.stat().st_size / days}
 

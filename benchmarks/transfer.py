@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lib.data import clean, readings, split
+from lib.data import clean, coverage, readings, split
 from lib.detector import baseline, features, grid, neighbours
 from lib.detector.following import follow
 from lib.detector.scoring import ALERT, BORDERLINE
@@ -54,7 +54,7 @@ class Windows:
 def prepared(path, detector, *, seed=1):
     """The clean calibration and test tables of real readings, as 01 and 02 make them, and what they are split by."""
     interval_s = round(detector.interval_s)
-    tables = split.recorded(readings.read(resolve(path)), seed=seed)
+    tables = split.split_readings(readings.read(resolve(path)), seed=seed)
     injection = anomalies.Injection(events_per_day=EVENTS_PER_DAY, interval_s=interval_s)
     test, _ = anomalies.inject(tables.test, injection, rng=np.random.default_rng(seed))
     calm, test = (clean.clean(table, interval_s=interval_s)[0] for table in (tables.calibration, test))
@@ -129,7 +129,7 @@ def main(given):
     """Print the table."""
     detector = champion.load(given.run)
     calm, test, by = prepared_by(Run.at(given.real)) if given.real else prepared(given.data, detector)
-    channels = np.logical_and.reduce([split.reported(table).all(axis=0) for table in (calm, test)])
+    channels = np.logical_and.reduce([coverage.reported_channels(table).all(axis=0) for table in (calm, test)])
     calm = Windows.of(calm, channels, detector, usable=clean.trusted(calm))
     test = Windows.of(test, channels, detector, usable=clean.worn(test))
     role = _roles(calm, by=by)

@@ -1,4 +1,4 @@
-"""Batch scoring gives what the function would have given; and is taken up again where it was cut off."""
+"""Batch scoring gives the scores of the deployed function, and continues after an interruption."""
 
 import errno
 import json
@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from conftest import life
 
-from lib import score
+from lib import files, score
+from lib.data import partitioning
 from lib.detector import scoring
 from lib.detector.detector import Detector
+from lib.evaluation import batch_score
 from lib.files import ROOT
 from lib.run import Run
 
@@ -25,7 +27,7 @@ START = np.datetime64("2026-03-02T07:00:00", "ms")
 
 
 def raw(minutes, *, wearer="ada", seed=0, running=True):
-    """A wearer's readings every 5 s, with running counters, or what was counted since the last."""
+    """Return a wearer's readings every 5 s, with running counters or with amounts."""
     samples = life(12 * minutes, seed=seed)
     table = pd.DataFrame(samples[:, :4], columns=["heartRate", "steps", "calories", "distance"])
     if running:
@@ -36,7 +38,7 @@ def raw(minutes, *, wearer="ada", seed=0, running=True):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, export):
-    """A run whose export is the session's."""
+    """A run with the export that all tests share."""
     monkeypatch.setenv("RUNS_HOME", str(tmp_path / "home"))
     run = Run.at("march")
     run.models.mkdir(parents=True)
@@ -46,7 +48,7 @@ def run(tmp_path, monkeypatch, export):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two parts, each of a wearer."""
+    """A folder with a file of each of two wearers."""
     data = tmp_path / "data"
     data.mkdir()
     for number, wearer in enumerate(("ada", "bo")):
@@ -54,45 +56,48 @@ def folder(tmp_path):
     return data
 
 
-def asked(run, data, out, *words):
-    return score.main(["--run", run.name, "--data", str(data), "--out", str(out), "--workers", "1", *words])
+def score_with(run, data, out, *options):
+    return score.main(["--run", run.name, "--data", str(data), "--out", str(out), "--workers", "1", *options])
 
 
-def test_scores_are_the_functions_own_asked_minute_by_minute(run, tmp_path, export):
+def test_scores_equal_those_of_a_request_each_minute(run, tmp_path, export):
     rows = raw(40, running=False)
     rows.to_csv(tmp_path / "ada.csv", index=False)
-    assert asked(run, tmp_path / "ada.csv", tmp_path / "scores.parquet", "--counters", "interval") == 0
-    found = pd.read_parquet(tmp_path / "scores.parquet").set_index("timestamp")["score"]
+    assert score_with(run, tmp_path / "ada.csv", tmp_path / "scores.parquet", "--counters", "interval") == 0
+    scores = pd.read_parquet(tmp_path / "scores.parquet").set_index("timestamp")["score"]
     detector, own = Detector.load(export), None
     metrics = json.loads(rows.drop(columns="user_id").to_json(orient="records"))
     for end in range(60, len(metrics) + 1, 12):
         request = {"counters": "interval", "metrics": metrics[end - 60 : end], **({"baseline": own} if own else {})}
         body, _ = answer_body(parse(request, interval_s=5), detector)
         own = body["baseline"]
-        assert found.loc[metrics[end - 1]["timestamp"]] == pytest.approx(body["anomalyScore"], abs=1e-5)
+        assert scores.loc[metrics[end - 1]["timestamp"]] == pytest.approx(body["anomalyScore"], abs=1e-5)
 
 
-def test_windows_in_which_a_channel_is_no_longer_reported_are_scored_without_it(run, tmp_path, export):
+def test_windows_without_a_channel_are_scored_without_it(run, tmp_path, export):
     rows = raw(30, running=False)
     rows.loc[180:, "distance"] = np.nan
     rows.to_csv(tmp_path / "ada.csv", index=False)
-    assert asked(run, tmp_path / "ada.csv", tmp_path / "scores.parquet", "--counters", "interval") == 0
-    found = pd.read_parquet(tmp_path / "scores.parquet").set_index("timestamp")
-    assert found["channel_set"].tolist() == ["all channels"] * 11 + ["without distance"] * 15
-    assert found["score"].notna().all()
+    assert score_with(run, tmp_path / "ada.csv", tmp_path / "scores.parquet", "--counters", "interval") == 0
+    scores = pd.read_parquet(tmp_path / "scores.parquet").set_index("timestamp")
+    assert scores["channel_set"].tolist() == ["all channels"] * 11 + ["without distance"] * 15
+    assert scores["score"].notna().all()
     detector, metrics = Detector.load(export), json.loads(rows.drop(columns="user_id").to_json(orient="records"))
-    for end in (60, 180, 240, 360):  # of windows that hold it throughout, or not at all
+    for end in (60, 180, 240, 360):  # windows that have the channel throughout, or not at all
         request = {"counters": "interval", "metrics": metrics[end - 60 : end]}
         body, _ = answer_body(parse(request, interval_s=5), detector)
-        row = found.loc[metrics[end - 1]["timestamp"]]
+        row = scores.loc[metrics[end - 1]["timestamp"]]
         assert row["score"] == pytest.approx(body["anomalyScore"], abs=1e-5)
         assert (row["channel_set"] in body["message"]) == (row["channel_set"] != "all channels")
 
 
-def test_every_whole_window_has_a_row(run, folder, tmp_path, capsys):
-    assert asked(run, folder, tmp_path / "scores.parquet") == 0
+def test_every_complete_window_has_a_row(run, folder, tmp_path, capsys):
+    assert score_with(run, folder, tmp_path / "scores.parquet") == 0
     table = pd.read_parquet(tmp_path / "scores.parquet")
-    assert table.groupby("user_id").size().to_dict() == {"ada": 26, "bo": 26}  # 30 minutes, from the fifth on
+    assert table.groupby("user_id").size().to_dict() == {
+        "ada": 26,
+        "bo": 26,
+    }  # none in the first four minutes
     assert table["level"].isin(["normal", "borderline", "anomaly"]).all()
     assert (table["score"] >= 0.7).equals(table["level"] == "anomaly")
     assert set(table["channel_set"]) == {"all channels"}
@@ -100,43 +105,46 @@ def test_every_whole_window_has_a_row(run, folder, tmp_path, capsys):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "home", "scores.parquet"]
 
 
-def test_what_was_killed_goes_on_with_what_is_left(run, folder, tmp_path, capsys, monkeypatch):
+def test_a_killed_call_continues_with_the_missing_parts(run, folder, tmp_path, capsys, monkeypatch):
     out = tmp_path / "scores.parquet"
     words = ["--run", run.name, "--data", str(folder), "--out", str(out), "--workers", "1"]
-    script = "import os\nfrom lib import score\nwhole = score.scored\ndef killed(part, **form):\n"
-    script += "    return os.kill(os.getpid(), 9) if part.name == 'part-00001' else whole(part, **form)\n"
-    script += f"score.scored = killed\nscore.main({words!r})"
+    script = "import os\nfrom lib import score\nfrom lib.evaluation import batch_score\n"
+    script += "whole = batch_score.score_partition\ndef killed(part, **options):\n"
+    script += "    return os.kill(os.getpid(), 9) if part.name == 'part-00001' else whole(part, **options)\n"
+    script += f"batch_score.score_partition = killed\nscore.main({words!r})"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert not out.exists()
-    taken, whole = [], score.scored
-    monkeypatch.setattr(score, "scored", lambda part, **form: taken.append(part.name) or whole(part, **form))
-    assert asked(run, folder, out) == 0
-    assert taken == ["part-00001"]
+    parts, whole = [], batch_score.score_partition
+    monkeypatch.setattr(
+        batch_score, "score_partition", lambda part, **options: parts.append(part.name) or whole(part, **options)
+    )
+    assert score_with(run, folder, out) == 0
+    assert parts == ["part-00001"]
     assert "52 windows, 26 of them now" in capsys.readouterr().out
-    found = pd.read_parquet(out)
-    assert asked(run, folder, tmp_path / "again.parquet") == 0
-    pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "again.parquet"))
+    scores = pd.read_parquet(out)
+    assert score_with(run, folder, tmp_path / "again.parquet") == 0
+    pd.testing.assert_frame_equal(scores, pd.read_parquet(tmp_path / "again.parquet"))
 
 
-def test_what_a_power_cut_left_empty_or_truncated_is_scored_again(run, folder, tmp_path, capsys, monkeypatch):
+def test_files_left_empty_or_truncated_by_a_power_failure_are_scored_again(run, folder, tmp_path, capsys, monkeypatch):
     out = tmp_path / "scores.parquet"
     raw(30, wearer="cy", seed=2).to_parquet(folder / "cy.parquet")
     with monkeypatch.context() as patched:
-        patched.setattr(score, "_join", lambda paths, out: 0)
-        patched.setattr(score.runs, "remove", lambda path: None)
-        asked(run, folder, out)
+        patched.setattr(batch_score, "_concatenate", lambda paths, out: 0)
+        patched.setattr(files, "remove", lambda path: None)
+        score_with(run, folder, out)
     empty, cut, _ = sorted((tmp_path / ".scores.parquet.parts").glob("*.parquet"))
     empty.write_bytes(b"")
     cut.write_bytes(cut.read_bytes()[:-10])
     capsys.readouterr()
-    assert asked(run, folder, out) == 0
+    assert score_with(run, folder, out) == 0
     assert "78 windows, 52 of them now" in capsys.readouterr().out
     assert pd.read_parquet(out).groupby("user_id").size().to_dict() == {"ada": 26, "bo": 26, "cy": 26}
 
 
-def test_a_full_disk_is_told_and_what_is_scored_stays(run, folder, tmp_path, capsys, monkeypatch):
-    out, write = tmp_path / "scores.parquet", score.parquet.write_table
+def test_a_full_disk_is_reported_and_finished_scores_stay(run, folder, tmp_path, capsys, monkeypatch):
+    out, write = tmp_path / "scores.parquet", batch_score.parquet.write_table
 
     def full(table, path):
         if set(table["user_id"].to_pylist()) == {"bo"}:
@@ -144,21 +152,21 @@ def test_a_full_disk_is_told_and_what_is_scored_stays(run, folder, tmp_path, cap
         write(table, path)
 
     with monkeypatch.context() as patched:
-        patched.setattr(score.parquet, "write_table", full)
-        with pytest.raises(SystemExit, match="the disk is full: .*; make room: what is scored is kept"):
-            asked(run, folder, out)
+        patched.setattr(batch_score.parquet, "write_table", full)
+        with pytest.raises(SystemExit, match="the disk is full: .*; free some space; finished scores are kept"):
+            score_with(run, folder, out)
     assert not out.exists()
-    assert asked(run, folder, out) == 0
+    assert score_with(run, folder, out) == 0
     assert "52 windows, 26 of them now" in capsys.readouterr().out
 
 
-def test_ctrl_c_says_how_to_go_on(run, folder, tmp_path, capsys, monkeypatch):
-    def interrupted(part, **form):
+def test_ctrl_c_says_how_to_continue(run, folder, tmp_path, capsys, monkeypatch):
+    def interrupted(part, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(score, "scored", interrupted)
-    assert asked(run, folder, tmp_path / "scores.parquet") == 130
-    assert "stopped by Ctrl-C; what is scored is kept" in capsys.readouterr().err
+    monkeypatch.setattr(batch_score, "score_partition", interrupted)
+    assert score_with(run, folder, tmp_path / "scores.parquet") == 130
+    assert "stopped by Ctrl-C; finished scores are kept" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("reached")
@@ -167,60 +175,58 @@ def test_two_workers_score_s3_as_one_process_does_a_folder(run, folder, tmp_path
     s3_client.create_bucket(Bucket="watches-to-score")
     for path in folder.iterdir():
         s3_client.upload_file(str(path), "watches-to-score", f"march/{path.name}")
-    assert asked(run, folder, here) == 0
-    assert asked(run, "s3://watches-to-score/march", there, "--workers", "2") == 0
+    assert score_with(run, folder, here) == 0
+    assert score_with(run, "s3://watches-to-score/march", there, "--workers", "2") == 0
     pd.testing.assert_frame_equal(pd.read_parquet(there), pd.read_parquet(here))
 
 
-def test_a_bad_part_can_be_set_aside_and_is_told(run, folder, tmp_path, capsys):
+def test_a_bad_part_can_be_skipped_and_is_reported(run, folder, tmp_path, capsys):
     (folder / "bo.parquet").write_bytes(b"cut off")
-    assert asked(run, folder, tmp_path / "scores.parquet", "--on-bad-part", "skip") == 1
+    assert score_with(run, folder, tmp_path / "scores.parquet", "--on-bad-part", "skip") == 1
     assert set(pd.read_parquet(tmp_path / "scores.parquet")["user_id"]) == {"ada"}
-    said = capsys.readouterr().err
-    assert "set aside" in said
-    assert "what is scored is kept" in said
+    stderr = capsys.readouterr().err
+    assert "skipped: " in stderr
+    assert "finished scores are kept" in stderr
 
 
-def test_a_bad_part_that_stops_is_told_in_the_options_that_there_are(run, folder, tmp_path):
+def test_a_bad_part_that_stops_is_reported_with_the_option_that_skips_it(run, folder, tmp_path):
     (folder / "bo.parquet").write_bytes(b"cut off")
-    with pytest.raises(SystemExit, match="bo.parquet: can not be read") as stopped:
-        asked(run, folder, tmp_path / "scores.parquet")
-    assert "; --on-bad-part skip goes on without it; what is scored is kept beside" in str(stopped.value)
+    with pytest.raises(SystemExit, match="bo.parquet: can ?not be read") as stopped:
+        score_with(run, folder, tmp_path / "scores.parquet")
+    assert "; --on-bad-part skip goes on without it; finished scores are kept beside" in str(stopped.value)
     assert "on_bad_part" not in str(stopped.value)
 
 
-def test_a_second_call_that_writes_the_same_file_is_refused_while_the_first_is_at_it(run, folder, tmp_path):
+def test_a_second_call_with_the_same_output_is_refused(run, folder, tmp_path):
     out = tmp_path / "scores.parquet"
-    with score.alone(out), pytest.raises(SystemExit, match="scores.parquet: another process scores into it"):
-        asked(run, folder, out)
+    with (
+        files.locked(tmp_path / ".scores.parquet.lock"),
+        pytest.raises(SystemExit, match="scores.parquet is being written by process"),
+    ):
+        score_with(run, folder, out)
     assert not out.exists()
-    assert asked(run, folder, out) == 0
+    assert score_with(run, folder, out) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "home", "scores.parquet"]
 
 
-def test_a_lock_that_a_killed_call_left_is_no_hindrance(run, folder, tmp_path):
-    (tmp_path / ".scores.parquet.lock").touch()
-    assert asked(run, folder, tmp_path / "scores.parquet") == 0
-
-
-def test_once_a_bad_part_is_mended_it_alone_is_scored(run, folder, tmp_path, capsys):
+def test_a_repaired_part_alone_is_scored(run, folder, tmp_path, capsys):
     good, out = (folder / "bo.parquet").read_bytes(), tmp_path / "scores.parquet"
     (folder / "bo.parquet").write_bytes(b"cut off")
-    assert asked(run, folder, out, "--on-bad-part", "skip") == 1
+    assert score_with(run, folder, out, "--on-bad-part", "skip") == 1
     (folder / "bo.parquet").write_bytes(good)
-    assert asked(run, folder, out, "--on-bad-part", "skip") == 0
+    assert score_with(run, folder, out, "--on-bad-part", "skip") == 0
     assert "52 windows, 26 of them now" in capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "home", "scores.parquet"]
 
 
-def test_another_stride_is_another_score(run, folder, tmp_path):
+def test_a_changed_stride_scores_again(run, folder, tmp_path):
     out = tmp_path / "scores.parquet"
-    asked(run, folder, out)
-    asked(run, folder, out, "--stride", "60")
+    score_with(run, folder, out)
+    score_with(run, folder, out, "--stride", "60")
     assert len(pd.read_parquet(out)) == 12
 
 
-def test_files_of_a_day_each_are_scored_as_one_of_all_days(run, tmp_path):
+def test_files_of_a_day_each_are_scored_like_one_file(run, tmp_path):
     whole, days = tmp_path / "whole", tmp_path / "days"
     rows = pd.concat([raw(40, wearer=wearer, seed=number) for number, wearer in enumerate(("ada", "bo"))])
     late = rows["timestamp"] > "2026-03-02T07:20:00"
@@ -228,46 +234,48 @@ def test_files_of_a_day_each_are_scored_as_one_of_all_days(run, tmp_path):
         folder.mkdir()
         for name, table in tables.items():
             table.to_parquet(folder / f"{name}.parquet")
-        assert asked(run, folder, tmp_path / f"{folder.name}.parquet") == 0
-    found = pd.read_parquet(tmp_path / "days.parquet")
-    assert found.groupby("user_id").size().to_dict() == {"ada": 36, "bo": 36}
-    pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "whole.parquet"))
+        assert score_with(run, folder, tmp_path / f"{folder.name}.parquet") == 0
+    scores = pd.read_parquet(tmp_path / "days.parquet")
+    assert scores.groupby("user_id").size().to_dict() == {"ada": 36, "bo": 36}
+    pd.testing.assert_frame_equal(scores, pd.read_parquet(tmp_path / "whole.parquet"))
 
 
 def test_parquet_is_scored_in_small_parts_and_csv_in_one(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(score.parts, "LEAST_READINGS", 1)
+    monkeypatch.setattr(partitioning, "MIN_READINGS", 1)
     rows = pd.concat([raw(30, wearer=wearer, seed=number) for number, wearer in enumerate(("ada", "bo", "cy"))])
     rows.to_parquet(tmp_path / "watch.parquet")
     rows.to_csv(tmp_path / "watch.csv")
-    taken, whole = [], score.scored
-    monkeypatch.setattr(score, "scored", lambda part, **form: taken.append(part.wearers) or whole(part, **form))
+    parts, whole = [], batch_score.score_partition
+    monkeypatch.setattr(
+        batch_score, "score_partition", lambda part, **options: parts.append(part.wearers) or whole(part, **options)
+    )
     for kind in ("parquet", "csv"):
-        assert asked(run, tmp_path / f"watch.{kind}", tmp_path / f"of-{kind}") == 0
-    assert taken == [("ada",), ("bo",), ("cy",), ()]
+        assert score_with(run, tmp_path / f"watch.{kind}", tmp_path / f"of-{kind}") == 0
+    assert parts == [("ada",), ("bo",), ("cy",), ()]
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "of-parquet"), pd.read_parquet(tmp_path / "of-csv"))
 
 
-def test_a_life_shorter_than_a_window_has_no_row(run, folder, tmp_path):
+def test_readings_shorter_than_a_window_have_no_row(run, folder, tmp_path):
     raw(3, wearer="cy").to_parquet(folder / "cy.parquet")
-    assert asked(run, folder, tmp_path / "scores.parquet") == 0
+    assert score_with(run, folder, tmp_path / "scores.parquet") == 0
     assert set(pd.read_parquet(tmp_path / "scores.parquet")["user_id"]) == {"ada", "bo"}
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("options", "message"),
     [
         (["--stride", "0"], "--stride 0"),
-        (["--timezone", "Mars"], "--timezone 'Mars' is no IANA name"),
-        (["--dask-scheduler", "here"], "--dask-scheduler 'here': an address"),
+        (["--timezone", "Mars"], "--timezone 'Mars'"),
+        (["--dask-scheduler", "here"], "--dask-scheduler 'here': expected an address"),
         (["--run", "none"], "model.json"),
         (["--data", "nowhere"], "nowhere"),
-        (["--out", "s3://watches/scores.parquet"], "a file of this machine is wanted"),
+        (["--out", "s3://watches/scores.parquet"], "expected a local file"),
     ],
 )
-def test_what_can_not_be_is_refused_by_name(run, folder, tmp_path, capsys, words, said):
+def test_an_invalid_option_is_refused_by_name(run, folder, tmp_path, capsys, options, message):
     with pytest.raises(SystemExit) as stopped:
-        asked(run, folder, tmp_path / "scores.parquet", *words)
-    assert said in f"{stopped.value}{capsys.readouterr().err}"
+        score_with(run, folder, tmp_path / "scores.parquet", *options)
+    assert message in f"{stopped.value}{capsys.readouterr().err}"
 
 
 def test_a_window_of_a_stuck_sensor_is_unknown():

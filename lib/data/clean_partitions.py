@@ -1,8 +1,7 @@
-"""Every part cleaned into a file of its own: Parquet, which holds the clean table and, in its metadata, its account.
+"""Clean every partition into a Parquet file that holds its clean table and, in the metadata, its account.
 
-The account lies in the file that it is of, and a file is moved to its place whole: what is there is counted once, and
-what is not there is not counted. Nothing here reads the tables again: they are for whoever wants everything clean, and
-pandas and Dask read the folder as one table.
+Table and account are in the same file, and a finished file is moved into place, so that no partition is counted twice.
+The project does not read these tables again: they are for other analyses. pandas and Dask read the folder as one table.
 """
 
 import functools
@@ -19,69 +18,91 @@ from lib.data.raw_files import ReadingsError
 
 
 class Task(NamedTuple):
-    """A part, and what its clean table is made from: the key of the part's files and of the way it is cleaned."""
+    """A partition, and the key of its files and settings."""
 
-    part: partitions.Part
+    partition: partitions.Partition
     key: str
 
     def __str__(self):
-        return str(self.part)
+        return str(self.partition)
 
 
-def clean_all(found, folder, *, timezone, interval_s, counters, labelled=False, **how):
-    """Clean each Part of `found` into `folder`/<part>.parquet; `how` is for `cluster.each`.
+def clean_all(sources, folder, *, timezone, interval_s, counters, labelled=False, **parallel_options):
+    """Clean each partition into `folder`/<name>.parquet.
 
-    labelled: whether readings of any part have labels: all tables then have the column, or none has. A part that was
-    cleaned before, from the same files in the same way, is not cleaned again; one that was cleaned from others is gone,
-    whether or not it can be cleaned anew. Returns the account of all, as `clean.clean` gives it, and {part: problem} of
-    those set aside. Raises OSError, saying how much is done, where the disk is full, and ValueError where no part can
-    be cleaned.
+    A partition that was cleaned before, from the same files with the same settings, is not cleaned again. Files of
+    other partitions, or of changed ones, are removed.
+
+    Parameters
+    ----------
+    sources : list of Partition
+    folder : Path
+    timezone, interval_s, counters
+        As in `readings.read` and `clean.clean`.
+    labelled : bool
+        Whether the clean tables have a column `label`: true if any reading of any partition has a label.
+    **parallel_options
+        Keyword arguments of `parallel.map_parts`.
+
+    Returns
+    -------
+    account : dict
+        The sum of all accounts, as in `clean.clean`.
+    set_aside : dict
+        {partition: problem} for partitions that cannot be cleaned.
+
+    Raises
+    ------
+    OSError
+        If the disk is full. The message gives the number of finished partitions.
+    ValueError
+        If no partition can be cleaned.
     """
-    form = {"timezone": timezone, "interval_s": interval_s, "counters": counters, "labelled": labelled}
-    places = {part.name: folder / f"{part.name}.parquet" for part in found}
-    tasks = [Task(part, partitions.key(part, **form)) for part in found]
-    _remove_others(folder, places.values())
-    accounts = {str(task): _account(places[str(task)], task.key) for task in tasks}
+    settings = {"timezone": timezone, "interval_s": interval_s, "counters": counters, "labelled": labelled}
+    tasks = [Task(partition, partitions.key(partition, **settings)) for partition in sources]
+    paths = {str(task): folder / f"{task}.parquet" for task in tasks}
+    _remove_others(folder, paths.values())
+    accounts = {str(task): _read_account(paths[str(task)], task.key) for task in tasks}
     waiting = [task for task in tasks if not accounts[str(task)]]
     for task in waiting:
-        places[str(task)].unlink(missing_ok=True)
-    set_aside = {}
-    for task, cleaned, problem in parallel.map_parts(functools.partial(_cleaned, **form), waiting, part_error=ReadingsError, **how):
+        paths[str(task)].unlink(missing_ok=True)
+    set_aside, function = {}, functools.partial(_clean_to_bytes, **settings)
+    outcomes = parallel.map_parts(function, waiting, part_error=ReadingsError, **parallel_options)
+    for task, content, problem in outcomes:
         if problem:
             set_aside[str(task)] = problem
         else:
-            _write(places[str(task)], cleaned, total=len(found))
-            accounts[str(task)] = _account(places[str(task)], task.key)
+            _write(paths[str(task)], content, total=len(sources))
+            accounts[str(task)] = _read_account(paths[str(task)], task.key)
     done = [account for account in accounts.values() if account]
     if not done:
-        raise ValueError(f"none of {len(found)} parts can be cleaned; {next(iter(set_aside.values()), '')}")
-    return clean.summed(done), set_aside
+        raise ValueError(f"none of {len(sources)} partitions can be cleaned; {next(iter(set_aside.values()), '')}")
+    return clean.sum_accounts(done), set_aside
 
 
-def _cleaned(task, *, timezone, interval_s, counters, labelled):
-    """The bytes of a part's file."""
-    raw = partitions.read(task.part, timezone=timezone)
+def _clean_to_bytes(task, *, timezone, interval_s, counters, labelled):
+    """The content of a partition's Parquet file."""
+    raw = partitions.read(task.partition, timezone=timezone)
     raw = raw.assign(label=raw.get("label", "")) if labelled else raw.drop(columns="label", errors="ignore")
     table, account = clean.clean(raw, interval_s=interval_s, counters=counters)
     table = pa.Table.from_pandas(table, preserve_index=False)
-    facts = {"account": json.dumps(account), "made_from": task.key}
+    metadata = {**(table.schema.metadata or {}), "account": json.dumps(account), "made_from": task.key}
     stream = io.BytesIO()
-    pq.write_table(
-        table.replace_schema_metadata({**(table.schema.metadata or {}), **facts}), stream, compression="zstd"
-    )
+    pq.write_table(table.replace_schema_metadata(metadata), stream, compression="zstd")
     return stream.getvalue()
 
 
-def _account(path, key):
-    """The account in a part's file, or None where there is no whole file that was made from `key`."""
+def _read_account(path, key):
+    """The account in a partition's file, or None if there is no complete file made from `key`."""
     try:
-        facts = pq.read_schema(path).metadata or {}
-        return json.loads(facts[b"account"]) if facts.get(b"made_from") == key.encode() else None
-    except (OSError, ValueError):  # no file, or, after a power cut, an empty or truncated one
+        metadata = pq.read_schema(path).metadata or {}
+        return json.loads(metadata[b"account"]) if metadata.get(b"made_from") == key.encode() else None
+    except (OSError, ValueError):  # no file, or one that a power cut left empty or truncated
         return None
 
 
 def _write(path, content, *, total):
+    """Write a partition's file. Raises OSError with the number of finished partitions if the disk is full."""
     try:
         with files.writing(path) as new:
             new.write_bytes(content)
@@ -89,13 +110,11 @@ def _write(path, content, *, total):
         if not files.is_full(error):
             raise
         done = len(list(path.parent.glob("*.parquet")))
-        problem = (
-            f"the disk is full: {done} of {total} parts are cleaned and stay; make room, and begin again for the rest"
-        )
+        problem = f"the disk is full: {done} of {total} partitions are finished and kept; free some space and start again"
         raise OSError(error.errno, problem, path.name) from error
 
 
-def _remove_others(folder, places):
-    """Remove the parts of earlier data, so that the folder holds these alone."""
-    for path in set(folder.glob("*.parquet")) - set(places):
+def _remove_others(folder, paths):
+    """Remove the files of partitions that no longer exist."""
+    for path in set(folder.glob("*.parquet")) - set(paths):
         path.unlink()

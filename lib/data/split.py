@@ -1,7 +1,7 @@
-"""The three raw tables of a run, and who is in which: no wearer (or, with few wearers, no day) is in two.
+"""Split readings into development, calibration and test tables without a shared wearer (or, with few wearers, day).
 
-development: normal life to learn from, of which some wearers (or days) are kept for validation; calibration: normal
-life for the thresholds; test: life with labelled anomalies. Tables have the columns of `readings.read`.
+Development is normal life for training and validation. Calibration is normal life for the thresholds. Test is life with
+labelled anomalies. The tables have the columns of `readings.read`.
 """
 
 from dataclasses import dataclass
@@ -12,19 +12,26 @@ import pandas as pd
 from lib.data import readings
 from lib.detector import features
 from lib.simulation.watch import record_days, record_stretches, to_interval_counters
-from lib.detector.windows import spread_evenly
 
-PARTS = ("train", "validation", "calibration", "test")
+SPLITS = ("train", "validation", "calibration", "test")
 SHARES = (0.5, 0.125, 0.175, 0.2)
-FEWEST_WEARERS = 5  # with fewer, days are split
-FEW_TO_CALIBRATE = 18  # wearers or days: with fewer, a sixth of them are too few to compare with
+MIN_WEARERS = 5  # with fewer, days are split
+MANY_TO_CALIBRATE = 18  # wearers or days: with fewer, a sixth of them is too small a comparison group
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The tables; `by` is "wearer" or "day", `validation` and `tested` the sorted units (see `units`) kept for them.
+    """The three tables, and how they were split.
 
-    Of large data the test's table is a sample, and `tested` all that it was drawn from.
+    Parameters
+    ----------
+    development, calibration, test : DataFrame
+        Raw tables. Of large data each is a sample.
+    by : str
+        What was split: "wearer" or "day".
+    validation, test_units : list of str
+        The wearers or days (see `units`) for validation and for the test, sorted. Of large data they include those that
+        are not in the sample.
     """
 
     development: pd.DataFrame
@@ -32,33 +39,71 @@ class Dataset:
     test: pd.DataFrame
     by: str
     validation: list
-    tested: list
+    test_units: list
+
+    @property
+    def tables(self):
+        """{name: table} of the three tables."""
+        return {"development": self.development, "calibration": self.calibration, "test": self.test}
 
 
-def simulated(
-    *, samples, wearers, calibration_wearers, test_wearers, test_days, interval_s, counters, seed, progress=iter
-):
-    """Simulated wearers: `samples` readings of `wearers` in stretches over the week, and whole days of others.
+@dataclass(frozen=True)
+class SimulationSize:
+    """How many wearers to simulate, and for how long.
 
-    counters: "cumulative", or "interval" for watches that report what was counted since the last reading. Raises
-    ValueError when a number is below 1, or there are fewer than two wearers to develop on.
+    Parameters
+    ----------
+    samples, wearers : int
+        Readings for development, and the wearers they are from.
+    calibration_wearers : int
+        Wearers for the thresholds, one day each.
+    test_wearers, test_days : int
+        Wearers for the test, and days of each.
+
+    Raises
+    ------
+    ValueError
+        If a number is below 1, or there are fewer than two wearers for development.
     """
-    counts = {
-        "calibration_wearers": calibration_wearers,
-        "test_wearers": test_wearers,
-        "test_days": test_days,
-    }
-    for name, value in counts.items():
-        if value < 1:
-            raise ValueError(f"{name}={value}: at least 1 is wanted")
-    if wearers < 2:
-        raise ValueError(f"wearers={wearers}: at least 2 are wanted, one of them for validation")
-    whole = {"interval_s": interval_s, "seed": seed, "progress": progress}
-    after = wearers + calibration_wearers
+
+    samples: int
+    wearers: int
+    calibration_wearers: int
+    test_wearers: int
+    test_days: int
+
+    def __post_init__(self):
+        for name in ("calibration_wearers", "test_wearers", "test_days"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"expected 1 or more, got {name}={getattr(self, name)}")
+        if self.wearers < 2:
+            raise ValueError(f"expected 2 or more wearers, one of them for validation, got wearers={self.wearers}")
+
+
+def simulate_dataset(size, *, interval_s, counters, seed, progress=iter):
+    """Simulate a dataset: stretches of readings over the week for development, whole days of other wearers for the rest.
+
+    Parameters
+    ----------
+    size : SimulationSize
+    interval_s : int
+        Seconds between readings.
+    counters : str
+        "cumulative", or "interval" for watches that report amounts since the previous reading.
+    seed : int
+    progress : callable
+        Wraps the loops over wearers, as tqdm does.
+
+    Returns
+    -------
+    Dataset
+    """
+    options = {"interval_s": interval_s, "seed": seed, "progress": progress}
+    first_test_id = size.wearers + size.calibration_wearers
     tables = [
-        record_stretches(samples=samples, wearers=wearers, interval_s=interval_s, seed=seed),
-        record_days(wearers=calibration_wearers, days=1, first_id=wearers, **whole),
-        record_days(wearers=test_wearers, days=test_days, first_id=after, **whole),
+        record_stretches(samples=size.samples, wearers=size.wearers, interval_s=interval_s, seed=seed),
+        record_days(wearers=size.calibration_wearers, days=1, first_id=size.wearers, **options),
+        record_days(wearers=size.test_wearers, days=size.test_days, first_id=first_test_id, **options),
     ]
     tables = [readings.parse(table) for table in tables]
     if counters == "interval":
@@ -68,156 +113,102 @@ def simulated(
     return Dataset(*tables, "wearer", validation, np.unique(tables[2]["user_id"]).tolist())
 
 
-def recorded(raw, *, seed):
-    """Split readings of real wearers: by wearer, or by day where fewer than five wearers have no labels.
+def split_readings(raw, *, seed):
+    """Split real readings by wearer, or by day if fewer than MIN_WEARERS wearers have no labels.
 
-    Wearers (days) with labelled readings are in the test alone: neither learning nor the thresholds may know what they
-    hold. Raises ValueError when there are too few others to make the four parts of.
+    Wearers or days with labelled readings are in the test only, so that they influence neither training nor thresholds.
+
+    Parameters
+    ----------
+    raw : DataFrame
+        A raw table as returned by `readings.read`.
+    seed : int
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    ValueError
+        If too few wearers or days without labels remain for all of SPLITS.
     """
-    by, part_of = divided(wearer_days(raw), seed=seed)
-    return gathered(raw, by=by, part_of=part_of)
+    by, split_of = assign_splits(wearer_days(raw), seed=seed)
+    return split_table(raw, by=by, split_of=split_of)
 
 
 def wearer_days(raw):
-    """What a raw table holds: user_id, timestamp (the day), readings and labelled (whether any is) of each day."""
+    """Count a raw table's readings by wearer and day.
+
+    Returns
+    -------
+    DataFrame
+        user_id, timestamp (the day), readings, and labelled (whether any reading has a label).
+    """
     labelled = raw["label"] != "" if "label" in raw else False
     days = raw[["user_id"]].assign(timestamp=raw["timestamp"].dt.normalize(), readings=1, labelled=labelled)
     counts = {"readings": ("readings", "size"), "labelled": ("labelled", "any")}
     return days.groupby(["user_id", "timestamp"], as_index=False).agg(**counts)
 
 
-def divided(days, *, seed):
-    """How `recorded` splits: by "wearer" or "day", and {unit: one of PARTS} (see `units`), of wearer-days alone."""
+def assign_splits(days, *, seed):
+    """Assign wearers or days to SPLITS.
+
+    Parameters
+    ----------
+    days : DataFrame
+        As returned by `wearer_days`.
+    seed : int
+
+    Returns
+    -------
+    by : str
+        "wearer" or "day".
+    split_of : dict
+        {unit: one of SPLITS}, with the units of `units`.
+
+    Raises
+    ------
+    ValueError
+        As in `split_readings`.
+    """
     labelled = days["labelled"].to_numpy()
     without_labels = set(days["user_id"]) - set(days["user_id"][labelled])
-    by = "wearer" if len(without_labels) >= FEWEST_WEARERS else "day"
+    by = "wearer" if len(without_labels) >= MIN_WEARERS else "day"
     unit = units(days, by=by)
-    held_out = np.isin(unit, unit[labelled])
+    test_only = np.isin(unit, unit[labelled])
     rng = np.random.default_rng(seed)
-    part_of = dict.fromkeys(unit[held_out], "test")
-    strata = [np.unique(unit[~held_out])] if by == "wearer" else _by_wearer(days[~held_out], unit[~held_out])
-    given = set()
+    split_of = dict.fromkeys(unit[test_only], "test")
+    strata = [np.unique(unit[~test_only])] if by == "wearer" else _by_wearer(days[~test_only], unit[~test_only])
+    assigned = set()
     for names in strata:
-        parts = _parts(len(names))
-        given |= set(parts)
-        part_of |= dict(zip(rng.permutation(names), parts, strict=True))
-    if set(PARTS) - given:
-        raise ValueError(_too_few(np.unique(unit[~held_out]), by, labelled.any()))
-    return by, part_of
+        splits = _splits(len(names))
+        assigned |= set(splits)
+        split_of |= dict(zip(rng.permutation(names), splits, strict=True))
+    if set(SPLITS) - assigned:
+        raise ValueError(_too_few(np.unique(unit[~test_only]), by, labelled.any()))
+    return by, split_of
 
 
-def gathered(raw, *, by, part_of):
-    """The Dataset of a raw table, of which `divided` told who is in which part."""
-    unit = pd.Series(units(raw, by=by))
-    part = unit.map(part_of).to_numpy()
+def split_table(raw, *, by, split_of):
+    """The Dataset of a raw table, with the splits that `assign_splits` returned."""
+    split = pd.Series(units(raw, by=by)).map(split_of).to_numpy()
     development, calibration, test = (
-        raw[np.isin(part, names)].reset_index(drop=True) for names in (PARTS[:2], PARTS[2:3], PARTS[3:])
+        raw[np.isin(split, names)].reset_index(drop=True) for names in (SPLITS[:2], SPLITS[2:3], SPLITS[3:])
     )
-    unlabelled = {"columns": "label", "errors": "ignore"}
-    kept = [sorted(name for name, part in part_of.items() if part == kept) for kept in ("validation", "test")]
-    return Dataset(development.drop(**unlabelled), calibration.drop(**unlabelled), test, by, *kept)
-
-
-def drawn(days, *, by, part_of, at_most, rng):
-    """The hours of wearer-days to draw, so that each table of the Dataset has about `at_most` readings at most.
-
-    Of the development's, single hours, evenly over its wearers and the hours of the day; of the others', whole days,
-    evenly over wearers and, in the test, over days with labels and without. Each of PARTS gets one at least, though
-    that be more than `at_most`. Returns the columns of `days` and hour (since 1970).
-    """
-    part = pd.Series(units(days, by=by)).map(part_of).to_numpy()
-    tables = [_some_hours(days[np.isin(part, PARTS[:2])], at_most=at_most, rng=rng)]
-    drawn_from = set(pd.Series(units(tables[0], by=by)).map(part_of))
-    for name in PARTS[:2]:
-        if name not in drawn_from:
-            tables.append(_some_hours(days[part == name], at_most=1, rng=rng))
-    for name in PARTS[2:]:
-        tables.append(_hours(_some_days(days[part == name], at_most=at_most, rng=rng)))
-    return pd.concat(tables, ignore_index=True)
-
-
-def _some_days(days, *, at_most, rng):
-    stratum = pd.factorize(days["user_id"])[0] * 2 + days["labelled"]
-    count = max(1, int(at_most / days["readings"].mean()))
-    return days.iloc[spread_evenly(np.arange(len(days)), stratum.to_numpy(), at_most=count, rng=rng)]
-
-
-def _some_hours(days, *, at_most, rng):
-    hours = _hours(days)
-    stratum = pd.factorize(hours["user_id"])[0] * 24 + hours["hour"] % 24
-    count = max(1, int(at_most / (days["readings"].mean() / 24)))
-    return hours.iloc[spread_evenly(np.arange(len(hours)), stratum.to_numpy(), at_most=count, rng=rng)]
-
-
-def _hours(days):
-    """A row for each hour of wearer-days."""
-    first = days["timestamp"].to_numpy().astype("datetime64[h]").astype(np.int64)
-    hours = days.iloc[np.repeat(np.arange(len(days)), 24)]
-    return hours.assign(hour=(first[:, None] + np.arange(24)).ravel())
-
-
-def _too_few(names, by, labelled):
-    without, hint = (" without labels", "; labelled readings may be given as test_path=") if labelled else ("", "")
-    return f"{len(names)} {by}s{without} are too few to split into {', '.join(PARTS)}{hint}"
+    label = {"columns": "label", "errors": "ignore"}
+    validation, test_units = (
+        sorted(unit for unit, name in split_of.items() if name == split_name) for split_name in ("validation", "test")
+    )
+    return Dataset(development.drop(**label), calibration.drop(**label), test, by, validation, test_units)
 
 
 def units(table, *, by):
-    """What each row (T,) is split by: its wearer, or its wearer and date as text."""
+    """What each row is split by, (T,): its wearer, or its wearer and date as text."""
     wearer = table["user_id"].astype("str").to_numpy(dtype=object)
     if by == "wearer":
         return wearer
     return wearer + " " + table["timestamp"].to_numpy().astype("datetime64[D]").astype(str).astype(object)
-
-
-def roles(table, *, by, rng):
-    """What each row of a clean calibration table is for, (T,): 0 to compare with, 1 for limits, 2 to check these.
-
-    A sixth, a half and a third of the wearers (or, as in a fleet of few, days), for limits want many; a third each
-    where there are few. Where there are too few of these, by segment. Raises ValueError when there are fewer than three
-    segments.
-    """
-    segment = table["user_id"].astype("str") + " " + table["segment"].astype("str")
-    for unit in (units(table, by=by), units(table, by="day"), segment.to_numpy()):
-        names, place = np.unique(unit.astype(str), return_inverse=True)
-        if len(names) >= 3:
-            turns = np.array([0, 1, 2, 1, 2, 1] if len(names) >= FEW_TO_CALIBRATE else [0, 1, 2])
-            return rng.permutation(turns[np.arange(len(names)) % len(turns)])[place]
-    raise ValueError(f"{len(names)} unbroken stretches of readings are too few to calibrate on: three are wanted")
-
-
-def reported(table):
-    """Which of the seven features each row's wearer reports half of the time or more, in a clean table: (T, 7)."""
-    known = table[list(features.FEATURES)].notna()
-    return known.groupby(table["user_id"], observed=True).transform("mean").to_numpy() >= 0.5
-
-
-def in_full(channels, reports):
-    """The largest of the channel sets of `channels` (7,) that one of reports (N, 7) has in full: a (7,) mask.
-
-    In a fleet where no watch reports all that some do, no window tells what an error over all of it would be. Raises
-    ValueError where none has even the smallest.
-    """
-    for counted in features.channel_sets(channels).values():
-        if reports[:, counted].all(axis=1).any():
-            return counted
-    raise ValueError(f"no wearer reports {' and '.join(np.array(features.FEATURES)[counted])}")
-
-
-def require_windows(first, table, *, part, length, interval_s):
-    """Raise ValueError, saying what the clean table of that part holds instead, where there are no windows `first`."""
-    if len(first):
-        return
-    segments = table.groupby(["user_id", "segment"], observed=True)["timestamp"].agg(["min", "size"])
-    apart = segments["min"].groupby(level=0, observed=True).diff().median().total_seconds()
-    quality = ", ".join(f"{count:,} {name}" for name, count in table["quality"].value_counts().items() if count)
-    fix = "a smaller sequence_length= may help"
-    if apart < length * interval_s:
-        fix = f"segments begin {apart:g} s apart, so that interval_s={apart:g} may be what the watch's readings want"
-    raise ValueError(
-        f"no {part} window: {length} trusted samples in a row are wanted, {interval_s} s apart; there are "
-        f"{len(table):,} samples ({quality or 'none'}) in {len(segments):,} segments, the longest of "
-        f"{segments['size'].max() if len(segments) else 0:,}; {fix}"
-    )
 
 
 def _by_wearer(days, unit):
@@ -225,10 +216,41 @@ def _by_wearer(days, unit):
     return [np.unique(unit[wearer == name]) for name in np.unique(wearer)]
 
 
-def _parts(count):
-    """The parts of `count` units: one each while there are enough, the others in the SHARES, rounding to training."""
-    if count < len(PARTS):
-        return np.array(PARTS[:count])
-    counts = 1 + (np.array(SHARES) * (count - len(PARTS))).astype(int)
+def _splits(count):
+    """The splits of `count` units: one each if possible, the others by SHARES, the rounding to training."""
+    if count < len(SPLITS):
+        return np.array(SPLITS[:count])
+    counts = 1 + (np.array(SHARES) * (count - len(SPLITS))).astype(int)
     counts[0] += count - counts.sum()
-    return np.repeat(PARTS, counts)
+    return np.repeat(SPLITS, counts)
+
+
+def _too_few(names, by, labelled):
+    without, remedy = (" without labels", "; give labelled readings as test_path=") if labelled else ("", "")
+    return f"{len(names)} {by}s{without} are too few to split into {', '.join(SPLITS)}{remedy}"
+
+
+def roles(table, *, by, rng):
+    """Assign a role in calibration to each row of a clean table.
+
+    A sixth of the wearers is for comparison, a half for the limits and a third for checking them: limits need many
+    wearers. Below MANY_TO_CALIBRATE wearers each role gets a third. With fewer than three wearers, days are assigned;
+    with fewer than three days, segments.
+
+    Returns
+    -------
+    ndarray, shape (T,)
+        0 for comparison, 1 for limits, 2 for checking.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than three segments.
+    """
+    segment = table["user_id"].astype("str") + " " + table["segment"].astype("str")
+    for unit in (units(table, by=by), units(table, by="day"), segment.to_numpy()):
+        names, place = np.unique(unit.astype(str), return_inverse=True)
+        if len(names) >= 3:
+            cycle = np.array([0, 1, 2, 1, 2, 1] if len(names) >= MANY_TO_CALIBRATE else [0, 1, 2])
+            return rng.permutation(cycle[np.arange(len(names)) % len(cycle)])[place]
+    raise ValueError(f"expected 3 or more segments to calibrate on, got {len(names)}; provide more readings")

@@ -1,4 +1,4 @@
-"""Figures of a model: its training, its errors and what it finds. Each function returns the Matplotlib Figure."""
+"""Figures of a model: its training, its errors and its results. Each function returns the Matplotlib Figure."""
 
 import numpy as np
 import pandas as pd
@@ -9,14 +9,19 @@ from lib.detector.features import CHANNELS
 from lib.detector.scoring import ALERT, BORDERLINE
 from lib.figures import style
 
-LEAST_SPAN = (10, 3, 0.2, 3)  # bpm, steps, kcal, m: of an axis over one window, where noise would look large
+MIN_SPAN = (10, 3, 0.2, 3)  # bpm, steps, kcal, m: least range of an axis, so that noise does not look large
 
 
 def history(history):
-    """Training and validation loss by epoch, from dicts of loss, val_loss and learning_rate.
+    """Draw training and validation loss by epoch.
 
-    A dotted line, on an axis of its own, is the learning rate that each epoch ended with. The losses' axis is
-    logarithmic where they span more than a factor of 10.
+    A dotted line on a second axis is the learning rate at the end of each epoch. The axis of the losses is logarithmic
+    if they span more than a factor of 10.
+
+    Parameters
+    ----------
+    history : list of dict
+        loss, val_loss and learning_rate of each epoch.
     """
     rows = pd.DataFrame(history)
     epochs = np.arange(1, len(rows) + 1)
@@ -36,14 +41,22 @@ def history(history):
     axis.set(
         xlabel="epoch",
         ylabel="loss (mean squared error, scaled units)",
-        title=f"Training: best epoch {epochs[best]} of {len(epochs)}; its weights are used",
+        title=f"Training: the weights of epoch {epochs[best]} of {len(epochs)} are used",
     )
     axis.legend()
     return figure
 
 
 def error_distributions(errors_by_name, threshold, alert):
-    """Histograms of windows' evidence, {name: (N,)}, each in percent of its windows, and the two levels."""
+    """Draw histograms of windows' evidence, in percent of each group, and the two levels.
+
+    Parameters
+    ----------
+    errors_by_name : dict
+        {group: evidence (N,)}. Values that are not finite are left out.
+    threshold, alert : float
+        Evidence at scores 0.3 and 0.7.
+    """
     errors_by_name = {name: values[np.isfinite(values)] for name, values in errors_by_name.items()}
     positive = np.concatenate(list(errors_by_name.values()))
     positive = positive[positive > 0]
@@ -51,31 +64,31 @@ def error_distributions(errors_by_name, threshold, alert):
     figure, axis = style.axes(4.5)
     colours = sns.color_palette("colorblind", len(errors_by_name))
     for (name, values), colour in zip(errors_by_name.items(), colours, strict=True):
-        values = np.maximum(values, bins[0])  # a log axis has no place for 0
+        values = np.maximum(values, bins[0])  # a logarithmic axis cannot show 0
         weights = np.full(len(values), 100 / max(len(values), 1))
-        look = {"histtype": "step", "linewidth": 1.6, "color": colour, "label": f"{name} ({len(values):,})"}
-        axis.hist(values, bins=bins, weights=weights, **look)
+        line = {"histtype": "step", "linewidth": 1.6, "color": colour, "label": f"{name} ({len(values):,})"}
+        axis.hist(values, bins=bins, weights=weights, **line)
     for value, label, line in ((threshold, "threshold: score 0.3", "--"), (alert, "alert: score 0.7", "-")):
         axis.axvline(value, color="black", linestyle=line, linewidth=1, label=label)
     axis.set_xscale("log")
     axis.set(
         xlabel="evidence of a window (1 = the threshold)",
         ylabel="share of the windows (%)",
-        title="How the evidence is distributed",
+        title="Distribution of the evidence",
     )
     axis.legend()
     return figure
 
 
 def limits_by_size(calibration, *, interval_s):
-    """Threshold (solid) and alert level (dashed) of each channel set over the seconds a window rests on."""
+    """Draw threshold (solid) and alert level (dashed) of each channel set against a window's length in seconds."""
     figure, axis = style.axes(4)
     seconds = np.array(calibration["sizes"]) * interval_s
     colours = (style.BLUE, style.ORANGE, style.GREEN, style.RED)
-    for (name, known), colour in zip(calibration["sets"].items(), colours, strict=False):
-        axis.plot(seconds, known["threshold"], color=colour, marker="o", label=name)
-        axis.plot(seconds, known["alert"], color=colour, marker="o", linestyle="--")
-    axis.set(xscale="log", yscale="log", xlabel="a window rests on (s)", ylabel="evidence")
+    for (name, limits), colour in zip(calibration["sets"].items(), colours, strict=False):
+        axis.plot(seconds, limits["threshold"], color=colour, marker="o", label=name)
+        axis.plot(seconds, limits["alert"], color=colour, marker="o", linestyle="--")
+    axis.set(xscale="log", yscale="log", xlabel="length of a window (s)", ylabel="evidence")
     axis.set_xticks(seconds, [f"{value:g}" for value in seconds])
     axis.minorticks_off()
     axis.legend()
@@ -83,7 +96,7 @@ def limits_by_size(calibration, *, interval_s):
 
 
 def reconstruction(window, reconstructed, title, *, interval_s=5):
-    """Observed and expected channels of one window: two (length, 7) arrays in raw units."""
+    """Draw observed and expected channels of one window: two arrays (length, 7) in raw units."""
     minutes = np.arange(len(window)) * interval_s / 60
     figure, axes = style.axes(5, rows=2, columns=2)
     for number, (axis, channel) in enumerate(zip(axes.flat, CHANNELS, strict=True)):
@@ -91,7 +104,7 @@ def reconstruction(window, reconstructed, title, *, interval_s=5):
         axis.plot(minutes, reconstructed[:, number], "--", color=style.ORANGE, label="expected")
         axis.set_ylabel(style.label(channel, per=" a sample"))
         low, high = axis.get_ylim()
-        margin = max(0, LEAST_SPAN[number] - (high - low)) / 2
+        margin = max(0, MIN_SPAN[number] - (high - low)) / 2
         axis.set_ylim(low - margin, high + margin)
     for axis in axes[-1]:
         axis.set_xlabel("time in the window (minutes)")
@@ -101,18 +114,23 @@ def reconstruction(window, reconstructed, title, *, interval_s=5):
 
 
 def auroc_bars(scorecards):
-    """Heat map of AUROC by kind of anomaly (rows) and method (columns), from {method: Series by kind}.
+    """Draw a heat map of AUROC by kind of anomaly (rows) and method (columns).
 
-    Where there is none, no window of that kind was scored: a grey cell with a dash.
+    A grey cell with a dash means that no window of the kind was scored.
+
+    Parameters
+    ----------
+    scorecards : dict
+        {method: Series of AUROC by kind}
     """
     grid = pd.DataFrame(scorecards)
     figure, axis = style.axes(2.3 + 0.32 * len(grid))
     names, bar = _readable(grid.index), {"label": "AUROC (0.5 = chance)"}
-    look = {"cmap": "vlag_r", "vmin": 0, "vmax": 1, "annot": True, "fmt": ".2f", "linewidths": 1}
-    sns.heatmap(grid, yticklabels=names, cbar_kws=bar, ax=axis, **look)
+    cells = {"cmap": "vlag_r", "vmin": 0, "vmax": 1, "annot": True, "fmt": ".2f", "linewidths": 1}
+    sns.heatmap(grid, yticklabels=names, cbar_kws=bar, ax=axis, **cells)
     for row, column in np.argwhere(grid.isna()):
         axis.text(column + 0.5, row + 0.5, "–", ha="center", va="center")
-    axis.set(xlabel="", ylabel="", title="How well windows of each kind stand out from normal ones")
+    axis.set(xlabel="", ylabel="", title="How well windows of each kind differ from normal windows")
     axis.set_facecolor("gainsboro")
     axis.grid(visible=False)
     axis.tick_params(rotation=0)
@@ -125,9 +143,9 @@ def _readable(kinds):
 
 
 def recall_bars(card):
-    """Percent of events found, by kind, at each level of a score card, and of those that the gate finds."""
+    """Draw the percentage of events found, by kind, at each level of a score card and by the quality gate."""
     shares = card.filter(regex="^recall_|^found_by_gate$") * 100
-    names = {"found_by_gate": "not scored: off the wrist, or a sensor at fault"}
+    names = {"found_by_gate": "not scored: off the wrist, or a faulty sensor"}
     shares = shares.rename(columns=lambda name: names.get(name, name.replace("recall_", "score ≥ ")))
     shares.index = [f"{name} ({n})" for name, n in zip(_readable(card.index), card["events"], strict=True)]
     figure, axis = style.axes(1.8 + 0.42 * len(card))
@@ -140,10 +158,20 @@ def recall_bars(card):
 
 
 def score_timeline(windows, scores, events):
-    """One wearer's anomaly scores (N,) at the ends of their windows, with the two levels and the wearer's events
-    at that time shaded.
+    """Draw one wearer's scores at the ends of the windows, both levels, and the wearer's events (shaded).
 
-    Raises ValueError when the windows are of more than one wearer.
+    Parameters
+    ----------
+    windows : DataFrame
+        Windows of one wearer.
+    scores : ndarray, shape (N,)
+    events : DataFrame
+        Events of any wearers.
+
+    Raises
+    ------
+    ValueError
+        If there is more than one wearer.
     """
     name = style.one_wearer(windows)
     begin, end = windows["start"].min(), windows["end"].max()

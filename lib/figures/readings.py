@@ -1,4 +1,4 @@
-"""Figures of what watches report, from clean and raw tables. Each function returns the Matplotlib Figure."""
+"""Figures of readings, from clean and raw tables. Each function returns the Matplotlib Figure."""
 
 import numpy as np
 import pandas as pd
@@ -10,33 +10,43 @@ from lib.detector.grid import QUALITIES
 from lib.evaluation.events import labelled_events
 from lib.figures import style
 
-MOST_WEARERS = 40
+MAX_WEARERS = 40
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _COLOURS = (style.BLUE, style.GREEN, style.ORANGE, style.RED, (0.8, 0.8, 0.8))
 _QUALITY_COLOURS = dict(zip(QUALITIES, _COLOURS, strict=True))
 
 
 def day(table):
-    """The channels of one wearer's clean table over time; amounts a minute; labelled spans shaded by kind.
+    """Draw the channels of one wearer's clean table over time, with labelled spans shaded.
 
-    Channels that the watch lacks are left out. Raises ValueError when there is more than one wearer.
+    Steps, calories and distance are amounts per minute. Channels that the watch does not report are left out.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A clean table.
+
+    Raises
+    ------
+    ValueError
+        If there is more than one wearer.
     """
     name = style.one_wearer(table)
     channels = [channel for channel in CHANNELS if table[channel].notna().any()]
     figure, axes = style.axes(1 + 2 * len(channels), rows=len(channels))
     axes = np.atleast_1d(axes).ravel()
     for axis, channel in zip(axes, channels, strict=True):
-        time, values = style.unbroken(table, channel) if channel == "heartRate" else _a_minute(table, channel)
+        time, values = style.unbroken(table, channel) if channel == "heartRate" else _per_minute(table, channel)
         axis.plot(time, values, color=style.BLUE, linewidth=0.7)
         axis.set_ylabel(style.label(channel, per=" a minute"))
         style.shade(axis, labelled_events(table), named=axis is axes[0])
     style.time_axis(axes[-1])
-    axes[0].set_title(f"{name}: what the watch says, on a regular grid")
+    axes[0].set_title(f"{name}: clean samples")
     return figure
 
 
 def usual_day(curve, offsets):
-    """The heart rate at rest that is usual at each hour, and (thin) that of wearers who lie `offsets` bpm above it."""
+    """Draw the usual heart rate at rest by hour, and (thin) that of wearers with these offsets from it, in bpm."""
     hours = np.linspace(0, 24, 97)
     usual = neighbours.usual(np.column_stack([np.zeros((97, 4)), features.calendar(3600 * hours)]), curve)
     figure, axis = style.axes(3.5)
@@ -48,35 +58,35 @@ def usual_day(curve, offsets):
     return figure
 
 
-def _a_minute(table, channel):
-    """Each minute and its mean amount, for as many samples as a whole minute has; NaN where it has none."""
+def _per_minute(table, channel):
+    """The minutes, and their mean amounts scaled to a whole minute; NaN for a minute without samples."""
     minutes = table.set_index("timestamp")[channel].resample("min")
     amounts = minutes.mean() * minutes.count().max()
     return amounts.index, amounts.to_numpy()
 
 
 def coverage(table, *, interval_s):
-    """Hours of samples of each wearer, stacked by quality; of more than 40 wearers the first 40 by name."""
+    """Draw each wearer's hours of samples, stacked by quality, for the first MAX_WEARERS wearers by name."""
     samples = table.groupby(["user_id", "quality"], observed=True).size().unstack(fill_value=0)
     hours = samples.reindex(columns=list(QUALITIES), fill_value=0).sort_index() * interval_s / 3600
-    shown = hours.head(MOST_WEARERS)
-    figure, axis = style.axes(1.6 + 0.22 * len(shown))
-    shown = shown.set_index(shown.index.astype(str))
-    shown.plot.barh(stacked=True, color=_QUALITY_COLOURS, width=0.8, linewidth=0, legend=False, ax=axis)
-    axis.set_ylim(len(shown) - 0.4, -0.6)  # the first on top
+    first = hours.head(MAX_WEARERS)
+    figure, axis = style.axes(1.6 + 0.22 * len(first))
+    first = first.set_index(first.index.astype(str))
+    first.plot.barh(stacked=True, color=_QUALITY_COLOURS, width=0.8, linewidth=0, legend=False, ax=axis)
+    axis.set_ylim(len(first) - 0.4, -0.6)  # the first wearer is on top
     axis.grid(axis="y", visible=False)
     axis.set(xlabel="samples (hours)", ylabel="wearer")
-    number = f"{len(shown)} of {len(hours)}" if len(hours) > len(shown) else f"{len(hours)}"
-    axis.set_title(f"What was recorded, by quality: {number} wearers")
+    number = f"{len(first)} of {len(hours)}" if len(hours) > len(first) else f"{len(hours)}"
+    axis.set_title(f"Recorded time by quality: {number} wearers")
     labels = [quality.replace("_", " ") for quality in QUALITIES]
     figure.legend(labels=labels, handles=axis.containers, loc="outside lower center", ncols=len(labels))
     return figure
 
 
 def before_after(raw, table):
-    """One wearer's raw readings (left) and clean samples (right), over the clock hour with most steps.
+    """Draw raw readings (left) and clean samples (right) of the clean table's first wearer.
 
-    The wearer is the clean table's first. Channels that the watch lacks are left out.
+    The figure covers the clock hour with most steps. Channels that the watch does not report are left out.
     """
     user_id = table["user_id"].iloc[0]
     table, hour = _busiest_hour(table[table["user_id"] == user_id])
@@ -97,7 +107,7 @@ def before_after(raw, table):
 
 
 def _busiest_hour(table):
-    """The rows of the clock hour with most steps, or most samples where there are no steps; and that hour."""
+    """The rows of the clock hour with most steps (without steps: most samples), and that hour."""
     hour = table["timestamp"].dt.floor("h")
     steps = table["steps"].groupby(hour).sum()
     busiest = (steps if steps.any() else hour.groupby(hour).size()).idxmax()
@@ -105,12 +115,12 @@ def _busiest_hour(table):
 
 
 def hours(table):
-    """Heat map of the number of samples by weekday and hour of the day."""
+    """Draw a heat map of the number of samples by weekday and hour of the day."""
     time = table["timestamp"].dt
     counts = pd.crosstab(time.day_of_week, time.hour).reindex(index=range(7), columns=range(24), fill_value=0)
     figure, axis = style.axes(3.2)
-    look = {"cmap": "viridis", "vmin": 0, "linewidths": 0.5, "cbar_kws": {"label": "samples"}}
-    sns.heatmap(counts, yticklabels=WEEKDAYS, ax=axis, **look)
-    axis.set(xlabel="hour of the day (wall clock)", ylabel="", title="When the samples were taken")
+    cells = {"cmap": "viridis", "vmin": 0, "linewidths": 0.5, "cbar_kws": {"label": "samples"}}
+    sns.heatmap(counts, yticklabels=WEEKDAYS, ax=axis, **cells)
+    axis.set(xlabel="hour of the day (wall clock)", ylabel="", title="Samples by hour and weekday")
     axis.tick_params(rotation=0)
     return figure

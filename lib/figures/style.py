@@ -1,6 +1,6 @@
-"""What all figures share: their look, their axes, and how wearers, times and events are shown.
+"""The common style of all figures: axes, labels, and how wearers, times and events are drawn.
 
-Times are the wearer's wall clock. Ten inches wide, in seaborn's colour-blind palette.
+Figures are ten inches wide and use seaborn's colour-blind palette. Times are the wearer's wall clock.
 """
 
 import matplotlib.dates as mdates
@@ -16,7 +16,7 @@ BLUE, ORANGE, GREEN, RED, _, _, PINK, GREY = sns.color_palette("colorblind")[:8]
 
 
 def style():
-    """Set the look that all figures share; called once, at a notebook's top."""
+    """Set the common style of all figures. A notebook calls it once, at the top."""
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.85)
 
 
@@ -28,52 +28,52 @@ def save(figure, path):
 
 
 def axes(height, *, rows=1, columns=1):
-    """A figure `height` inches high, and its axes: one, or an array of (rows, columns)."""
+    """A figure with a height in inches, and its axes: one, or an array (rows, columns)."""
     figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, height), sharex=True, squeeze=False)
     figure.set_layout_engine("constrained")
     return figure, axes if rows * columns > 1 else axes[0, 0]
 
 
 def label(channel, *, per):
-    """An axis label: what and, in a line of its own, in which unit; amounts are `per` something."""
+    """The axis label of a channel with its unit. `per` is the denominator of amounts, such as " a minute"."""
     if channel == "heartRate":
         return "heart rate\n(bpm)"
     return f"steps{per}" if channel == "steps" else f"{channel}\n({UNITS[channel]}{per})"
 
 
 def one_wearer(table):
-    """The name of a table's one wearer. Raises ValueError when there is not exactly one."""
+    """The name of a table's only wearer. Raises ValueError if there is not exactly one."""
     names = table["user_id"].unique()
     if len(names) != 1:
-        raise ValueError(f"{len(names)} wearers: one is wanted")
+        raise ValueError(f"expected a table of one wearer, got {len(names)} wearers; select one")
     return names[0]
 
 
 def unbroken(table, channel):
-    """Times and values with a NaN between segments, so that no line crosses a hole."""
+    """Times and values with a NaN between segments, so that no line crosses a gap."""
     starts = np.flatnonzero(np.diff(table["segment"].to_numpy())) + 1
     time = table["timestamp"].to_numpy()
     return np.insert(time, starts, time[starts]), np.insert(table[channel].to_numpy(float), starts, np.nan)
 
 
 def shade(axis, events, *, named):
-    """Shade the events' spans; `named` writes the kind beside each one's start."""
+    """Shade the spans of events, and write the kind at the start of each if `named`."""
     for event in events.itertuples():
         axis.axvspan(event.start, event.end, color=PINK, alpha=0.4, linewidth=0)
         if named:
-            name_upright(axis, event.kind.replace("_", " "), event.start)
+            write_upright(axis, event.kind.replace("_", " "), event.start)
 
 
-def name_upright(axis, text, x):
-    """Write `text` upright beside a place on the x axis, from the top down."""
-    place = {"xy": (x, 0.98), "xycoords": ("data", "axes fraction"), "va": "top", "ha": "right"}
-    axis.annotate(text, rotation=90, fontsize="small", **place)
+def write_upright(axis, text, x):
+    """Write text upright beside a position on the x axis, starting at the top."""
+    position = {"xy": (x, 0.98), "xycoords": ("data", "axes fraction"), "va": "top", "ha": "right"}
+    axis.annotate(text, rotation=90, fontsize="small", **position)
 
 
-def time_axis(axis, *, what="wall clock"):
-    """Label an x axis of times, once its limits are set: `what` they are, and of which days."""
+def time_axis(axis, *, name="wall clock"):
+    """Label an x axis of times with its name and its days. Call it after setting the limits."""
     locator = mdates.AutoDateLocator()
     axis.xaxis.set_major_locator(locator)
     axis.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, show_offset=False))
     first, last = (f"{mdates.num2date(end):%Y-%m-%d}" for end in axis.get_xlim())
-    axis.set_xlabel(f"{what}, {first}" + (f" to {last}" if last != first else ""))
+    axis.set_xlabel(f"{name}, {first}" + (f" to {last}" if last != first else ""))

@@ -6,7 +6,7 @@ import io
 import matplotlib
 import pandas as pd
 
-from lib.figures import runs as runs_figures
+from lib.figures import scorecard
 from lib.run import Run, runs_home
 from lib.workflow import page, report, runs_table
 
@@ -46,7 +46,7 @@ def _figure(table):
     """Return the figure of the runs side by side, a PNG in base64."""
     matplotlib.use("Agg", force=False)
     png = io.BytesIO()
-    runs_figures.side_by_side(table).savefig(png, format="png", dpi=130)
+    scorecard.runs_side_by_side(table).savefig(png, format="png", dpi=130)
     return base64.b64encode(png.getvalue()).decode()
 
 

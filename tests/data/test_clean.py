@@ -1,3 +1,5 @@
+"""Cleaning: the grid, and the account of every reading."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,7 +26,7 @@ def test_every_reading_is_used_or_rejected_for_a_reason():
     assert account["mended"] == {"out_of_order": 1, "negative_count": 0}
 
 
-def test_of_readings_of_one_instant_the_last_is_kept():
+def test_the_last_reading_of_an_instant_is_kept():
     table, _ = clean.clean(raw([(*at(0), 60, 1), (*at(5), 61, 2), (*at(5), 71, 2)]), interval_s=5)
     assert table["heartRate"].tolist() == [60, 71]
 
@@ -38,7 +40,7 @@ def test_wearers_are_kept_apart_and_have_the_columns_of_the_clean_table():
     assert clean.groups(table).tolist() == [0, 1, 1]
 
 
-def test_interval_counters_sum_to_the_amounts_reported():
+def test_interval_counters_add_up_to_the_reported_amounts():
     rows = [(*at(0), 60, 3), (*at(5), 61, 4), (*at(10), 62, 5)]
     table, account = clean.clean(raw(rows), interval_s=5, counters="interval")
     assert table["steps"].tolist() == [3, 4, 5]
@@ -46,27 +48,27 @@ def test_interval_counters_sum_to_the_amounts_reported():
 
 
 @pytest.mark.parametrize("counters", clean.COUNTER_FORMS)
-def test_a_channel_that_the_watch_lacks_stays_unknown(counters):
+def test_a_missing_channel_stays_unknown(counters):
     rows = [(*at(0), 60, None), (*at(5), 61, None), (*at(10), 62, None)]
     table, _ = clean.clean(raw(rows), interval_s=5, counters=counters)
     assert table["steps"].isna().all()
 
 
 @pytest.mark.parametrize("counters", clean.COUNTER_FORMS)
-def test_a_negative_count_is_unknown_and_told(counters):
+def test_a_negative_count_is_unknown_and_reported(counters):
     rows = [(*at(0), 60, 3), (*at(5), 61, -4), (*at(10), 62, 5)]
     table, account = clean.clean(raw(rows), interval_s=5, counters=counters)
     assert account["mended"]["negative_count"] == 1
     assert table["steps"].tolist() == {"cumulative": [1, 1, 1], "interval": [3, 2.5, 2.5]}[counters]
 
 
-def test_a_counter_above_half_of_yesterdays_begins_anew_at_midnight():
+def test_a_counter_above_half_of_yesterdays_starts_again_at_midnight():
     rows = [("a", "2026-03-02T23:59:55", 60, 1647), ("a", "2026-03-03T00:00:00", 61, 842)]
     _, account = clean.clean(raw(rows), interval_s=5)
     assert account["counted"]["steps"] == 842
 
 
-def test_what_is_counted_outside_the_samples_is_known():
+def test_growth_outside_the_samples_is_reported():
     rows = [(*at(0), 60, 0), (*at(5), 61, 10), (*at(605), 62, 610), (*at(610), 63, 610)]
     table, account = clean.clean(raw(rows), interval_s=5)
     assert account["counted"]["steps"] == 610
@@ -75,7 +77,7 @@ def test_what_is_counted_outside_the_samples_is_known():
 
 
 def walk(known, *, count=1440):
-    """Readings every 5 s of somebody who walks 5 m between two; known (count,): where distance is reported."""
+    """Readings every 5 s of a wearer who walks 5 m in that time; `known` (count,): where distance is reported."""
     when = pd.date_range("2026-03-02T07:00:00", periods=count, freq="5s").astype(str)
     rows = [("a", when[place], 60 + place % 9, 5 * place if known[place] else None) for place in range(count)]
     return raw(rows, "user_id timestamp heartRate distance")
@@ -89,13 +91,13 @@ def test_nothing_is_counted_while_a_counter_is_not_reported(reported, counters):
     table = walk(known)
     if counters == "interval":
         table["distance"] = table["distance"].where(table["distance"].isna(), 5.0)
-    made, account = clean.clean(table, interval_s=5, counters=counters)
-    np.testing.assert_array_equal(made["distance"].notna(), known)
-    assert (made["distance"][known] == 5).all()
+    cleaned, account = clean.clean(table, interval_s=5, counters=counters)
+    np.testing.assert_array_equal(cleaned["distance"].notna(), known)
+    assert (cleaned["distance"][known] == 5).all()
     assert account["counted_in_samples"]["distance"] == pytest.approx(account["counted"]["distance"], abs=5)
 
 
-def test_amounts_lost_in_a_long_silence_are_unknown_and_a_running_counter_loses_none():
+def test_a_long_gap_loses_interval_amounts_but_no_running_count():
     known = np.ones(1440, dtype=bool)
     known[600:700] = False
     table = walk(known)
@@ -103,26 +105,26 @@ def test_amounts_lost_in_a_long_silence_are_unknown_and_a_running_counter_loses_
     assert (running["distance"] == 5).all()
     assert account["counted_in_samples"]["distance"] == account["counted"]["distance"] + 5  # the first sample's
     table["distance"] = np.where(known, 5.0, np.nan)
-    made, _ = clean.clean(table, interval_s=5, counters="interval")
-    assert made["distance"][600:701].isna().all()
-    assert (made["distance"].drop(range(600, 701)) == 5).all()
+    interval, _ = clean.clean(table, interval_s=5, counters="interval")
+    assert interval["distance"][600:701].isna().all()
+    assert (interval["distance"].drop(range(600, 701)) == 5).all()
 
 
 def test_amounts_reported_once_a_minute_are_spread_over_it():
     known = np.arange(1440) % 12 == 0
     table = walk(known)
     table["distance"] = np.where(known, 60.0, np.nan)
-    made, _ = clean.clean(table, interval_s=5, counters="interval")
-    assert made["distance"][1:1429].tolist() == [5] * 1428
+    cleaned, _ = clean.clean(table, interval_s=5, counters="interval")
+    assert cleaned["distance"][1:1429].tolist() == [5] * 1428
 
 
-def test_labels_are_carried_to_the_grid():
+def test_samples_have_the_label_of_their_reading():
     rows = [(*at(0), 60, 0, ""), (*at(5), 61, 10, "spikes"), (*at(15), 61, 10, "")]
     table, _ = clean.clean(raw(rows, "user_id timestamp heartRate steps label"), interval_s=5)
     assert table["label"].tolist() == ["", "spikes", "spikes", ""]
 
 
-def test_a_saved_table_is_loaded_as_it_was(tmp_path):
+def test_a_loaded_table_equals_the_saved_one(tmp_path):
     rows = [(*at(0), 60, 0, ""), (*at(5), 61, 10, "spikes"), (*at(15), 0, 10, "")]
     table, _ = clean.clean(raw(rows, "user_id timestamp heartRate steps label"), interval_s=5)
     clean.save(table, tmp_path / "table.csv")
@@ -133,7 +135,7 @@ def test_a_saved_table_is_loaded_as_it_was(tmp_path):
     assert (again["timestamp"] == table["timestamp"]).all()
 
 
-def test_wearers_that_look_like_numbers_or_nothing_keep_their_names(tmp_path):
+def test_names_that_look_like_numbers_or_missing_values_are_kept(tmp_path):
     names = ["007", "1e5", "NA", "nan", "a, b", 'the "third"']
     table, _ = clean.clean(raw([(*at(0, user), 60, 0) for user in names]), interval_s=5)
     clean.save(table, tmp_path / "table.csv")
@@ -149,12 +151,12 @@ def test_a_bad_parameter_is_named(name, value):
 @needs_fitbit
 def test_real_wearers_are_accounted_for_and_their_days_add_up():
     table = readings.read(FITBIT)
-    made, account = clean.clean(table, interval_s=5)
+    cleaned, account = clean.clean(table, interval_s=5)
     assert account["readings"] == 557_492 == account["used"] + sum(account["rejected"].values())
-    assert made["heartRate"].between(20, 250).all()
+    assert cleaned["heartRate"].between(20, 250).all()
     lost = account["counted"]["steps"] - account["counted_in_samples"]["steps"]
     assert 0 <= lost < 0.02 * account["counted"]["steps"]
-    wearer = "fitbit-4388161847"  # 2016-04-13 has no hole in which steps were counted
+    wearer = "fitbit-4388161847"  # no steps were counted in gaps of 2016-04-13
     reported = table[(table["user_id"] == wearer) & (table["timestamp"] < "2016-04-14")]["steps"].max()
-    counted = made[(made["user_id"] == wearer) & (made["timestamp"] < "2016-04-14")]["steps"].sum()
+    counted = cleaned[(cleaned["user_id"] == wearer) & (cleaned["timestamp"] < "2016-04-14")]["steps"].sum()
     assert counted == pytest.approx(reported, abs=1)

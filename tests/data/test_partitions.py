@@ -1,6 +1,7 @@
-"""Large data part by part: what is counted, split and drawn is what one frame of all would give."""
+"""Large data by partition: counts, splits and samples equal those of one frame of all files."""
 
 import errno
+import re
 
 import aiohttp
 import fsspec
@@ -11,10 +12,10 @@ from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from s3fs import S3FileSystem
-from wearers_in_parts import eight_wearers, life, three_days, write
+from wearer_files import eight_wearers, life, three_days, write
 
 from lib import files, parallel
-from lib.data import partitions, raw_files, readings, split
+from lib.data import partitioning, partitions, raw_files, readings, sampling, split
 
 HERE = {"workers": 1}
 
@@ -24,56 +25,56 @@ def folder(tmp_path):
     return eight_wearers(tmp_path / "watch")
 
 
-def test_the_parts_together_are_what_is_read_at_once(folder):
-    found = partitions.survey(folder, **HERE)
-    together = readings.joined([partitions.read(part) for part in found.parts])
+def test_all_partitions_together_are_the_table_of_all_files(folder):
+    survey = partitions.survey(folder, **HERE)
+    together = readings.joined([partitions.read(partition) for partition in survey.partitions])
     pd.testing.assert_frame_equal(together, readings.read(folder))
-    assert str(found) == "23,040 readings of 8 wearers in 3 parts"
+    assert str(survey) == "23,040 readings of 8 wearers in 3 partitions"
 
 
-def test_wearer_days_are_counted_as_those_of_one_frame(folder):
-    found = partitions.survey(folder, **HERE)
-    pd.testing.assert_frame_equal(found.days.drop(columns="part"), split.wearer_days(readings.read(folder)))
+def test_wearer_days_are_those_of_one_frame(folder):
+    survey = partitions.survey(folder, **HERE)
+    pd.testing.assert_frame_equal(survey.days.drop(columns="partition"), split.wearer_days(readings.read(folder)))
 
 
 def test_the_tables_are_those_of_one_frame(folder):
-    made, set_aside = partitions.recorded(partitions.survey(folder, **HERE), most_readings=10**9, seed=3, **HERE)
-    alone = split.recorded(readings.read(folder), seed=3)
-    assert (made.by, made.validation, set_aside) == (alone.by, alone.validation, {})
+    dataset, set_aside = partitions.read_dataset(partitions.survey(folder, **HERE), most_readings=10**9, seed=3, **HERE)
+    expected = split.split_readings(readings.read(folder), seed=3)
+    assert (dataset.by, dataset.validation, set_aside) == (expected.by, expected.validation, {})
     for name in ("development", "calibration", "test"):
-        pd.testing.assert_frame_equal(getattr(made, name), getattr(alone, name))
+        pd.testing.assert_frame_equal(getattr(dataset, name), getattr(expected, name))
 
 
-def test_the_tables_have_their_rows_in_file_order_though_files_share_wearers(tmp_path):
+def test_rows_are_in_file_order_even_if_files_share_wearers(tmp_path):
     later = life("w1").assign(timestamp=lambda table: table["timestamp"] + pd.Timedelta(days=1))
     path = write(tmp_path / "watch", {"a": ["w1", "w2"], "b": ["w3", "w4", "w5"], "c": [later, "w6"]})
-    made, _ = partitions.recorded(partitions.survey(path, **HERE), most_readings=10**9, seed=3, **HERE)
-    alone = split.recorded(readings.read(path), seed=3)
+    dataset, _ = partitions.read_dataset(partitions.survey(path, **HERE), most_readings=10**9, seed=3, **HERE)
+    expected = split.split_readings(readings.read(path), seed=3)
     for name in ("development", "calibration", "test"):
-        pd.testing.assert_frame_equal(getattr(made, name), getattr(alone, name))
+        pd.testing.assert_frame_equal(getattr(dataset, name), getattr(expected, name))
 
 
-def test_of_large_data_each_table_is_a_sample_of_the_one_it_would_be(folder):
-    made, _ = partitions.recorded(partitions.survey(folder, **HERE), most_readings=12_000, seed=3, **HERE)
-    alone = split.recorded(readings.read(folder), seed=3)
+def test_tables_of_large_data_are_samples_of_the_full_tables(folder):
+    dataset, _ = partitions.read_dataset(partitions.survey(folder, **HERE), most_readings=12_000, seed=3, **HERE)
+    expected = split.split_readings(readings.read(folder), seed=3)
     for name in ("development", "calibration", "test"):
         drawn, whole = (
-            set(getattr(each, name)[["user_id", "instant"]].itertuples(index=False)) for each in (made, alone)
+            set(getattr(source, name)[["user_id", "instant"]].itertuples(index=False)) for source in (dataset, expected)
         )
         assert drawn <= whole
         assert len(drawn) <= 4000
-    hours = made.development.groupby(["user_id", made.development["timestamp"].dt.floor("h")]).size()
+    hours = dataset.development.groupby(["user_id", dataset.development["timestamp"].dt.floor("h")]).size()
     assert (hours == 120).all()  # whole hours
-    assert set(made.development["user_id"]) == set(alone.development["user_id"])
-    assert len(made.calibration) == 2880  # a whole day
+    assert set(dataset.development["user_id"]) == set(expected.development["user_id"])
+    assert len(dataset.calibration) == 2880  # a whole day
 
 
-def test_the_hours_drawn_are_spread_over_wearers_and_the_day():
+def test_drawn_hours_are_spread_over_wearers_and_the_day():
     moments = pd.date_range("2026-03-02", periods=4)
     days = pd.DataFrame([(f"w{n}", moment, 2400, False) for n in range(6) for moment in moments])
     days.columns = ["user_id", "timestamp", "readings", "labelled"]
-    part_of = {f"w{n}": part for n, part in enumerate(["train", "train", "train", "validation", "calibration", "test"])}
-    hours = split.drawn(days, by="wearer", part_of=part_of, at_most=9600, rng=np.random.default_rng(0))
+    split_of = {f"w{n}": name for n, name in enumerate(["train", "train", "train", "validation", "calibration", "test"])}
+    hours = sampling.draw_hours(days, by="wearer", split_of=split_of, max_readings=9600, rng=np.random.default_rng(0))
     learned = hours[hours["user_id"] < "w4"]
     assert len(learned) == 96
     assert (learned.groupby(["user_id", learned["hour"] % 24]).size() == 1).all()
@@ -81,52 +82,52 @@ def test_the_hours_drawn_are_spread_over_wearers_and_the_day():
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_every_part_is_drawn_from_where_a_day_is_more_than_a_table_holds(seed):
+def test_every_split_is_drawn_from_even_if_a_day_exceeds_the_limit(seed):
     days = pd.DataFrame({"user_id": [f"w{n}" for n in range(8)], "timestamp": pd.Timestamp("2026-03-02")})
     days = days.assign(readings=86_400, labelled=False)
-    part_of = dict(zip(days["user_id"], ["train"] * 5 + ["validation", "calibration", "test"], strict=True))
+    split_of = dict(zip(days["user_id"], ["train"] * 5 + ["validation", "calibration", "test"], strict=True))
     rng = np.random.default_rng(seed)
-    hours = split.drawn(days, by="wearer", part_of=part_of, at_most=33_333, rng=rng)
-    drawn = hours["user_id"].map(part_of).value_counts()
-    assert set(drawn.index) == set(split.PARTS)
+    hours = sampling.draw_hours(days, by="wearer", split_of=split_of, max_readings=33_333, rng=rng)
+    drawn = hours["user_id"].map(split_of).value_counts()
+    assert set(drawn.index) == set(split.SPLITS)
     assert drawn[["calibration", "test"]].tolist() == [24, 24]  # a day each
 
 
-def test_days_with_labels_are_drawn_for_the_test_beside_others(tmp_path):
+def test_days_with_and_without_labels_are_drawn_for_the_test(tmp_path):
     ill = pd.concat([life("w9", days=5).assign(label=""), life("w9", label="fever").assign(heartRate=99)])
     ill.loc[ill["label"] == "fever", "timestamp"] += pd.Timedelta(days=5)
     path = write(tmp_path / "watch", {"a": ["w1", "w2", "w3", "w4"], "b": ["w5", "w6", ill]})
-    made, _ = partitions.recorded(partitions.survey(path, **HERE), most_readings=9 * 2880, seed=1, **HERE)
-    assert set(made.test["label"]) == {"", "fever"}
-    assert "label" not in made.development
+    dataset, _ = partitions.read_dataset(partitions.survey(path, **HERE), most_readings=9 * 2880, seed=1, **HERE)
+    assert set(dataset.test["label"]) == {"", "fever"}
+    assert "label" not in dataset.development
 
 
 def test_a_corrupt_file_is_named_and_stops_the_run(folder):
     (folder / "b.parquet").write_bytes(b"PAR1 no more")
-    with pytest.raises(parallel.BadPart, match="b.parquet: can not be read .*; on_bad_part=skip goes on without it"):
+    with pytest.raises(parallel.BadPart, match="b.parquet: can ?not be read .*; on_bad_part=skip goes on without it"):
         partitions.survey(folder, **HERE)
 
 
-def test_a_corrupt_file_is_set_aside_where_that_is_asked_for(folder):
+def test_a_corrupt_file_is_set_aside_on_request(folder):
     (folder / "b.parquet").write_bytes(b"PAR1 no more")
-    found = partitions.survey(folder, on_bad_part="skip", **HERE)
-    ((file, problem),) = found.set_aside.items()
+    survey = partitions.survey(folder, on_bad_part="skip", **HERE)
+    ((file, problem),) = survey.set_aside.items()
     assert file.endswith("b.parquet")
-    assert "can not be read" in problem
-    assert set(found.days["user_id"]) == {"w1", "w2", "w4", "w6", "w7", "w8"}
+    assert re.search("can ?not be read", problem)
+    assert set(survey.days["user_id"]) == {"w1", "w2", "w4", "w6", "w7", "w8"}
 
 
-def test_a_file_that_spoils_later_is_set_aside_then(folder):
-    found = partitions.survey(folder, **HERE)
+def test_a_file_that_is_corrupted_after_the_survey_is_set_aside(folder):
+    survey = partitions.survey(folder, **HERE)
     (folder / "b.parquet").write_bytes(b"PAR1 no more")
-    made, set_aside = partitions.recorded(found, most_readings=10**9, seed=3, on_bad_part="skip", **HERE)
+    dataset, set_aside = partitions.read_dataset(survey, most_readings=10**9, seed=3, on_bad_part="skip", **HERE)
     assert [file.rpartition("/")[2] for file in set_aside] == ["b.parquet"]
-    everyone = {*made.development["user_id"], *made.calibration["user_id"], *made.test["user_id"]}
+    everyone = {*dataset.development["user_id"], *dataset.calibration["user_id"], *dataset.test["user_id"]}
     assert everyone == {"w1", "w2", "w4", "w6", "w7", "w8"}
 
 
-def closed(path, monkeypatch):
-    """Let nobody open the file, not even who may open everything."""
+def forbid_opening(path, monkeypatch):
+    """Make opening the file fail, even for the superuser."""
     real = LocalFileSystem.open
 
     def opened(self, name, *args, **options):
@@ -137,19 +138,19 @@ def closed(path, monkeypatch):
     monkeypatch.setattr(LocalFileSystem, "open", opened)
 
 
-@pytest.mark.parametrize("spoil", [lambda path, _: path.unlink(), closed])
-def test_a_file_that_is_gone_or_closed_later_is_set_aside_too(folder, monkeypatch, spoil):
-    found = partitions.survey(folder, **HERE)
+@pytest.mark.parametrize("spoil", [lambda path, _: path.unlink(), forbid_opening])
+def test_a_file_that_disappears_or_cannot_be_opened_is_set_aside(folder, monkeypatch, spoil):
+    survey = partitions.survey(folder, **HERE)
     spoil(folder / "b.parquet", monkeypatch)
-    _, set_aside = partitions.recorded(found, most_readings=10**9, seed=3, on_bad_part="skip", **HERE)
+    _, set_aside = partitions.read_dataset(survey, most_readings=10**9, seed=3, on_bad_part="skip", **HERE)
     ((file, problem),) = set_aside.items()
     assert file.endswith("b.parquet")
-    assert "b.parquet: can not be read" in problem
+    assert re.search("b.parquet: can ?not be read", problem)
 
 
 @pytest.fixture
 def store(folder):
-    """A file system that is none of this machine, with the eight wearers' files under memory://watch."""
+    """A remote file system with the eight wearers' files under memory://watch."""
     filesystem = fsspec.filesystem("memory")
     for path in folder.iterdir():
         filesystem.pipe_file(f"/watch/{path.name}", path.read_bytes())
@@ -158,7 +159,7 @@ def store(folder):
 
 
 def failing(name, error, real=MemoryFileSystem.open):
-    """The file system's `open`, but for one file."""
+    """The file system's `open`, which raises the error for one file."""
 
     def opened(self, path, *args, **options):
         if path.endswith(name):
@@ -180,27 +181,27 @@ def failing(name, error, real=MemoryFileSystem.open):
         aiohttp.ClientPayloadError("not enough data"),
     ],
 )
-def test_a_lost_network_and_credentials_that_expired_stop_the_run_whatever_is_skipped(store, monkeypatch, error):
+def test_network_and_credential_errors_stop_the_run_even_with_skip(store, monkeypatch, error):
     monkeypatch.setattr(MemoryFileSystem, "open", failing("b.parquet", error))
     with pytest.raises(raw_files.StoreLost, match="b.parquet: .* network or the credentials .* what is done stays"):
         partitions.survey("memory://watch", on_bad_part="skip", **HERE)
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError(2, "gone"), OSError("Couldn't deserialize thrift"), EOFError()])
-def test_a_file_that_is_gone_or_damaged_elsewhere_is_a_bad_part(store, monkeypatch, error):
+def test_a_missing_or_damaged_remote_file_is_a_bad_part(store, monkeypatch, error):
     monkeypatch.setattr(MemoryFileSystem, "open", failing("b.parquet", error))
-    found = partitions.survey("memory://watch", on_bad_part="skip", **HERE)
-    assert ["b.parquet" in file for file in found.set_aside] == [True]
+    survey = partitions.survey("memory://watch", on_bad_part="skip", **HERE)
+    assert ["b.parquet" in file for file in survey.set_aside] == [True]
 
 
-def test_a_store_that_is_lost_gives_no_part_another_key(store, monkeypatch):
-    part = partitions.survey("memory://watch", **HERE).parts[0]
+def test_an_unreachable_store_changes_no_key(store, monkeypatch):
+    partition = partitions.survey("memory://watch", **HERE).partitions[0]
     monkeypatch.setattr(MemoryFileSystem, "info", lambda *args, **options: (_ for _ in ()).throw(NoCredentialsError()))
     with pytest.raises(raw_files.StoreLost, match="Unable to locate credentials"):
-        partitions.key(part)
+        partitions.key(partition)
 
 
-def test_an_s3_that_does_not_answer_is_told(monkeypatch):
+def test_an_unreachable_s3_is_reported(monkeypatch):
     settings = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1", "AWS_DEFAULT_REGION": "us-east-1"}
     for name, value in settings.items() | {("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing")}:
         monkeypatch.setenv(name, value)
@@ -210,22 +211,22 @@ def test_an_s3_that_does_not_answer_is_told(monkeypatch):
     S3FileSystem.clear_instance_cache()
 
 
-def test_a_part_whose_file_is_gone_has_another_key(folder):
-    found = partitions.survey(folder, **HERE)
-    before = partitions.key(found.parts[1])
+def test_a_missing_file_changes_the_key(folder):
+    survey = partitions.survey(folder, **HERE)
+    before = partitions.key(survey.partitions[1])
     (folder / "b.parquet").unlink()
-    assert partitions.key(found.parts[1]) != before
+    assert partitions.key(survey.partitions[1]) != before
 
 
-def test_where_every_file_spoils_later_that_is_said(folder):
-    found = partitions.survey(folder, **HERE)
+def test_no_readable_file_after_the_survey_is_an_error(folder):
+    survey = partitions.survey(folder, **HERE)
     for path in folder.iterdir():
         path.unlink()
-    with pytest.raises(ValueError, match="none of 3 files or parts can be read any more; .*a.parquet: can not be read"):
-        partitions.recorded(found, most_readings=10**9, seed=3, on_bad_part="skip", **HERE)
+    with pytest.raises(ValueError, match="none of 3 files or partitions can be read any more; .*a.parquet: can ?not be read"):
+        partitions.read_dataset(survey, most_readings=10**9, seed=3, on_bad_part="skip", **HERE)
 
 
-def test_where_no_file_can_be_read_that_is_said(tmp_path):
+def test_no_readable_file_is_an_error(tmp_path):
     path = tmp_path / "watch"
     path.mkdir()
     (path / "a.parquet").write_bytes(b"nothing")
@@ -233,18 +234,18 @@ def test_where_no_file_can_be_read_that_is_said(tmp_path):
         partitions.survey(path, on_bad_part="skip", **HERE)
 
 
-def test_parts_are_loaded_as_they_were_saved(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(partitions, "MOST_READINGS", 2 * 2880)
-    found = partitions.survey(folder, **HERE)
-    partitions.save(found.parts, tmp_path / "parts.json", timezone="Europe/Paris", labelled=True)
-    assert partitions.load(tmp_path / "parts.json") == (found.parts, {"timezone": "Europe/Paris", "labelled": True})
+def test_partitions_are_loaded_as_they_were_saved(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(partitioning, "MAX_READINGS", 2 * 2880)
+    survey = partitions.survey(folder, **HERE)
+    partitions.save(survey.partitions, tmp_path / "parts.json", timezone="Europe/Paris", labelled=True)
+    assert partitions.load(tmp_path / "parts.json") == (survey.partitions, {"timezone": "Europe/Paris", "labelled": True})
     assert partitions.load(tmp_path / "none.json") == ([], {})
 
 
-def test_parts_of_an_older_version_are_refused_by_name(tmp_path):
+def test_partitions_of_an_older_version_are_refused(tmp_path):
     old = {"name": "part-00000", "files": ["a.parquet"], "wearers": []}
     files.write_json(tmp_path / "parts.json", {"timezone": "UTC", "parts": [old]})
-    with pytest.raises(ValueError, match="parts.json was made by an older version: begin from 01"):
+    with pytest.raises(ValueError, match="parts.json was made by an older version: start again with --from 01"):
         partitions.load(tmp_path / "parts.json")
     files.write_json(tmp_path / "parts.json", {"timezone": "UTC", "parts": []})
     assert partitions.load(tmp_path / "parts.json") == ([], {})
@@ -256,31 +257,31 @@ def with_more(path, *tables):
     table.to_parquet(path, index=False) if path.suffix == ".parquet" else table.to_csv(path, index=False)
 
 
-def test_a_file_that_gained_or_lost_a_wearer_since_is_told(folder):
-    first, second, _ = partitions.survey(folder, **HERE).parts
+def test_a_file_that_gained_or_lost_a_wearer_is_reported(folder):
+    first, second, _ = partitions.survey(folder, **HERE).partitions
     with_more(folder / "a.parquet", life("w3"))
     write(folder, {"b": ["w5"]})
-    for part, name in ((first, "a"), (second, "b")):
+    for partition, name in ((first, "a"), (second, "b")):
         with pytest.raises(
-            raw_files.ReadingsError, match=f"{name}.parquet: other wearers are in it .* from 01_generate"
+            raw_files.ReadingsError, match=f"{name}.parquet: its wearers have changed .* from 01_generate"
         ):
-            partitions.read(part)
+            partitions.read(partition)
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv"])
-def test_a_new_wearer_of_a_file_whose_wearers_are_in_several_parts_is_told(tmp_path, monkeypatch, kind):
+def test_a_new_wearer_in_a_file_of_several_partitions_is_reported(tmp_path, monkeypatch, kind):
     path = three_days(tmp_path / "watch", kind)
-    monkeypatch.setattr(partitions, "MOST_READINGS", 2 * 3 * 2880)
-    found = partitions.survey(path, **HERE)
+    monkeypatch.setattr(partitioning, "MAX_READINGS", 2 * 3 * 2880)
+    survey = partitions.survey(path, **HERE)
     with_more(path / f"1.{kind}", life("w9"))
-    for part in found.parts:
+    for partition in survey.partitions:
         with pytest.raises(
-            raw_files.ReadingsError, match=f"1.{kind}: other wearers are in it than when it was counted"
+            raw_files.ReadingsError, match=f"1.{kind}: its wearers have changed since it was counted"
         ):
-            partitions.read(part)
+            partitions.read(partition)
 
 
-def test_more_readings_of_the_same_wearers_are_no_other_wearers(folder):
-    first = partitions.survey(folder, **HERE).parts[0]
+def test_more_readings_of_the_same_wearers_are_no_change(folder):
+    first = partitions.survey(folder, **HERE).partitions[0]
     with_more(folder / "a.parquet", life("w1").assign(heartRate=61))
     assert len(partitions.read(first)) == 4 * 2880

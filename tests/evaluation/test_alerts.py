@@ -14,7 +14,7 @@ import pytest
 from lib.detector.persistence import Persistence
 from lib.evaluation import alerts, operating_point
 from lib.evaluation.score_card import EvaluationSet, score_card
-from lib.figures import alerts as alert_figures
+from lib.figures import scorecard
 
 START = pd.Timestamp("2026-03-02T08:00:00")
 SCORES = [0.9, 0, 0, 0, 0, 0, 0, 0.8, 0.8, 0, 0, 0, 0.9, 0.9, 0.9]  # the last five are of an event
@@ -85,7 +85,7 @@ def test_the_figure_names_each_persistence_with_its_recall_and_price(labelled):
     scores = np.array(SCORES)
     compared = alerts.compare(labelled, scores, scores, np.zeros(15), PERSISTENCES)
     curves = alerts.curves(labelled, scores, np.zeros(15), PERSISTENCES)
-    figure = alert_figures.price(curves, compared, deployed="2 of 2")
+    figure = scorecard.recall_by_persistence(curves, compared, deployed="2 of 2")
     (axis,) = figure.axes
     legend = [text.get_text() for text in axis.get_legend().get_texts()]
     assert legend == [
@@ -93,7 +93,7 @@ def test_the_figure_names_each_persistence_with_its_recall_and_price(labelled):
         "2 of 2 (deployed): 100% at 0.50 a day",
         "3 of 3: 100% at 0.00 a day",
     ]
-    assert axis.get_xlabel() == "false alarms (episodes a wearer-day)"
+    assert axis.get_xlabel() == "false alarms (episodes per wearer-day)"
     dots = [line.get_xdata()[0] for line in axis.lines if len(line.get_xdata()) == 1]
     assert dots == [1.0, 0.5, alerts.RATES[0]]
     plt.close(figure)

@@ -12,7 +12,7 @@ import papermill
 import pytest
 from conftest import runs_in
 from distributed import LocalCluster
-from wearers_in_parts import life, write
+from wearer_files import life, write
 
 from lib.data import clean, partitions, readings
 from lib.detector.detector import Detector
@@ -54,7 +54,7 @@ def alone(folder, export):
 
 
 def test_partitions_on_a_cluster_give_what_one_table_gives(folder, settings, alone):
-    tasks = partitions.survey(str(folder)).parts
+    tasks = partitions.survey(str(folder)).partitions
     local = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(**local, silence_logs=logging.CRITICAL) as cluster:
         (card, total), set_aside = held_out.evaluate(tasks, settings, scheduler=cluster.scheduler_address)
@@ -76,7 +76,7 @@ def test_a_wearers_windows_are_a_minute_apart_and_scored_as_the_detector_follows
 
 def test_a_partition_that_cannot_be_read_is_named_and_the_others_count(folder, settings, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "watch")
-    tasks = partitions.survey(str(copy)).parts
+    tasks = partitions.survey(str(copy)).partitions
     (copy / "a.parquet").write_bytes(b"PAR1 no more")
     (card, total), set_aside = held_out.evaluate(tasks, settings, on_bad_part="skip")
     assert list(set_aside) == [str(tasks[0])]
@@ -87,12 +87,12 @@ def test_a_partition_that_cannot_be_read_is_named_and_the_others_count(folder, s
 
 def test_partitions_without_the_test_are_refused(folder, settings):
     with pytest.raises(ValueError, match="expected a window of the test in 2 partitions, got none$"):
-        held_out.evaluate(partitions.survey(str(folder)).parts, replace(settings, units=["nobody"]))
+        held_out.evaluate(partitions.survey(str(folder)).partitions, replace(settings, units=["nobody"]))
 
 
 def test_if_no_partition_can_be_read_the_error_says_why(folder, settings, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "watch")
-    tasks = partitions.survey(str(copy)).parts
+    tasks = partitions.survey(str(copy)).partitions
     for path in copy.iterdir():
         path.write_bytes(b"PAR1 no more")
     with pytest.raises(ValueError, match="in 2 partitions, got none; .*a.parquet: can ?not be read"):
@@ -103,7 +103,7 @@ def test_days_of_wearers_without_a_label_have_no_events_and_their_time_counts(se
     days = life("w1", interval_s=5, days=2).iloc[17_280 - 1440 : 17_280 + 720]  # two hours before midnight, one after
     write(tmp_path / "watch", {"a": [days]})
     tasks, by_day = (
-        partitions.survey(str(tmp_path / "watch")).parts,
+        partitions.survey(str(tmp_path / "watch")).partitions,
         replace(settings, by="day", units=["w1 2026-03-03"]),
     )
     (card, total), _ = held_out.evaluate(tasks, by_day)
@@ -114,15 +114,15 @@ def test_days_of_wearers_without_a_label_have_no_events_and_their_time_counts(se
 
 def test_a_runs_partitions_and_test_are_loaded(folder, tmp_path):
     source = partitions.survey(str(folder), timezone="Europe/Rome")
-    partitions.save(source.parts, tmp_path / "parts.json", timezone="Europe/Rome", labelled=True)
+    partitions.save(source.partitions, tmp_path / "parts.json", timezone="Europe/Rome", labelled=True)
     (tmp_path / "split.json").write_text(json.dumps({"by": "wearer", "validation": [], "test": TESTED}))
     tasks, settings = held_out.load_tasks(tmp_path, detector=None, stride=12, counters="interval")
-    assert tasks == source.parts
+    assert tasks == source.partitions
     assert settings == Settings(None, TESTED, "wearer", 12, timezone="Europe/Rome", counters="interval")
 
 
 def test_a_run_of_an_older_version_is_refused_with_the_remedy(folder, tmp_path):
-    partitions.save(partitions.survey(str(folder)).parts, tmp_path / "parts.json", timezone="UTC")
+    partitions.save(partitions.survey(str(folder)).partitions, tmp_path / "parts.json", timezone="UTC")
     (tmp_path / "split.json").write_text('{"by": "wearer", "validation": []}')
     with pytest.raises(ValueError, match="split.json: expected the test's units, got none; run it again, --from 01"):
         held_out.load_tasks(tmp_path, detector=None, stride=12, counters="cumulative")
@@ -132,7 +132,7 @@ def test_04_reports_the_same_for_everything_as_for_a_test_that_holds_it(smoke, t
     """The smoke run's own test, as if it were in partitions."""
     home = shutil.copytree(smoke.parents[1], tmp_path / "home")
     source = partitions.survey(str(home / "data/smoke/synthetic/anomalous_data.csv"))
-    partitions.save(source.parts, home / "data/smoke/parts.json", timezone="UTC", labelled=True)
+    partitions.save(source.partitions, home / "data/smoke/parts.json", timezone="UTC", labelled=True)
     with runs_in(home):
         papermill.execute_notebook(
             ROOT / "notebooks/04_evaluate.ipynb", home / "04.ipynb", {"run": "smoke"}, progress_bar=False

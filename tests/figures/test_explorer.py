@@ -1,4 +1,4 @@
-"""The walk through a test: what it stops at, and what the widget shows where."""
+"""The explorer: what it lists, and what the widget shows."""
 
 from dataclasses import replace
 
@@ -50,28 +50,28 @@ def listed(picked, name):
     return picked["window"][picked["list"] == name].tolist()
 
 
-def test_each_episode_is_shown_at_its_highest_the_highest_first(picked):
+def test_each_episode_is_listed_by_its_highest_window(picked):
     assert listed(picked, explorer.WORST) == [3, 1, 2]
     assert listed(picked, explorer.FALSE) == [1, 2]
 
 
-def test_an_event_that_is_missed_is_shown_at_its_best_window(picked):
+def test_a_missed_event_is_listed_by_its_best_window(picked):
     assert listed(picked, explorer.MISSED) == [5]
     assert picked["kind"].iloc[-1] == "fever"
 
 
-def test_what_the_quality_check_reported_is_no_miss():
+def test_an_event_that_the_quality_check_reports_is_no_miss():
     windows = window_table(("a", 10, "dropout"), ("b", 10, "fever"))
     events = pd.DataFrame({"user_id": ["a", "b"], "kind": ["dropout", "fever"], "start": at(5), "end": at(10)})
-    found = explorer.picks(windows, events, np.array([0.1, 0.1]), level=0.3, reported=[True, False])
-    assert found[["list", "kind"]].values.tolist() == [[explorer.MISSED, "fever"]]
+    listed_windows = explorer.picks(windows, events, np.array([0.1, 0.1]), level=0.3, reported=[True, False])
+    assert listed_windows[["list", "kind"]].values.tolist() == [[explorer.MISSED, "fever"]]
 
 
-def test_where_nothing_reaches_the_level_there_are_only_misses():
+def test_all_events_are_misses_if_nothing_reaches_the_level():
     windows = window_table(("a", 10, "fever"))
     events = pd.DataFrame({"user_id": ["a"], "kind": ["fever"], "start": [at(5)], "end": [at(10)]})
-    found = explorer.picks(windows, events, np.array([0.1]), level=0.3)
-    assert found["list"].tolist() == [explorer.MISSED]
+    listed_windows = explorer.picks(windows, events, np.array([0.1]), level=0.3)
+    assert listed_windows["list"].tolist() == [explorer.MISSED]
     assert explorer.picks(windows, events[:0], np.array([np.nan]), level=0.3).empty
 
 
@@ -89,27 +89,27 @@ def walk(picked):
     plt.close("all")
 
 
-def test_the_walk_begins_at_the_worst_and_goes_on_and_back(walk):
-    walk.on.click()
-    walk.on.click()
-    walk.on.click()  # there is none beyond the third
-    walk.back.click()
+def test_the_walk_starts_at_the_worst_and_steps_forward_and_back(walk):
+    walk.next.click()
+    walk.next.click()
+    walk.next.click()  # the third is the last
+    walk.previous.click()
     assert walk.shown == [3, 1, 2, 1]
-    assert walk.said.value == "2 of 3"
+    assert walk.position.value == "2 of 3"
 
 
-def test_another_list_or_wearer_begins_anew(walk):
-    walk.on.click()
-    walk.which.value = explorer.FALSE
-    walk.who.value = "b"
-    assert walk.said.value == "no false alarms"
-    walk.which.value = explorer.MISSED
+def test_another_list_or_wearer_starts_at_its_first_window(walk):
+    walk.next.click()
+    walk.list.value = explorer.FALSE
+    walk.wearer.value = "b"
+    assert walk.position.value == "no false alarms"
+    walk.list.value = explorer.MISSED
     assert walk.shown == [3, 1, 1, 5]
-    assert walk.said.value == "1 of 1"
+    assert walk.position.value == "1 of 1"
 
 
 def test_a_number_beyond_the_last_is_the_last(walk):
-    walk.place.value = 99
+    walk.number.value = 99
     assert walk.shown == [3, 2]
 
 
@@ -127,7 +127,7 @@ def life_test(export):
     return explorer.Test(table, labelled_events(table), windows, first, samples, followed, detector)
 
 
-def test_a_window_is_drawn_with_what_the_function_would_say_of_it(life_test):
+def test_a_window_is_drawn_with_the_reasons_of_the_function(life_test):
     row = len(life_test.first) - 1
     figure = life_test.show(row)
     title = figure.get_suptitle().splitlines()
@@ -141,15 +141,16 @@ def test_a_window_is_drawn_with_what_the_function_would_say_of_it(life_test):
     plt.close(figure)
 
 
-def test_the_reasons_rest_on_what_was_known_of_the_wearer_before(life_test):
+def test_the_reasons_use_the_baseline_known_before_the_window(life_test):
     row, offset = len(life_test.first) - 1, life_test.followed.offset
     (usual, *_), (raised, *_) = (
-        replace(life_test, followed=replace(life_test.followed, offset=of)).reasons(row) for of in (offset, offset + 30)
+        replace(life_test, followed=replace(life_test.followed, offset=bpm)).reasons(row)
+        for bpm in (offset, offset + 30)
     )
     assert raised["expected"] > usual["expected"]
 
 
-def test_a_channel_that_is_not_scored_is_kept_from_the_autoencoder_too(life_test):
+def test_a_channel_that_is_not_scored_does_not_reach_the_autoencoder(life_test):
     row, without = len(life_test.first) - 1, life_test.detector.channels.copy()
     without[features.FEATURES.index("distance")] = False
     fewer = replace(life_test, detector=replace(life_test.detector, channels=without))

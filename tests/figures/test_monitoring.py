@@ -1,4 +1,4 @@
-"""The monitor's figures: that each draws what it is given."""
+"""What the monitor's figures draw."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ def heights(axis):
     return [bar.get_height() for bar in axis.patches]
 
 
-def test_errors_stand_beside_calibrations():
+def test_errors_are_drawn_beside_those_of_calibration():
     (axis,) = monitoring.errors(np.array([30, 10]), [0.9, 0.1]).axes
     assert heights(axis) == pytest.approx([0.9, 0.1, 0.75, 0.25])
     assert [tick.get_text() for tick in axis.get_xticklabels()] == ["to 90.0%", "beyond"]
@@ -27,7 +27,7 @@ def test_a_log_without_windows_can_be_drawn():
     assert heights(monitoring.errors(np.zeros(2), [0.9, 0.1]).axes[0])[2:] == [0, 0]
 
 
-def test_each_version_has_its_lines_over_the_days():
+def test_each_version_has_a_line_over_the_days():
     index = pd.MultiIndex.from_tuples(
         [("a/1", pd.Timestamp("2026-03-02")), ("a/1", pd.Timestamp("2026-03-03")), ("b/2", pd.Timestamp("2026-03-03"))]
     )
@@ -39,7 +39,7 @@ def test_each_version_has_its_lines_over_the_days():
     assert [len(axis.lines) for axis in others] == [4, 4, 4]
 
 
-def test_called_days_stand_out_above_the_limit():
+def test_reported_days_have_a_ring():
     days = pd.to_datetime(["2026-03-02", "2026-03-03"])
     judged = pd.DataFrame({"day": days, "name": "Steps", "surprise": [1.0, 9.0], "called": [False, True]})
     (axis,) = monitoring.drift(judged, 5.0).axes
@@ -49,11 +49,11 @@ def test_called_days_stand_out_above_the_limit():
     assert set(limit.get_ydata()) == {5}
 
 
-def test_a_replay_shows_gain_and_price_and_what_is_proposed():
+def test_a_replay_shows_false_alarms_missed_alerts_and_the_proposal():
     rows = [
-        {"factor": factor, "persistence": held, "false_alarms": 2 - factor, "missed": missed}
+        {"factor": factor, "persistence": persistence, "false_alarms": 2 - factor, "missed": missed}
         | {"false_alarms_interval": [0, 2], "missed_interval": [None, None]}
-        for held in (1, 3)
+        for persistence in (1, 3)
         for factor, missed in ((1.0, None), (1.5, None))
     ]
     left, right = monitoring.replay(pd.DataFrame(rows), proposed={"factor": 1.5}).axes

@@ -1,4 +1,4 @@
-"""What the figures draw: panels, lines, spans, units and numbers; how they look is for the eye."""
+"""What the figures of readings and models draw: panels, lines, spans, units and numbers."""
 
 import matplotlib
 
@@ -39,22 +39,22 @@ def texts(axis):
 
 def test_a_day_has_a_panel_with_its_unit_for_each_channel(table):
     labels = [axis.get_ylabel() for axis in readings.day(table).axes]
-    wanted = ["heart rate\n(bpm)", "steps a minute", "calories\n(kcal a minute)", "distance\n(m a minute)"]
-    assert labels == wanted
+    expected = ["heart rate\n(bpm)", "steps a minute", "calories\n(kcal a minute)", "distance\n(m a minute)"]
+    assert labels == expected
 
 
-def test_a_day_leaves_out_a_channel_that_the_watch_lacks(table):
+def test_a_day_leaves_out_a_missing_channel(table):
     figure = readings.day(table.assign(distance=np.nan))
     assert len(figure.axes) == 3
 
 
-def test_no_line_of_a_day_crosses_a_hole(table):
+def test_no_line_of_a_day_crosses_a_gap(table):
     for axis in readings.day(table).axes:
         (line,) = axis.lines
         assert np.isnan(line.get_ydata()).any()
 
 
-def test_a_days_amounts_are_those_of_whole_minutes(table):
+def test_amounts_of_a_day_are_those_of_whole_minutes(table):
     steps = readings.day(table.iloc[:100]).axes[1].lines[0].get_ydata()  # 8 minutes and 4 samples
     assert steps == pytest.approx([24.0] * 9)
 
@@ -66,7 +66,7 @@ def test_each_labelled_span_of_a_day_is_shaded_in_every_panel_and_named_in_the_f
 
 
 def test_a_day_of_two_wearers_is_refused(table):
-    with pytest.raises(ValueError, match="2 wearers"):
+    with pytest.raises(ValueError, match="expected a table of one wearer, got 2"):
         readings.day(pd.concat([table, table.assign(user_id="b")]))
 
 
@@ -95,7 +95,7 @@ def test_before_and_after_show_the_hour_with_most_steps_of_the_first_wearer(tabl
     assert [axis.get_ylabel() for axis in axes[2:4]] == ["steps", "steps a sample"]
 
 
-def test_before_and_after_do_without_counters_that_the_watch_lacks(table):
+def test_before_and_after_leave_out_missing_counters(table):
     table = table.assign(steps=np.nan, calories=np.nan, distance=np.nan)
     raw = table[["user_id", "timestamp", "heartRate"]].assign(instant=np.arange(240.0))
     assert len(readings.before_after(raw, table).axes) == 2
@@ -121,12 +121,12 @@ def test_a_history_shows_the_learning_rate_of_each_epoch():
 
 def test_a_history_says_which_epoch_is_used_and_counts_whole_epochs():
     figure = model_figures.history(epochs([0.5, 0.3, 0.4], [1e-3] * 3))
-    assert figure.axes[0].get_title() == "Training: best epoch 2 of 3; its weights are used"
+    assert figure.axes[0].get_title() == "Training: the weights of epoch 2 of 3 are used"
     assert all(tick == round(tick) for tick in figure.axes[0].get_xticks())
 
 
 @pytest.mark.parametrize(("first", "scale"), [(0.5, "linear"), (5.0, "log")])
-def test_a_history_is_logarithmic_where_losses_span_more_than_a_factor_of_ten(first, scale):
+def test_a_history_is_logarithmic_if_losses_span_more_than_a_factor_of_ten(first, scale):
     axis = model_figures.history(epochs([first, 0.2], [1e-3, 1e-3])).axes[0]
     assert axis.get_yscale() == scale
 
@@ -143,13 +143,13 @@ def test_error_distributions_show_scored_windows_and_the_two_levels():
 def test_error_distributions_are_shares_that_add_up_to_all_windows():
     axis = model_figures.error_distributions({"train": np.array([0.0, 0.1, 0.1, 1.0])}, 0.6, 0.9).axes[0]
     outline = axis.patches[0].get_xy()
-    assert outline[:, 1].max() == 75  # 0 stands with the smallest error
+    assert outline[:, 1].max() == 75  # 0 is drawn with the smallest error
     assert np.unique(outline[:, 1]).tolist() == [0, 25, 75]
 
 
 def test_limits_have_a_solid_and_a_dashed_line_for_each_channel_set():
-    known = {"threshold": [0.1, 0.2], "alert": [1.0, 0.9]}
-    axis = model_figures.limits_by_size({"sizes": [1, 60], "sets": {"a": known, "b": known}}, interval_s=5).axes[0]
+    limits = {"threshold": [0.1, 0.2], "alert": [1.0, 0.9]}
+    axis = model_figures.limits_by_size({"sizes": [1, 60], "sets": {"a": limits, "b": limits}}, interval_s=5).axes[0]
     assert [line.get_linestyle() for line in axis.lines] == ["-", "--", "-", "--"]
     assert axis.lines[1].get_xydata().tolist() == [[5, 1.0], [300, 0.9]]
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["a", "b"]
@@ -168,14 +168,14 @@ def test_a_reconstruction_does_not_magnify_noise():
     assert high - low == pytest.approx(10)
 
 
-def test_auroc_has_a_row_a_kind_and_a_column_a_method():
+def test_auroc_has_a_row_per_kind_and_a_column_per_method():
     model, rule = pd.Series({"spikes": 0.9, "all": 0.8}), pd.Series({"spikes": 0.25, "all": np.nan})
     axis = model_figures.auroc_bars({"model": model, "rule": rule}).axes[0]
     assert sorted(texts(axis)) == ["0.25", "0.80", "0.90", "–"]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["model", "rule"]
 
 
-def test_auroc_of_kinds_none_of_which_was_scored_is_dashes():
+def test_auroc_of_kinds_without_scores_is_dashes():
     axis = model_figures.auroc_bars(
         {"model": pd.Series({"dropout": np.nan}), "rule": pd.Series({"dropout": np.nan})}
     ).axes[0]
@@ -196,7 +196,7 @@ def test_a_score_timeline_shades_that_wearers_events_and_marks_both_levels(table
     assert len(axis.patches) == 2
     assert texts(axis) == ["borderline", "alert", "spikes", "cadence lock"]
     assert [line.get_ydata()[0] for line in axis.lines[1:]] == [0.3, 0.7]
-    assert all(text.xy[0] > 1 for text in axis.texts[:2])  # beside the panel, where no event's name stands
+    assert all(text.xy[0] > 1 for text in axis.texts[:2])  # beside the panel, clear of the events' names
 
 
 def test_style_makes_the_colour_blind_palette_the_default():

@@ -9,7 +9,7 @@ import papermill
 import pytest
 from conftest import runs_in
 from distributed import LocalCluster
-from wearers_in_parts import eight_wearers, life
+from wearer_files import eight_wearers, life
 
 from lib.data import raw_files, readings
 from lib.files import ROOT
@@ -55,7 +55,9 @@ def test_the_tables_are_a_sample_and_say_of_how_much(large):
     ]
     held = sum(map(len, tables))
     assert held < FORM["most_readings"]
-    assert f"the tables hold {held:,} of 23,040 readings of 8 wearers in 3 parts" in said(home / "01_generate.ipynb")
+    assert f"the tables hold {held:,} of 23,040 readings of 8 wearers in 3 partitions" in said(
+        home / "01_generate.ipynb"
+    )
 
 
 def test_the_part_that_can_not_be_read_is_named(large):

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from lib.figures import runs
+from lib.figures import scorecard
 from lib.files import write_json
 from lib.monitoring import adjustment
 from lib.run import Run
@@ -185,7 +185,7 @@ def test_the_command_line_lists_runs_and_prints_the_command_that_repeats_one(hom
 def test_the_figure_has_a_line_for_each_run_and_accepts_missing_values(home):
     add_run("a")
     Run.at("begun", staged=True).models.mkdir()
-    figure = runs.side_by_side(runs_table.table())
+    figure = scorecard.runs_side_by_side(runs_table.table())
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["a", "begun…"]
     assert figure.axes[0].collections[0].get_offsets()[0].tolist() == [0.7, 1]
 

@@ -1,11 +1,11 @@
-"""Raw tables of small wearers in Parquet parts, for the tests of what is worked on part by part."""
+"""Small raw tables in several Parquet files, for the tests of partitions."""
 
 import numpy as np
 import pandas as pd
 
 
 def life(wearer, *, days=1, interval_s=30, label=""):
-    """The raw table of a wearer's days, a reading every `interval_s`, each wearer's own."""
+    """The raw table of a wearer's days, with a reading every `interval_s` and random values by wearer."""
     rng = np.random.default_rng(abs(int(wearer[1:])))
     moments = pd.date_range("2026-03-02", periods=days * 86_400 // interval_s, freq=f"{interval_s}s")
     steps = rng.poisson(3, len(moments)).cumsum()
@@ -15,7 +15,7 @@ def life(wearer, *, days=1, interval_s=30, label=""):
 
 
 def write(folder, files):
-    """Write {name: wearers or frames} as Parquet parts, and return the folder."""
+    """Write {name: wearers or frames} as Parquet files, and return the folder."""
     folder.mkdir(exist_ok=True)
     for name, wearers in files.items():
         tables = [life(wearer) if isinstance(wearer, str) else wearer for wearer in wearers]
@@ -24,12 +24,12 @@ def write(folder, files):
 
 
 def eight_wearers(folder):
-    """Write eight wearers' days in three parts, and return the folder."""
+    """Write a day of eight wearers in three files, and return the folder."""
     return write(folder, {"a": ["w1", "w4", "w2"], "b": ["w3", "w5"], "c": ["w6", "w7", "w8"]})
 
 
 def three_days(path, kind):
-    """Write six wearers' three days, a file a day, as Parquet or CSV, and return the folder."""
+    """Write three days of six wearers, a file per day, as Parquet or CSV, and return the folder."""
     path.mkdir()
     for day in range(3):
         table = pd.concat([life(f"w{number}") for number in range(1, 7)])
