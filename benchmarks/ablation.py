@@ -18,15 +18,18 @@ import pandas as pd
 from tqdm import tqdm
 
 from lib.data import clean, readings
-from lib.detector import baseline, features, grid, scoring, windows
-from lib.detector.neighbours import HEART_RATE, LEVELLED, NAMES, Normal
+from lib.detector import baseline, features, grid, windows
+from lib.detector.descriptors import HEART_RATE, LEVELLED, NAMES, still
+from lib.detector.faults import faults
+from lib.detector.neighbours import Reference
 from lib.evaluation import bootstrap, champion, operating_point
 from lib.evaluation.auroc import auroc_by_kind
 from lib.evaluation.events import describe_windows, labelled_events, wearer_days
 from lib.evaluation.vus import vus_pr
 from lib.run import Run
 from lib.simulation import anomalies, watch
-from lib.training import rivals
+from lib.training import fitting, rivals
+from lib.training.errors import feature_errors, window_errors
 
 IS_ERROR = np.array([name.startswith("error") for name in NAMES])  # (23,)
 LSTM, PCA = "LSTM", "PCA"  # whose errors
@@ -44,6 +47,7 @@ PARTS = {
 KINDS = ("bradycardia", "tachycardia", "ill_raised")  # which the baseline and that weight are there for
 HEADS = ("score", "VUS-PR", "difference (95 % over wearers)", "recall at 1 false alarm a day", "AUROC")
 EVENTS_PER_DAY = 12
+BATCH = 48  # windows rebuilt at once
 QUARTILES = 1.349  # standard deviations from the first to the third, of a normal distribution
 
 
@@ -57,7 +61,7 @@ class Described:
     plain: np.ndarray  # (N,) the autoencoder's mean squared error
     faulty: np.ndarray  # (N,) booleans
     offset: np.ndarray  # (N,) bpm, of the wearer's own baseline as far as it is known
-    known: np.ndarray  # (N,) booleans: whether it is known well
+    minutes: np.ndarray  # (N,) still minutes that it rests on
 
     @classmethod
     def of(cls, raw, detector, rebuild):
@@ -69,17 +73,23 @@ class Described:
         first = windows.starts(clean.groups(table), **form)
         ours, errors = np.empty((len(first), len(NAMES))), np.empty((len(first), IS_ERROR.sum()))
         plain, faulty = np.empty(len(first)), np.empty(len(first), dtype=bool)
-        batches = describer.batches(clean.samples(table), first, counted=channels, progress=tqdm)
-        for batch, seen, given, rebuilt, size in batches:
-            ours[batch] = describer.described(seen, given, rebuilt, size)
-            errors[batch] = rivals.ErrorsByChannel.columns(given, rebuild)
-            plain[batch] = scoring.window_errors(scoring.feature_errors(given, rebuilt), channels)
-            faults = scoring.faults(seen, interval_s=describer.interval_s, counted=channels)
-            faulty[batch] = faults != grid.OK
+        samples, size = clean.samples(table), np.full(BATCH, describer.length)
+        for low in tqdm(range(0, len(first), BATCH)):
+            batch = slice(low, low + BATCH)
+            raw, scaled, rebuilt = describer.rebuild(samples, first[batch], counted=channels)
+            ours[batch] = describer.describe_rebuilt(raw, scaled, rebuilt, size[: len(raw)])
+            errors[batch] = rivals.log_errors_by_channel(scaled, rebuild=rebuild)
+            plain[batch] = window_errors(feature_errors(scaled, rebuilt), channels)
+            faulty[batch] = faults(raw, interval_s=describer.interval_s, counted=channels) != grid.OK
         columns = {LSTM: ours, PCA: np.column_stack([ours[:, ~IS_ERROR], errors])}
         owner = pd.factorize(table["user_id"])[0][first]
         offset, minutes = baseline.follow(owner, ours, ~faulty, first, interval_s=describer.interval_s)
-        return cls(table, first, columns, plain, faulty, offset, minutes >= baseline.KNOWN)
+        return cls(table, first, columns, plain, faulty, offset, minutes)
+
+    def windows(self, errors, *, own):
+        """The DescribedWindows with the reconstruction errors of that method, and without baselines unless `own`."""
+        faults = np.where(self.faulty, grid.STUCK, grid.OK)
+        return fitting.DescribedWindows(self.first, self.columns[errors], faults, own * self.offset, self.minutes)
 
 
 def spreads(described):
@@ -88,7 +98,7 @@ def spreads(described):
     Of the histogram that the baseline is: between its quartiles. Also the still minutes (N,) it rests on.
     """
     columns, place = described.columns[LSTM], np.append(0, np.arange(baseline.BINS) + 1)
-    learns, found = ~described.faulty & baseline.still(columns), np.full(len(columns), np.nan)
+    learns, found = ~described.faulty & still(columns), np.full(len(columns), np.nan)
     minutes = np.zeros(len(columns))
     for rows in described.table.iloc[described.first].reset_index().groupby("user_id", observed=True).indices.values():
         own, spread = baseline.Baseline(), np.nan
@@ -118,36 +128,39 @@ def in_own_spreads(tables):
 
 
 def compared_by(kept):
-    """A Normal that is fitted and compared by its columns `kept` (23,) alone; a fast heart still lends weight."""
+    """A Reference that is fitted and compared by its descriptors `kept` (23,) alone; a fast heart still counts."""
 
-    class Part(Normal):
+    class PartialReference(Reference):
         def _products(self, scaled, known):
             return super()._products(np.where(kept, scaled, 0), np.where(kept, known, 0))
 
-    return Part
+    return PartialReference
 
 
-def excess(compare, limit, test, detector, *, kept=True, errors=LSTM, rare=True, own=True, weighed=True, spread=False):
-    """The evidence over the threshold, (N,), of the windows of `test`, as `following.follow` has it, without a part.
+def error_ratio(
+    compare, limit, test, detector, *, kept=True, errors=LSTM, rare=True, own=True, weighed=True, spread=False
+):
+    """The evidence over the threshold, (N,), of the windows of `test`, without a part of the score.
 
-    compare, limit, test: the Described windows to compare with, for the limits, and that are asked about.
+    compare, limit, test: the Described windows to compare with, for the limits, and to judge.
     """
     if spread:
         compare, limit, test = in_own_spreads([compare, limit, test])
-    rng, at_most = np.random.default_rng(0), len(detector.normal.columns)
+    rng, at_most = np.random.default_rng(0), len(detector.reference.descriptors)
     drawn = np.arange(len(compare.first)) if rare else rng.permutation(len(compare.first))[:at_most]
-    counted = detector.channels[: len(features.CHANNELS)]
-    form = {"curve": detector.normal.curve, "at_most": at_most, "rng": rng}
-    normal = compared_by(kept).fit(compare.columns[errors][drawn], own * compare.offset[drawn], counted, **form)
-    if weighed:
-        normal = normal.beneath(limit.columns[errors], own * limit.offset)
-    usual = [normal.evidence(limit.columns[errors], counted)] * 2
+    fit = fitting.Fit(detector.describer, None, detector.channels)
+    compared, limiting, judged = (table.windows(errors, own=own) for table in (compare, limit, test))
+    reference = fit.reference(compared[drawn], limiting, at_most=at_most, rng=rng, kind=compared_by(kept))
+    if not weighed:
+        reference = replace(reference, ceilings=np.zeros_like(reference.ceilings))
+    percentile = detector.calibration["threshold_percentile"]
+    thresholds = [np.percentile(fit.evidence(reference, limiting, known=False), percentile)] * 2
     if own:
-        usual[True] = normal.evidence(limit.columns[errors], counted, limit.offset, True)[limit.known]
-    thresholds = np.array([np.percentile(found, detector.calibration["threshold_percentile"]) for found in usual])
-    known = test.known & own
-    found = normal.evidence(test.columns[errors], counted, own * test.offset, known)
-    return np.where(test.faulty, np.nan, found / thresholds[known.astype(int)])
+        thresholds[True] = np.percentile(fit.evidence(reference, limiting[limiting.known], known=True), percentile)
+    known = judged.known & own
+    counted = detector.channels[: len(features.CHANNELS)]
+    evidence = reference.evidence(judged.descriptors, counted, judged.offset, known)
+    return np.where(test.faulty, np.nan, evidence / np.array(thresholds)[known.astype(int)])
 
 
 def rows(measured, test, detector):
@@ -195,7 +208,7 @@ def main(given):
     people = {"normal": given.normal, "labelled": given.labelled, "days": given.days}
     raw = simulated(given.seed, **people, interval_s=int(detector.interval_s))
     tables = [Described.of(table, detector, pca.rebuild) for table in raw]
-    measured = {name: excess(*tables, detector, **without) for name, without in tqdm(PARTS.items())}
+    measured = {name: error_ratio(*tables, detector, **without) for name, without in tqdm(PARTS.items())}
     measured[PLAIN] = np.where(tables[-1].faulty, np.nan, tables[-1].plain)
     heads = [*HEADS, *(kind.replace("_", " ") for kind in KINDS)]
     for cells in (heads, ["---"] * len(heads), *rows(measured, tables[-1], detector)):

@@ -27,8 +27,9 @@ from onnxruntime.quantization import quantize_dynamic
 
 from lib import silence
 from lib.data import clean
-from lib.detector import features, scoring
-from lib.detector.detector import NETWORK, Detector
+from lib.detector import features
+from lib.detector.detector import Detector
+from lib.detector.export_folder import NETWORK
 from lib.detector.windows import gather, starts
 from lib.run import Run
 
@@ -169,17 +170,13 @@ def differences(windows, rebuilt, expected, detector):
     """How far a window's error is from Keras' at most, relative; and how far the score it gets, in 0..1."""
     errors, theirs = (np.square(windows - made, dtype=np.float64).mean(axis=(1, 2)) for made in (rebuilt, expected))
     far = np.abs(scores(windows, rebuilt, detector) - scores(windows, expected, detector))
-    return [f"{np.max(np.abs(errors / theirs - 1)):.1e}", f"{np.max(far):.1e}"]
+    return [f"{np.max(np.abs(errors / theirs - 1)):.1e}", f"{np.nanmax(far):.1e}"]
 
 
 def scores(windows, rebuilt, detector):
     """The deployed scores (N,) of scaled windows (N, length, 7) that were rebuilt so."""
-    size = np.full(len(windows), windows.shape[1])
     raw = features.unscale(windows, detector.describer.scaler)
-    columns = detector.describer.described(raw, windows, rebuilt, size)
-    found = detector.normal.evidence(columns, detector.channels[: len(features.CHANNELS)])
-    name = next(iter(detector.calibration["sets"]))
-    return scoring.anomaly_scores(found, scoring.limits(detector.calibration, channel_set=name, size=size))
+    return detector.score_rebuilt(raw, windows, rebuilt, size=np.full(len(windows), windows.shape[1])).scores
 
 
 def machine():

@@ -16,11 +16,11 @@ from ablation import refuse_known_seed
 from tqdm import tqdm
 
 from lib.data import clean, readings
-from lib.detector import features, grid, scoring, windows
+from lib.detector import grid, scoring, windows
 from lib.detector.following import follow
 from lib.evaluation import champion
 from lib.simulation import watch
-from lib.training import calibration
+from lib.training import fitting
 
 SIZES = (1, 4, 8, 20, 40, 56)  # samples; 60, and others between, are what is calibrated
 LEVELS = (scoring.BORDERLINE, scoring.ALERT)
@@ -37,7 +37,7 @@ def cells(name, size, baseline, scores, wearer):
 def whole_windows(detector, samples, first, wearer):
     """The lines of whole windows, and each window's offset and whether its wearer's baseline is known."""
     known = follow(detector, samples, first, wearer, progress=tqdm)
-    described = known.columns, known.faults
+    described = known.descriptors, known.faults
     unknown = follow(detector, samples, first, wearer, baselines=False, described=described)
     name, size = next(iter(detector.calibration["sets"])), detector.sequence_length
     for baseline, found in {"handed back": known, "none": unknown}.items():
@@ -48,10 +48,8 @@ def whole_windows(detector, samples, first, wearer):
 def short_windows(detector, samples, first, wearer, *, at_most, rng):
     """The lines of windows that are cut short, all with no baseline known."""
     drawn = np.sort(rng.permutation(first)[:at_most])
-    sets = features.channel_sets(detector.channels)
-    form = {"sizes": SIZES, "sets": sets, "progress": tqdm}
-    last = drawn + detector.sequence_length - 1
-    found = calibration.by_channel_set(detector.describer, detector.normal, samples, last, **form)
+    fit = fitting.Fit(detector.describer, samples, detector.channels, progress=tqdm)
+    found = fit.evidence_by_channel_set(detector.reference, drawn, SIZES)
     for name, by_size in found.items():
         for size, evidence in zip(SIZES, by_size, strict=True):
             limits = scoring.limits(detector.calibration, channel_set=name, size=np.full(len(drawn), size))

@@ -18,10 +18,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from lib.data import clean, coverage, readings, split
-from lib.detector import baseline, features, grid, neighbours
+from lib.detector import grid
 from lib.detector.following import follow
 from lib.detector.scoring import ALERT, BORDERLINE
-from lib.detector.windows import gather, starts
+from lib.detector.windows import starts
 from lib.evaluation import champion
 from lib.evaluation.events import describe_windows, labelled_events, wearer_days
 from lib.evaluation.score_card import EvaluationSet, score_card
@@ -29,7 +29,7 @@ from lib.evaluation.vus import vus_pr
 from lib.files import resolve
 from lib.run import Run
 from lib.simulation import anomalies
-from lib.training import calibration
+from lib.training import fitting
 
 LEVELS = {"0.3": BORDERLINE, "0.7": ALERT}
 EVENTS_PER_DAY = 12
@@ -72,29 +72,20 @@ def adapted(detector, calm, role, *, channels, compare):
 
     channels (7,): the features that all wearers report.
     """
-    describer, normal, length = detector.describer, detector.normal, detector.sequence_length
-    counted, limiting = channels[: len(features.CHANNELS)], role > 0
+    describer, compared = detector.describer, role == fitting.COMPARED
+    form = {"length": describer.length, "interval_s": describer.interval_s, "scaler": describer.scaler}
     if compare:
-        learned = gather(calm.values, calm.first[role == 0], length=length)
-        describer = replace(describer, curve=neighbours.fit_curve(learned, interval_s=describer.interval_s))
-    columns, faults = describer.columns(calm.values, calm.first, counted=channels, progress=tqdm)
-    owner = pd.factorize(calm.table["user_id"])[0][calm.first]
-    offset, minutes = baseline.follow(owner, columns, faults == grid.OK, calm.first, interval_s=detector.interval_s)
+        describer = fitting.describer_of(describer.network, calm.values, calm.first[compared], **form)
+    fit = fitting.Fit(describer, calm.values, channels, progress=tqdm)
+    wearer = pd.factorize(calm.table["user_id"])[0][calm.first]
+    described = fit.describe(calm.first, wearer, learns=lambda faults: faults == grid.OK)
+    reference, limiting = detector.reference, described[~compared]
     if compare:
-        form = {"curve": describer.curve, "at_most": len(normal.columns), "rng": np.random.default_rng(1)}
-        normal = neighbours.Normal.fit(columns[~limiting], offset[~limiting], counted, **form)
-        normal = normal.beneath(columns[limiting], offset[limiting])
-    known, last = limiting & (minutes >= baseline.KNOWN), calm.first + length - 1
-    form = {"sizes": [length], "sets": features.channel_sets(channels), "progress": tqdm}
-    errors = calibration.by_channel_set(describer, normal, calm.values, last[limiting], **form)
-    own = calibration.by_channel_set(
-        describer, normal, calm.values, last[known], offset=offset[known], known=True, **form
-    )
-    whole, own_whole = (next(iter(of.values()))[0] for of in (errors, own))
+        at_most, rng = len(reference.descriptors), np.random.default_rng(1)
+        reference = fit.reference(described[compared], limiting, at_most=at_most, rng=rng)
     percentiles = {level: detector.calibration[level] for level in ("threshold_percentile", "alert_percentile")}
-    found = {"own": own, "own_whole": own_whole} if known.sum() >= 100 else {}
-    limits = calibration.calibrate(errors, sizes=[length], whole=whole, **percentiles, **found)
-    return replace(detector, describer=describer, normal=normal, calibration=limits)
+    limits = fit.limits(reference, limiting, sizes=[describer.length], **percentiles)
+    return replace(detector, describer=describer, reference=reference, calibration=limits)
 
 
 def row(name, detector, test):
@@ -105,7 +96,7 @@ def row(name, detector, test):
     found = follow(detector, test.values, test.first, test.table["user_id"].astype("str"), progress=tqdm)
     labelled = EvaluationSet(seen, events, days, gated=np.full(len(events), False))
     _, of = score_card(labelled, found.scores, LEVELS)
-    cells = [f"{vus_pr(seen, np.where(found.faulty, np.nan, found.excess)):.3f}", f"{of['auroc_macro']:.3f}"]
+    cells = [f"{vus_pr(seen, np.where(found.faulty, np.nan, found.error_ratio)):.3f}", f"{of['auroc_macro']:.3f}"]
     cells += [f"{of['share_of_normal_0.3']:.1%}", f"{of['share_of_normal_0.7']:.2%}"]
     cells += [f"{of['recall_macro_0.7']:.2f}", f"{of['false_alarms_per_day_0.7']:.1f}"]
     return f"| {name} | {' | '.join(cells)} |"

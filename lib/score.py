@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lib import files, parallel
 from lib.data import raw_files
-from lib.detector.detector import DamagedModel
+from lib.detector.export_folder import DamagedModel
 from lib.detector.features import COUNTER_FORMS
 from lib.evaluation import batch_score
 from lib.run import Run

@@ -1,26 +1,28 @@
 """What several test modules share: a table of samples, an untrained model's export folder, a run at smoke size."""
 
+import json
 import os
 import shutil
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
-from processes import SHARE_A_RUN, ByFile
+from processes import ByFile, sort_by_cost
+from shared_folder import shared_folder
 
 from lib import silence
 from lib.data import clean
 from lib.data.readings import parse
-from lib.detector import features, neighbours, scoring, windows
-from lib.detector.describer import Describer
+from lib.detector import features, windows
 from lib.detector.network import Network
 from lib.export import bundle
-from lib.files import ROOT
+from lib.files import ROOT, write_json
 from lib.simulation.watch import record_days
-from lib.training import calibration, onnx_graph
+from lib.training import fitting, onnx_graph
 from lib.workflow import cli
 
 pytest_plugins = ["s3"]
@@ -52,8 +54,13 @@ WARNINGS_ARE_ERRORS = ",".join(f"error:::{module}" for module in OURS)
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """How several processes share the files out, whatever --dist says."""
+    """Distribute the test files over processes, whatever --dist says."""
     return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """Run slow files first."""
+    sort_by_cost(items)
 
 
 def life(count, *, seed=0):
@@ -66,17 +73,17 @@ def life(count, *, seed=0):
 
 
 def normal_life():
-    """Samples (T, 7) of whole days of simulated wearers and an hour of `life`, and their windows' first rows (N,).
+    """Samples (T, 7) of whole days of simulated wearers, and an hour of `life`; their windows' first rows and wearers.
 
-    Of all hours, for else the heart rate that is usual at the others would be anything; in random order.
+    Whole days, because a usual heart rate fitted to a few hours would be arbitrary at the others.
     """
     table, _ = clean.clean(parse(record_days(wearers=3, days=1, interval_s=5, seed=9, first_id=0)), interval_s=5)
-    here = life(720, seed=9)
-    group = np.append(clean.groups(table), np.full(len(here), -1))
-    known = np.append(clean.trusted(table), np.full(len(here), True))
-    first = windows.starts(group, length=60, stride=80, trusted=known)
-    samples = np.concatenate([clean.samples(table), here])
-    return samples, np.random.default_rng(9).permutation(first)
+    hour = life(720, seed=9)
+    group = np.append(clean.groups(table), np.full(len(hour), -1))
+    trusted = np.append(clean.trusted(table), np.full(len(hour), True))
+    wearer = np.append(table["user_id"].astype(str), np.full(len(hour), "life"))
+    first = windows.starts(group, length=60, stride=80, trusted=trusted)
+    return np.concatenate([clean.samples(table), hour]), first, wearer[first]
 
 
 @pytest.fixture(scope="session")
@@ -90,37 +97,43 @@ def model():
     return autoencoder.build()
 
 
-def calibrated(network, samples, first, *, length, interval_s, scaler):
-    """What 03 makes of windows of normal life, all at once: what to compare with, and model.json's calibration."""
-    curve = neighbours.fit_curve(windows.gather(samples, first, length=length), interval_s=interval_s)
-    describer = Describer(network, scaler, curve, length, interval_s)
-    compared, limiting = np.array_split(first, 2)
-    columns, _ = describer.columns(samples, compared)
-    at_home = np.zeros(len(columns))
-    form = {"curve": curve, "at_most": len(compared), "rng": np.random.default_rng(0)}
-    normal = neighbours.Normal.fit(columns, at_home, [True] * 4, **form)
-    normal = normal.beneath(describer.columns(samples, limiting)[0], 0.0)
-    sizes, sets = sorted({1, length // 4, length}), features.channel_sets([True] * 7)
-    where = {"last": limiting + length - 1, "sizes": sizes, "sets": sets}
-    found, own = (
-        calibration.by_channel_set(describer, normal, samples, offset=of, known=of > 0, **where) for of in (0.0, 5.0)
-    )
-    whole, own_whole = (by_set["all channels"][-1] for by_set in (found, own))
-    form = {"sizes": sizes, "whole": whole, "own": own, "own_whole": own_whole}
-    return normal, calibration.calibrate(found, **form, threshold_percentile=95.0, alert_percentile=99.9)
+def fitted(network, samples, first, wearer, *, length, interval_s, scaler):
+    """What 03 fits to windows of normal life: the reference, and model.json's calibration.
+
+    Half of the windows, drawn at random, give the limits. A baseline of one still minute counts as known.
+    """
+    limiting = np.random.default_rng(9).permutation(len(first)) % 2 == 1
+    form = {"scaler": scaler, "length": length, "interval_s": interval_s}
+    describer = fitting.describer_of(network, samples, first[~limiting], **form)
+    fit = fitting.Fit(describer, samples, np.full(7, True))
+    described = fit.describe(first, wearer)
+    described = replace(described, minutes=np.where(described.minutes > 0, 1000, 0))
+    compared = described[~limiting]
+    reference = fit.reference(compared, described[limiting], at_most=len(compared), rng=np.random.default_rng(0))
+    percentiles = {"threshold_percentile": 95.0, "alert_percentile": 99.9}
+    sizes = sorted({1, length // 4, length})
+    return reference, fit.limits(reference, described[limiting], sizes=sizes, **percentiles)
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, model):
-    """A folder with what 03 leaves of the model, and what model.json is to say of it."""
-    folder = tmp_path_factory.mktemp("trained")
-    onnx_graph.save(model, folder / "lstm_model.onnx")
-    form = {"length": 60, "interval_s": 5, "scaler": SCALER}
-    normal, limits = calibrated(Network.load(folder / "lstm_model.onnx"), *normal_life(), **form)
-    normal.save(folder / "normal.npz")
-    np.save(folder / "threshold.npy", np.float64(limits["threshold"]))
-    described = {"run": "test", "features": list(features.FEATURES), "sequence_length": 60, "interval_s": 5}
-    return folder, described | {"scaler": SCALER, "channels": [True] * 7, "calibration": limits}
+def trained(request, tmp_path_factory):
+    """The folder of a model as 03 leaves it, and the content of its model.json."""
+
+    def make(folder):
+        model = request.getfixturevalue("model")  # Keras takes seconds, which only the first process spends
+        files = folder / "model"
+        files.mkdir()
+        onnx_graph.save(model, files / "lstm_model.onnx")
+        form = {"length": 60, "interval_s": 5, "scaler": SCALER}
+        reference, limits = fitted(Network.load(files / "lstm_model.onnx"), *normal_life(), **form)
+        reference.save(files / "normal.npz")
+        np.save(files / "threshold.npy", np.float64(limits["threshold"]))
+        described = {"run": "test", "features": list(features.FEATURES), "sequence_length": 60, "interval_s": 5}
+        described |= {"scaler": SCALER, "channels": [True] * 7, "calibration": limits}
+        write_json(folder / "model.json", described)
+
+    folder = shared_folder(tmp_path_factory, "trained", make)
+    return folder / "model", json.loads((folder / "model.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
@@ -132,22 +145,22 @@ def model_json(trained):
 @pytest.fixture(scope="session")
 def export(tmp_path_factory, trained):
     """An export folder with the handler and its zip for this Python, but without the other formats."""
-    folder, described = trained
-    folder = shutil.copytree(folder, tmp_path_factory.mktemp("export") / "lambda_export")
-    bundle.write_export(folder, described, target="local")
-    return folder
+
+    def make(folder):
+        files, described = trained
+        bundle.write_export(shutil.copytree(files, folder / "lambda_export"), described, target="local")
+
+    return shared_folder(tmp_path_factory, "export", make) / "lambda_export"
 
 
 def keras_scores(model, detector, samples, first, size, *, name="all channels", own=None):
     """The scores (N,) that the notebooks would give windows of a channel set: by Keras' reconstructions."""
-    counted = features.channel_sets([True] * 7)[name]
     raw = windows.gather(samples, first, length=detector.sequence_length, size=size)
-    given = features.scale(np.where(counted, raw, np.nan), detector.describer.scaler)
-    columns = detector.describer.described(raw, given, model.predict_on_batch(given), size)
-    offset, known = detector.personal(own, counted)
-    found = detector.normal.evidence(columns, counted[:4], offset, known)
-    limits = scoring.limits(detector.calibration, channel_set=name, size=size, own=known)
-    return scoring.anomaly_scores(found, limits)
+    counted = features.channel_sets([True] * 7)[name]
+    scaled = features.scale(np.where(counted, raw, np.nan), detector.describer.scaler)
+    return detector.score_rebuilt(
+        raw, scaled, model.predict_on_batch(scaled), size=np.asarray(size), channel_set=name, own=own
+    ).scores
 
 
 @contextmanager
@@ -160,10 +173,11 @@ def runs_in(home):
 
 
 @pytest.fixture(scope="session")
-def smoke(request, tmp_path_factory):
+def smoke(tmp_path_factory):
     """models/smoke of a run of all notebooks at smoke size, as run_all.sh makes it."""
-    users = {item.path.stem for item in request.session.items if "smoke" in item.fixturenames}
-    assert users <= set(SHARE_A_RUN), "else another process makes it, too: tests/processes.py"
-    with runs_in(tmp_path_factory.mktemp("home")) as home:
-        assert cli.main(["run=smoke", *(f"{name}={value}" for name, value in SMOKE.items())]) == 0
-    return home / "models" / "smoke"
+
+    def make(folder):
+        with runs_in(folder):
+            assert cli.main(["run=smoke", *(f"{name}={value}" for name, value in SMOKE.items())]) == 0
+
+    return shared_folder(tmp_path_factory, "smoke_home", make) / "models/smoke"

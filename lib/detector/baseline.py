@@ -1,13 +1,15 @@
-"""A wearer's own baseline: by how much their heart rate at rest lies above what is usual at that hour. NumPy alone.
+"""A wearer's own baseline: by how much their resting heart rate lies above what is usual at that hour. NumPy alone.
 
-It is a histogram of still minutes, small enough to travel with each request: its median is little moved by the
-anomalies it passes through. While minutes are few it is shrunk toward the population, which is 0.
+It is a histogram of still minutes, small enough to travel with each request. Its median is little moved by the
+anomalies that pass through it. While minutes are few it is shrunk toward the population, which is 0:
+
+    offset = median * n / (n + SHRUNK),     n: still minutes
 """
 
 import numpy as np
 
+from lib.detector.descriptors import HEART_RATE, still
 from lib.detector.grid import per_minute
-from lib.detector.neighbours import HEART_RATE, STEPS
 
 BELOW, STEP, BINS = -40.0, 2.0, 51  # bpm: bins from −40 to 62, the outermost ones open
 SHRUNK = 120  # still minutes that weigh as much as the population
@@ -22,6 +24,9 @@ class Baseline:
     def __init__(self, minutes=None):
         self.minutes = np.zeros(BINS, dtype=np.int64) if minutes is None else minutes
 
+    def __repr__(self):
+        return f"<Baseline of {self.total} still minutes>"
+
     @property
     def total(self):
         """How many still minutes it rests on."""
@@ -33,9 +38,9 @@ class Baseline:
         total = self.total
         if not total:
             return 0.0
-        up_to = np.cumsum(self.minutes)
-        place = int(np.searchsorted(up_to, total / 2))
-        within = (total / 2 - (up_to[place] - self.minutes[place])) / self.minutes[place]
+        cumulative = np.cumsum(self.minutes)
+        place = int(np.searchsorted(cumulative, total / 2))
+        within = (total / 2 - (cumulative[place] - self.minutes[place])) / self.minutes[place]
         return float((BELOW + STEP * (place + within)) * total / (total + SHRUNK))
 
     def add(self, residuals):
@@ -45,31 +50,37 @@ class Baseline:
             if self.minutes.sum() > FORGETS:
                 self.minutes //= 2
 
-    def after(self, first, rest, *, interval_s):
-        """This one and the minutes of windows that begin at rows `first` (N,), of one in each minute.
+    def updated(self, first, residuals, *, interval_s):
+        """A copy that has learned from windows, from at most one in each minute.
 
-        rest (N,): bpm above what is usual, NaN for a window that is none to learn from.
+        Parameters
+        ----------
+        first : ndarray, shape (n_windows,)
+            The rows that the windows begin at.
+        residuals : ndarray, shape (n_windows,)
+            bpm above what is usual; NaN for a window that is not to be learned from.
+        interval_s : float
         """
-        later = Baseline(self.minutes.copy())
-        known = np.flatnonzero(~np.isnan(rest))
-        if not len(known):
-            return later
-        minute = first[known] // per_minute(interval_s)
-        later.add(rest[known[np.unique(minute, return_index=True)[1]]])
-        return later
+        updated = Baseline(self.minutes.copy())
+        usable = np.flatnonzero(~np.isnan(residuals))
+        if not len(usable):
+            return updated
+        minute = first[usable] // per_minute(interval_s)
+        updated.add(residuals[usable[np.unique(minute, return_index=True)[1]]])
+        return updated
 
-    def written(self):
-        """As JSON can hold it, below 1 KB."""
+    def to_json(self):
+        """A dict that JSON can hold, below 1 KB."""
         return {"version": _VERSION, "stillMinutes": self.minutes.tolist()}
 
     @classmethod
-    def read(cls, written):
-        """Of what `written` returned; one of another version begins anew. Raises ValueError for anything else."""
-        if not isinstance(written, dict):
+    def from_json(cls, value):
+        """The Baseline that `to_json` wrote. One of another version starts again. Raises ValueError otherwise."""
+        if not isinstance(value, dict):
             raise ValueError("is not an object")
-        if not written or written.get("version") != _VERSION:
+        if not value or value.get("version") != _VERSION:
             return cls()
-        minutes = written.get("stillMinutes")
+        minutes = value.get("stillMinutes")
         if not isinstance(minutes, list) or len(minutes) != BINS:
             raise ValueError(f"stillMinutes is not a list of {BINS} counts")
         if not all(_is_whole(count) and 0 <= count <= FORGETS for count in minutes):
@@ -78,7 +89,7 @@ class Baseline:
 
 
 def _is_whole(number):
-    """Whether it is a whole number; 124.0 is one, too, as some JSON libraries write 124."""
+    """Whether it is a whole number; 124.0 is one, too, because some JSON libraries write 124 so."""
     return type(number) is int or (type(number) is float and number.is_integer())
 
 
@@ -87,25 +98,35 @@ def bins(residuals):
     return ((np.asarray(residuals) - BELOW) // STEP).clip(0, BINS - 1).astype(int)
 
 
-def still(columns):
-    """Which windows, by their columns (N, 23), hold no step: at rest, as far as a watch can tell."""
-    return columns[:, STEPS] == 0  # the logarithm of 1 + 0
+def follow(wearer, descriptors, usable, first, *, interval_s):
+    """What each wearer's baseline was before each window, learned on the way as by `Baseline.updated`.
 
+    Parameters
+    ----------
+    wearer : ndarray, shape (n_windows,)
+    descriptors : ndarray, shape (n_windows, 23)
+        Of windows in time order.
+    usable : ndarray of bool, shape (n_windows,)
+        The windows that a baseline may learn from.
+    first : ndarray, shape (n_windows,)
+        The rows that the windows begin at.
+    interval_s : float
 
-def follow(wearer, columns, usable, first, *, interval_s):
-    """Each window's offset and still minutes known before it, (N,) each, of windows in time order.
-
-    wearer (N,): whose they are; columns (N, 23): of `evidence.describe`; usable (N,) booleans: those a baseline may
-    learn from; first (N,): the rows they begin at. One in each minute is learnt from, as by `Baseline.after`.
+    Returns
+    -------
+    offset : ndarray, shape (n_windows,)
+        bpm.
+    minutes : ndarray, shape (n_windows,)
+        Still minutes that the baseline rested on.
     """
-    offset, minutes = np.zeros((2, len(columns)))
-    learns, minute = usable & still(columns), np.asarray(first) // per_minute(interval_s)
+    offset, minutes = np.zeros((2, len(descriptors)))
+    learns, minute = usable & still(descriptors), np.asarray(first) // per_minute(interval_s)
     for name in np.unique(wearer):
-        own, known, learnt, last = Baseline(), 0, 0.0, None
+        baseline, total, current, last = Baseline(), 0, 0.0, None
         for row in np.flatnonzero(wearer == name):
-            offset[row], minutes[row] = learnt, known
+            offset[row], minutes[row] = current, total
             if learns[row] and minute[row] != last:
                 last = minute[row]
-                own.add(columns[row, HEART_RATE : HEART_RATE + 1])
-                known, learnt = own.total, own.offset
+                baseline.add(descriptors[row, HEART_RATE : HEART_RATE + 1])
+                total, current = baseline.total, baseline.offset
     return offset, minutes

@@ -1,53 +1,51 @@
-"""The detector as it is deployed: a folder of model files in, scores of samples out. NumPy and onnxruntime alone.
+"""The detector as it is deployed: an export folder in, scores of samples out. NumPy and onnxruntime alone."""
 
-The folder holds model.json, threshold.npy, lstm_model.onnx and normal.npz; each is checked against the SHA-256 that
-model.json lists before it is used. A model of old, without normal.npz, is scored by its plain reconstruction error.
-"""
-
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
-from lib.detector import baseline, features, grid, neighbours, scoring, windows
-from lib.detector.checksums import sha256
-from lib.detector.describer import Describer
-from lib.detector.network import Network
+from lib.detector import baseline, export_folder, faults, features, grid, scoring, windows
+from lib.detector.descriptors import HEART_RATE, Describer, still
+from lib.detector.heart_rate import usual
+from lib.detector.neighbours import Reference
 from lib.detector.persistence import Persistence
 from lib.detector.reasons import reasons
 
-MODEL, THRESHOLD, NETWORK, NORMAL = "model.json", "threshold.npy", "lstm_model.onnx", "normal.npz"
 _STEPS = features.FEATURES.index("steps")
-
-
-class DamagedModel(Exception):
-    """A model file is missing, or is not the one that was exported; `file` names it."""
-
-    def __init__(self, file, problem):
-        self.file, self.problem = file, problem
-        super().__init__(f"{file}: {problem}")
-
-    def __reduce__(self):  # a worker's error reaches the one who asked
-        return type(self), (self.file, self.problem)
 
 
 @dataclass(frozen=True)
 class Scored:
-    """The scores of T samples and of the N windows they are read from."""
+    """The scores of T samples, and of the N windows that give them.
 
-    scores: np.ndarray  # (N,) in 0..1; NaN where a sensor is at fault
-    excess: np.ndarray  # (N,) the evidence over the threshold: 1 scores 0.3
-    first: np.ndarray  # (N,) each window's first row
-    size: np.ndarray  # (N,) how many samples it rests on
-    window: np.ndarray  # (T,) the window that gives each sample, or each of the rows asked for, its score
-    channel_set: str  # which of features.CHANNEL_SETS was scored
-    rest: np.ndarray  # (N,) bpm above what is usual, of whole windows at rest; NaN for others
-    over_alert: np.ndarray  # (N,) the evidence over the alert level: 1 scores 0.7
-    columns: np.ndarray  # (N, 23) of `evidence.describe`; (N, 0) of a model that has no windows of normal life
-    faults: np.ndarray  # (N,) of `scoring.faults`
+    Attributes
+    ----------
+    scores, error_ratio, alert_ratio : ndarray, shape (N,)
+        Of `scoring.WindowScores`.
+    faults : ndarray of int, shape (N,)
+        Of `lib.detector.faults.faults`.
+    first, size : ndarray, shape (N,)
+        Each window's first row, and how many samples it rests on.
+    window : ndarray, shape (T,)
+        The window that gives each sample, or each of the rows asked for, its score.
+    channel_set : str
+        The name of the channel set that was scored.
+    resting : ndarray, shape (N,)
+        bpm above the usual heart rate, of whole windows at rest; NaN for others.
+    descriptors : ndarray, shape (N, 23)
+    """
+
+    scores: np.ndarray
+    error_ratio: np.ndarray
+    alert_ratio: np.ndarray
+    faults: np.ndarray
+    first: np.ndarray
+    size: np.ndarray
+    window: np.ndarray
+    channel_set: str
+    resting: np.ndarray
+    descriptors: np.ndarray
 
     @property
     def by_sample(self):
@@ -57,18 +55,16 @@ class Scored:
 
 @dataclass(frozen=True)
 class Detector:
-    """A model, its calibration, and what it takes to be fed."""
+    """A model, its calibration, and what its windows are compared with."""
 
     describer: Describer
+    reference: Reference
     calibration: dict
     channels: np.ndarray  # (7,) booleans: the features that count
     run: str
     sha256: str  # of the network
-    normal: neighbours.Normal | None = (
-        None  # what windows are compared with; None: they are scored by their plain error
-    )
-    population: dict = field(default_factory=dict)  # the bins in which the log counts, of `population.fit`
-    persistence: Persistence = Persistence()  # what an alert takes
+    population: dict = field(default_factory=dict)  # of `histograms.fit`: the bins in which the log counts
+    persistence: Persistence = Persistence()  # how many windows an alert takes
 
     @property
     def sequence_length(self):
@@ -83,153 +79,171 @@ class Detector:
     @classmethod
     def load(cls, folder):
         """The detector of an export folder. Raises DamagedModel naming the file that is missing or changed."""
-        folder = Path(folder)
-        model = _checked_model(folder)
+        model, describer, reference = export_folder.read(folder)
         try:
-            calibration = model["calibration"]
-            if float(np.load(folder / THRESHOLD, allow_pickle=False)) != calibration["threshold"]:
-                raise DamagedModel(THRESHOLD, "is not the threshold of model.json")
-            if tuple(model["features"]) != features.FEATURES:
-                raise DamagedModel(MODEL, "its features are not those of this code")
-            normal = neighbours.Normal.load(folder / NORMAL) if NORMAL in model["files"] else None
-            describer = Describer(
-                network=Network.load(folder / NETWORK),
-                scaler=_checked_scaler(model["scaler"]),
-                curve=normal and normal.curve,
-                length=int(model["sequence_length"]),
-                interval_s=float(model["interval_s"]),
-            )
-            if not (describer.length >= 1 and describer.interval_s > 0):
-                raise DamagedModel(MODEL, "its sequence_length or interval_s is not positive")
-            if (shape := describer.network.shape) != (describer.length, len(features.FEATURES)):
-                raise DamagedModel(
-                    MODEL, f"its sequence_length is {describer.length}, and its network's windows {shape}"
-                )
             return cls(
                 describer=describer,
-                calibration=calibration,
+                reference=reference,
+                calibration=model["calibration"],
                 channels=np.array(model["channels"], dtype=bool),
                 run=str(model["run"]),
-                sha256=model["files"][NETWORK],
-                normal=normal,
+                sha256=model["files"][export_folder.NETWORK],
                 population=dict(model.get("population", {})),
-                persistence=Persistence.of(calibration),
+                persistence=Persistence.of(model["calibration"]),
             )
-        except (KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
-            raise DamagedModel(MODEL, f"is incomplete ({error})") from error
-        except OSError as error:
-            raise _unreadable(error.filename or NETWORK, error) from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise export_folder.DamagedModel(export_folder.MODEL, f"is incomplete ({error})") from error
 
     def score(self, samples, segment, rows=None, own=None):
-        """What samples (T, 7), in raw units and NaN for a channel that is absent throughout, are worth: a Scored.
+        """Score one wearer's samples.
 
-        segment (T,): changes at each hole; rows: those samples whose scores are wanted, None for all; own: the wearer's
-        Baseline, None where there is none. A sample's score is that of the window that ends at it; those before a
-        segment's first full window share that window's.
+        A sample's score is that of the window that ends at it. Samples before a segment's first full window share that
+        window's score.
+
+        Parameters
+        ----------
+        samples : ndarray, shape (T, 7)
+            In raw units; NaN for a channel that is absent throughout.
+        segment : ndarray, shape (T,)
+            Changes at each hole.
+        rows : ndarray of int, optional
+            The samples whose scores are asked for. Default: all.
+        own : Baseline, optional
+            The wearer's.
+
+        Returns
+        -------
+        Scored
         """
         return self.score_each([(samples, segment, rows, own)])[0]
 
     def score_each(self, wearers):
-        """A Scored for each of the wearers' (samples, segment, rows, own), which are those of `score`.
+        """A Scored for each of the wearers' (samples, segment, rows, own), which are the parameters of `score`.
 
         Their windows share the forward passes: as fast for many wearers with few windows as for one with many.
         """
-        held = [self.channel_set(samples) for samples, *_ in wearers]
-        laid = [_windows_of(rows, segment, length=self.sequence_length) for _, segment, rows, _ in wearers]
-        begin = np.cumsum([0, *(len(samples) for samples, *_ in wearers)])
-        personal = [self.personal(own, counted) for (_, counted), (*_, own) in zip(held, wearers, strict=True)]
-        numbers = [len(first) for first, _, _ in laid]
-        found = self._evidence(
-            np.concatenate([samples for samples, *_ in wearers]),
-            np.concatenate([first + low for (first, _, _), low in zip(laid, begin, strict=False)]),
-            np.concatenate([size for _, size, _ in laid]),
-            np.repeat([counted for _, counted in held], numbers, axis=0),
-            *(np.repeat(of, numbers) for of in zip(*personal, strict=True)),
-        )
+        sets = [self.channel_set(samples) for samples, *_ in wearers]
+        closing = [_windows_of(rows, segment, length=self.sequence_length) for _, segment, rows, _ in wearers]
+        personal = [self.personal(own, counted) for (_, counted), (*_, own) in zip(sets, wearers, strict=True)]
+        numbers = [len(first) for first, _, _ in closing]
+        begin = np.cumsum([0, *(len(samples) for samples, *_ in wearers)])[:-1]
+        samples = np.concatenate([samples for samples, *_ in wearers])
+        first = np.concatenate([first + row for (first, _, _), row in zip(closing, begin, strict=True)])
+        size = np.concatenate([size for _, size, _ in closing])
+        counted = np.repeat([counted for _, counted in sets], numbers, axis=0)
+        offset, known = (np.repeat(values, numbers) for values in zip(*personal, strict=True))
+        descriptors, fault = self.describer.describe(samples, first, size=size, counted=counted)
+        names = np.repeat([name for name, _ in sets], numbers)
+        by_window = {"counted": counted, "channel_set": names, "size": size, "offset": offset, "known": known}
+        scored = self.score_windows(descriptors, faults=fault, **by_window)
+        at_rest = still(descriptors) & (fault == grid.OK) & (size == self.sequence_length)
+        resting = np.where(at_rest, descriptors[:, HEART_RATE], np.nan)
         ends = np.cumsum(numbers)
         spans = [slice(end - number, end) for end, number in zip(ends, numbers, strict=True)]
-        each = zip(held, laid, personal, spans, strict=True)
         return [
-            self._scored(name, known, *laid, *(of[span] for of in found)) for (name, _), laid, (_, known), span in each
+            Scored(
+                scored.scores[span],
+                scored.error_ratio[span],
+                scored.alert_ratio[span],
+                fault[span],
+                *windows_of_wearer,
+                name,
+                resting[span],
+                descriptors[span],
+            )
+            for span, (name, _), windows_of_wearer in zip(spans, sets, closing, strict=True)
         ]
 
-    def personal(self, own, counted):
-        """bpm that a wearer's heart rate at rest lies above what is usual, and whether that is known well.
+    def score_windows(self, descriptors, **by_window):
+        """`scoring.score_windows` with this detector's reference and calibration: the one path to a score."""
+        return scoring.score_windows(self.reference, self.calibration, descriptors, **by_window)
 
-        own: a Baseline or None; counted (7,): the features that count. (0, False) where there is nothing to tell it.
+    def score_rebuilt(self, raw, scaled, rebuilt, *, size, channel_set=None, own=None):
+        """Score windows that any engine rebuilt: what formats and engines are compared by.
+
+        Parameters
+        ----------
+        raw, scaled, rebuilt : ndarray, shape (n_windows, length, 7)
+            Of `Describer.rebuild`.
+        size : ndarray, shape (n_windows,)
+        channel_set : str, optional
+            Default: the largest.
+        own : Baseline, optional
+
+        Returns
+        -------
+        WindowScores
+        """
+        name = channel_set or next(iter(self._sets))
+        counted = self._sets[name]
+        offset, known = self.personal(own, counted)
+        return self.score_windows(
+            self.describer.describe_rebuilt(raw, scaled, rebuilt, size),
+            faults=faults.faults(raw, interval_s=self.interval_s, counted=counted, size=size),
+            counted=counted,
+            channel_set=name,
+            size=size,
+            offset=offset,
+            known=known,
+        )
+
+    def personal(self, own, counted):
+        """bpm that a wearer's resting heart rate lies above the usual one, and whether that is known well.
+
+        own: a Baseline or None; counted (7,): the features that count. (0, False) where nothing is known.
         """
         if own is None or "own" not in self.calibration or not counted[_STEPS]:
             return 0.0, False
         return own.offset, own.total >= baseline.KNOWN
 
-    def _evidence(self, samples, first, size, counted, offset, known):
-        """Of the windows at rows `first`: their evidence, faults, `rest`, (N,) each, and columns."""
-        if self.normal is None:
-            return self._plain_errors(samples, first, size, counted)
-        columns, faults = self.describer.columns(samples, first, size=size, counted=counted)
-        found = self.normal.evidence(columns, counted[:, : len(features.CHANNELS)], offset, known)
-        lives = baseline.still(columns) & (faults == grid.OK) & (size == self.sequence_length)
-        return found, faults, np.where(lives, columns[:, neighbours.HEART_RATE], np.nan), columns
+    def explain(self, samples, first, size, offset=0.0, descriptors=None):
+        """Why a window is unusual.
 
-    def _plain_errors(self, samples, first, size, counted):
-        found, faults = np.empty(len(first)), np.empty(len(first), dtype=int)
-        for batch, raw, given, rebuilt, rests_on in self.describer.batches(samples, first, size=size, counted=counted):
-            by_feature = scoring.feature_errors(given, rebuilt, rests_on)
-            found[batch] = scoring.window_errors(by_feature, counted[batch])
-            form = {"interval_s": self.interval_s, "counted": counted[batch], "size": rests_on}
-            faults[batch] = scoring.faults(raw, **form)
-        return found, faults, np.full(len(first), np.nan), np.empty((len(first), 0))
+        Parameters
+        ----------
+        samples : ndarray, shape (T, 7)
+        first, size : int
+            The window's first row, and how many samples it rests on.
+        offset : float
+            bpm, of `personal`.
+        descriptors : ndarray, shape (23,), optional
+            The window's, where it was scored already: spares a forward pass.
 
-    def _scored(self, channel_set, known, first, size, window, found, faults, rest, columns):
-        limits = scoring.limits(self.calibration, channel_set=channel_set, size=size, own=known)
-        scores = np.where(faults == grid.OK, scoring.anomaly_scores(found, limits), np.nan)
-        excess, over_alert = (found / limits[level] for level in ("threshold", "alert"))
-        return Scored(scores, excess, first, size, window, channel_set, rest, over_alert, columns, faults)
-
-    def explain(self, samples, first, size, offset=0.0, columns=None):
-        """Why the window of samples (T, 7) that starts at row `first` and rests on `size` samples is unusual.
-
-        offset: bpm, of `personal`; columns: its (23,) where it was scored already, which spares a forward pass. Returns
-        what `lib.detector.reasons.reasons` does, its stretches as rows of `samples`.
+        Returns
+        -------
+        list of dict
+            Of `lib.detector.reasons.reasons`; stretches are rows of `samples`.
         """
         _, counted = self.channel_set(samples)
-        window = {"first": np.array([first]), "size": np.array([size]), "counted": counted}
         observed = samples[first : first + size]
-        if self.normal is None:
-            expected, squares = self._by_reconstruction(samples, **window)
-        else:
-            columns = self.describer.columns(samples, **window)[0][0] if columns is None else columns
-            expected, squares = self._by_neighbours(columns, observed, counted, offset)
-        found = reasons(observed, expected, squares, interval_s=self.interval_s)
-        return [{**why, "begin": first + why["begin"], "end": first + why["end"]} for why in found]
+        if descriptors is None:
+            window = {"size": np.array([size]), "counted": counted}
+            descriptors = self.describer.describe(samples, np.array([first]), **window)[0][0]
+        expected, squares = self._expectation(descriptors, observed, counted, offset)
+        causes = reasons(observed, expected, squares, interval_s=self.interval_s)
+        return [{**cause, "begin": first + cause["begin"], "end": first + cause["end"]} for cause in causes]
 
-    def _by_reconstruction(self, samples, first, size, counted):
-        """What `_by_neighbours` returns, by the autoencoder alone."""
-        ((_, _, given, rebuilt, _),) = self.describer.batches(samples, first, size=size, counted=counted)
-        squares = np.where(counted, np.square(given - rebuilt, dtype=np.float64), 0.0)
-        whole = slice(-int(size[0]), None)
-        return features.unscale(rebuilt, self.describer.scaler)[0, whole], squares[0, whole]
+    def _expectation(self, descriptors, observed, counted, offset):
+        """What is expected of a window's samples, and their squared distance from it: (n, 7) each.
 
-    def _by_neighbours(self, columns, observed, counted, offset):
-        """What is expected of a window's samples (n, 7) and their squared distance to it: (n, 7) each.
-
-        Each channel's squares sum up to its share in the evidence.
+        A channel's squares sum up to its share in the evidence.
         """
         known = counted[: len(features.CHANNELS)]
-        means = self.normal.expected(columns, known, offset)
-        means[0] += neighbours.usual(observed[-1:], self.normal.curve)[0]
-        means[1:] *= self.interval_s / 60  # of a sample
+        means = self.reference.expected(descriptors, known, offset)
+        means[0] += usual(observed[-1:], self.reference.curve)[0]
+        means[1:] *= self.interval_s / 60  # from a minute to a sample
         expected, squares = observed.copy(), np.zeros(observed.shape)
         expected[:, : len(means)] = means
-        squares[:, known.nonzero()[0]] = np.square(observed - expected)[:, known.nonzero()[0]]
+        channels = known.nonzero()[0]
+        squares[:, channels] = np.square(observed - expected)[:, channels]
         total = np.maximum(squares.sum(axis=0), np.finfo(np.float64).tiny)
-        squares[:, : len(means)] *= self.normal.shares(columns, known, offset) / total[: len(means)]
+        squares[:, : len(means)] *= self.reference.shares(descriptors, known, offset) / total[: len(means)]
         return expected, squares
 
     def channel_set(self, samples):
         """The name of the largest channel set that samples (T, 7) hold in full, and the features (7,) it counts."""
-        held = ~np.isnan(samples).any(axis=0)
-        return next((name, counted) for name, counted in self._sets.items() if held[counted].all())
+        complete = ~np.isnan(samples).any(axis=0)
+        return next((name, counted) for name, counted in self._sets.items() if complete[counted].all())
 
     @cached_property
     def _sets(self):
@@ -243,33 +257,3 @@ def _windows_of(rows, segment, *, length):
         rows = np.arange(len(segment))
     used, window = np.unique(np.searchsorted(first + size - 1, rows), return_inverse=True)
     return first[used], size[used], window
-
-
-def _checked_model(folder):
-    try:
-        model = json.loads((folder / MODEL).read_text(encoding="utf-8"))
-        files = dict(model["files"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DamagedModel(MODEL, f"can not be read ({type(error).__name__})") from error
-    for name in {THRESHOLD, NETWORK, *files}:
-        try:
-            found = sha256(folder / name) if (folder / name).is_file() else None
-        except OSError as error:
-            raise _unreadable(name, error) from error
-        if found is None:
-            raise DamagedModel(name, "is missing")
-        if found != files.get(name):
-            raise DamagedModel(name, "is not the file that was exported")
-    return model
-
-
-def _checked_scaler(scaler):
-    """The scaler of model.json. Raises ValueError unless it has a mean and a positive scale of each channel."""
-    mean, scale = (np.asarray(scaler[name], dtype=np.float64) for name in ("mean", "scale"))
-    if not (mean.shape == scale.shape == (len(features.CHANNELS),) and np.isfinite(mean).all() and (scale > 0).all()):
-        raise ValueError("scaler: a mean and a positive scale of each channel are wanted")
-    return scaler
-
-
-def _unreadable(name, error):
-    return DamagedModel(Path(name).name, f"can not be read ({type(error).__name__})")

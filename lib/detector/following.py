@@ -4,58 +4,88 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.detector import baseline, grid, scoring, windows
-from lib.detector.features import CHANNELS, FEATURES, channel_sets
+from lib.detector import baseline, grid, windows
+from lib.detector.features import FEATURES, channel_sets
+from lib.detector.scoring import WindowScores
 
 _STEPS = FEATURES.index("steps")
 
 
 @dataclass(frozen=True)
-class Followed:
-    """What N windows are worth, each read against all that was known of its wearer before it."""
+class Followed(WindowScores):
+    """The scores of N windows, each judged by what was known of its wearer before it: arrays of shape (N,).
 
-    evidence: np.ndarray  # (N,)
-    excess: np.ndarray  # (N,) the evidence over the threshold: 1 scores 0.3
-    scores: np.ndarray  # (N,) in 0..1; NaN where a sensor is at fault
-    faults: np.ndarray  # (N,) of `scoring.faults`
-    offset: np.ndarray  # (N,) bpm, the wearer's baseline as it was known before each window
-    minutes: np.ndarray  # (N,) still minutes that the wearer's baseline rests on
-    channel_set: np.ndarray  # (N,) names of features.CHANNEL_SETS
-    columns: np.ndarray  # (N, 23) of `evidence.describe`
+    Attributes
+    ----------
+    faults : ndarray of int
+        Of `lib.detector.faults.faults`.
+    offset : ndarray
+        bpm: the wearer's baseline before each window.
+    minutes : ndarray
+        Still minutes that the baseline rested on.
+    channel_set : ndarray of str
+        Names of `features.CHANNEL_SETS`.
+    descriptors : ndarray, shape (N, 23)
+    """
+
+    faults: np.ndarray
+    offset: np.ndarray
+    minutes: np.ndarray
+    channel_set: np.ndarray
+    descriptors: np.ndarray
 
     @property
     def faulty(self):
-        """Which windows (N,) get no score: a sensor is at fault."""
+        """Which windows (N,) get no score because a sensor is at fault."""
         return self.faults != grid.OK
 
 
 def follow(detector, samples, first, wearer, *, baselines=True, described=None, progress=iter):
-    """The Followed of whole windows of samples (T, 7), in raw units, that start at rows first (N,), in time order.
+    """Score whole windows in time order, learning each wearer's baseline on the way.
 
-    wearer (T,): whose each sample is; baselines: whether each one's own baseline is learnt on the way, from the windows
-    up to the one before; described: the windows' columns (N, 23) and faults (N,), where they are
-    known already. `progress` wraps the loop over batches.
+    Parameters
+    ----------
+    detector : Detector
+    samples : ndarray, shape (n_samples, 7)
+        In raw units.
+    first : ndarray, shape (n_windows,)
+        The rows that the windows start at.
+    wearer : sequence, length n_samples
+    baselines : bool
+        Whether baselines are learned.
+    described : tuple of ndarray, optional
+        The windows' descriptors (N, 23) and faults (N,), where they are known already.
+    progress : callable
+        Wraps the loop over batches.
+
+    Returns
+    -------
+    Followed
     """
     _, owner = np.unique(np.asarray(wearer)[first], return_inverse=True)
     channel_set, counted = _channel_sets(detector, samples, first)
     if described is None:
-        described = detector.describer.columns(samples, first, counted=counted, progress=progress)
-    columns, faults = described
+        described = detector.describer.describe(samples, first, counted=counted, progress=progress)
+    descriptors, faults = described
     learns = (faults == grid.OK) & counted[:, _STEPS] & baselines & ("own" in detector.calibration)
-    offset, minutes = baseline.follow(owner, columns, learns, first, interval_s=detector.interval_s)
-    known = minutes >= baseline.KNOWN
-    found = detector.normal.evidence(columns, counted[:, : len(CHANNELS)], offset, known)
-    excess, scores = np.empty((2, len(first)))
-    for name in np.unique(channel_set):
-        for own in (False, True):
-            mine = (channel_set == name) & (known == own)
-            if mine.any():
-                size = np.full(mine.sum(), detector.sequence_length)
-                limits = scoring.limits(detector.calibration, channel_set=name, size=size, own=own)
-                excess[mine] = found[mine] / limits["threshold"]
-                scores[mine] = scoring.anomaly_scores(found[mine], limits)
-    scores[faults != grid.OK] = np.nan
-    return Followed(found, excess, scores, faults, offset, minutes, channel_set, columns)
+    offset, minutes = baseline.follow(owner, descriptors, learns, first, interval_s=detector.interval_s)
+    scored = detector.score_windows(
+        descriptors,
+        faults=faults,
+        counted=counted,
+        channel_set=channel_set,
+        size=detector.sequence_length,
+        offset=offset,
+        known=minutes >= baseline.KNOWN,
+    )
+    return Followed(
+        **vars(scored),
+        faults=faults,
+        offset=offset,
+        minutes=minutes,
+        channel_set=channel_set,
+        descriptors=descriptors,
+    )
 
 
 def _channel_sets(detector, samples, first):

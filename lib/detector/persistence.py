@@ -40,7 +40,7 @@ class Persistence:
         """That of model.json's calibration; 1 of 1 where it has none."""
         return cls(**calibration.get("persistence", {}))
 
-    def written(self):
+    def to_json(self):
         """The dict that `of` reads."""
         return {"persistence": asdict(self)}
 

@@ -19,7 +19,8 @@ from lib import files, parallel
 from lib.data import clean, partitions, raw_files
 from lib.detector import grid, scoring, windows
 from lib.detector.checksums import sha256
-from lib.detector.detector import MODEL, Detector
+from lib.detector.detector import Detector
+from lib.detector.export_folder import MODEL
 from lib.detector.following import follow
 
 COLUMNS = pa.schema(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib.detector.detector import MODEL, NETWORK, NORMAL
+from lib.detector.export_folder import MODEL, NETWORK, NORMAL
 from lib.evaluation import bootstrap, operating_point, vus
 from lib.evaluation.summary import RECALL, VUS, plain
 from lib.run import Run

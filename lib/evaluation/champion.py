@@ -8,7 +8,8 @@ import json
 
 import numpy as np
 
-from lib.detector.detector import MODEL, DamagedModel, Detector
+from lib.detector.detector import Detector
+from lib.detector.export_folder import MODEL, DamagedModel
 from lib.detector.features import FEATURES
 from lib.run import Run
 
@@ -34,8 +35,6 @@ def load(base):
     export = export_of(base)
     try:
         detector = Detector.load(export)
-        if detector.normal is None:
-            raise DamagedModel(MODEL, "is of an older version, without normal.npz")
         detector.score(np.zeros((1, len(FEATURES))), np.zeros(1, dtype=int))
     except (DamagedModel, KeyError, ValueError) as error:
         raise ValueError(f"base={base}: {error}; ./run_all.sh --rebuild {base} says how to run it again") from None

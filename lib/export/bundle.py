@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lib.detector import checksums
 from lib.detector.checksums import CRCS, SUMS, sha256
-from lib.detector.detector import MODEL, NETWORK, NORMAL, THRESHOLD
+from lib.detector.export_folder import MODEL, NETWORK, NORMAL, THRESHOLD
 from lib.detector.features import FEATURES
 from lib.export import bytecode, wheels
 from lib.files import ROOT, write_json, writing

@@ -110,7 +110,7 @@ class Test:
         """Reasons for the score of window `row`, as the deployed function reports them; none without a score."""
         if np.isnan(self.followed.scores[row]):
             return []
-        known = {"offset": self.followed.offset[row], "columns": self.followed.columns[row]}
+        known = {"offset": self.followed.offset[row], "descriptors": self.followed.descriptors[row]}
         return self.detector.explain(self._window_samples(row), 0, self.detector.sequence_length, **known)
 
     def _window_samples(self, row):
@@ -121,7 +121,7 @@ class Test:
         """The autoencoder's reconstruction of the window, (length, 7) in raw units."""
         samples = self._window_samples(row)
         _, counted = self.detector.channel_set(samples)
-        ((_, _, _, rebuilt, _),) = self.detector.describer.batches(samples, np.array([0]), counted=counted)
+        _, _, rebuilt = self.detector.describer.rebuild(samples, np.array([0]), counted=counted)
         return features.unscale(rebuilt[0], self.detector.describer.scaler)
 
 

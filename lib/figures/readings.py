@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from lib.detector import features, neighbours
+from lib.detector import features, heart_rate
 from lib.detector.features import CHANNELS
 from lib.detector.grid import QUALITIES
 from lib.evaluation.events import labelled_events
@@ -48,7 +48,7 @@ def day(table):
 def usual_day(curve, offsets):
     """Draw the usual heart rate at rest by hour, and (thin) that of wearers with these offsets from it, in bpm."""
     hours = np.linspace(0, 24, 97)
-    usual = neighbours.usual(np.column_stack([np.zeros((97, 4)), features.calendar(3600 * hours)]), curve)
+    usual = heart_rate.usual(np.column_stack([np.zeros((97, 4)), features.calendar(3600 * hours)]), curve)
     figure, axis = style.axes(3.5)
     for number, offset in enumerate(offsets):
         axis.plot(hours, usual + offset, color=style.GREY, linewidth=0.6, label=None if number else "a wearer's own")

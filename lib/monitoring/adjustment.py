@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from lib.detector import checksums
-from lib.detector.detector import MODEL, THRESHOLD, Detector
+from lib.detector.detector import Detector
+from lib.detector.export_folder import MODEL, THRESHOLD
 from lib.detector.persistence import IN_A_ROW, Persistence
 from lib.export.bundle import ZIP, write_zip
 from lib.export.wheels import is_package_file
@@ -101,7 +102,7 @@ def scale_limits(model, factor, *, run, persistence=1):
     moved = {name: limits[name] * factor for name in ("threshold", "alert")}
     moved |= {kind: _scale_levels(limits[kind], factor) for kind in ("sets", "own") if kind in limits}
     if persistence > 1:
-        moved |= Persistence(persistence, persistence, float(model["interval_s"])).written()
+        moved |= Persistence(persistence, persistence, float(model["interval_s"])).to_json()
     scaled |= {"run": run, "calibration": {**scaled["calibration"], **moved}}
     if "Errors" in model.get("population", {}):
         bins = model["population"]["Errors"]

@@ -1,11 +1,11 @@
-"""The LSTM autoencoder and the errors of what it rebuilds, in Keras' own API alone: any Keras backend will do."""
+"""The LSTM autoencoder and its reconstruction errors, in Keras' own API: any Keras backend will do."""
 
 import keras
 import numpy as np
 from keras import layers
 
-from lib.detector import scoring
 from lib.detector.windows import gather
+from lib.training import errors
 
 WIDTHS = (128, 64)  # units of the layers around the bottleneck
 
@@ -29,15 +29,31 @@ def build(*, sequence_length=60, features=7, encoding_dim=32, dropout=0.2):
 
 
 def feature_errors(model, samples, first, *, length, size=None, batch_size=1024, progress=iter):
-    """Squared error of each feature, (N, 7), of the windows of samples (T, 7), scaled, that start at rows first (N,).
+    """Mean squared error of each feature of windows.
 
-    size (N,): how many samples each window rests on, `length` unless given. `progress` wraps the loop over batches, as
-    tqdm does.
+    Parameters
+    ----------
+    model : keras.Model
+    samples : ndarray, shape (T, 7)
+        Scaled.
+    first : ndarray, shape (n_windows,)
+        The rows that the windows start at.
+    length : int
+        Samples in a window.
+    size : ndarray, shape (n_windows,), optional
+        How many samples each window rests on. Default: `length`.
+    batch_size : int
+    progress : callable
+        Wraps the loop over batches, as tqdm does.
+
+    Returns
+    -------
+    ndarray, shape (n_windows, 7)
     """
-    errors = np.empty((len(first), samples.shape[1]))
+    by_feature = np.empty((len(first), samples.shape[1]))
     for low in progress(range(0, len(first), batch_size)):
         batch = slice(low, low + batch_size)
-        rests_on = None if size is None else size[batch]
-        windows = gather(samples, first[batch], length=length, size=rests_on)
-        errors[batch] = scoring.feature_errors(windows, model.predict_on_batch(windows), rests_on)
-    return errors
+        batch_sizes = None if size is None else size[batch]
+        windows = gather(samples, first[batch], length=length, size=batch_sizes)
+        by_feature[batch] = errors.feature_errors(windows, model.predict_on_batch(windows), batch_sizes)
+    return by_feature

@@ -14,8 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from lib.detector import features
+from lib.detector.descriptors import log_errors
 from lib.detector.features import FEATURES
-from lib.detector.neighbours import log_errors
 from lib.detector.statistics import window_statistics
 from lib.detector.windows import gather
 from lib.training.outliers import Distance, Neighbours
@@ -252,12 +252,13 @@ def errors_by_channel(rebuild):
     rebuild : callable
         Rebuilt windows of windows, both of shape (n_windows, length, 7); best fitted on other wearers' windows.
     """
+    return Outliers(FunctionTransformer(log_errors_by_channel, kw_args={"rebuild": rebuild}), Distance())
 
-    def log_errors_of(windows):  # shape (n_windows, 8)
-        errors = (windows - rebuild(windows))[:, :, : len(features.CHANNELS)]
-        return log_errors(errors.astype(np.float64))
 
-    return Outliers(FunctionTransformer(log_errors_of), Distance())
+def log_errors_by_channel(windows, *, rebuild):
+    """The `log_errors` of windows and of what is rebuilt of them, shape (n_windows, 8)."""
+    errors = (windows - rebuild(windows))[:, :, : len(features.CHANNELS)]
+    return log_errors(errors.astype(np.float64))
 
 
 def on_statistics(outliers, *, scaler, interval_s):

@@ -10,7 +10,7 @@ from itertools import starmap
 
 import pandas as pd
 
-from lib.detector.detector import MODEL, NETWORK
+from lib.detector.export_folder import MODEL, NETWORK
 from lib.evaluation import summary
 from lib.export.bundle import ZIP
 from lib.run import Run, runs_home

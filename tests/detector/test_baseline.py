@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lib.detector import baseline
 from lib.detector.baseline import Baseline
-from lib.detector.neighbours import HEART_RATE, NAMES, STEPS
+from lib.detector.descriptors import HEART_RATE, NAMES, STEPS
 
 
 def after(residuals):
@@ -49,13 +49,13 @@ def test_what_was_long_ago_is_forgotten():
 @given(st.lists(st.floats(-1e9, 1e9), max_size=100))
 def test_it_comes_back_as_it_was_written_and_fits_in_a_kilobyte(residuals):
     own = after(residuals)
-    text = json.dumps(own.written())
+    text = json.dumps(own.to_json())
     assert len(text) < 1024
-    assert Baseline.read(json.loads(text)).minutes.tolist() == own.minutes.tolist()
+    assert Baseline.from_json(json.loads(text)).minutes.tolist() == own.minutes.tolist()
 
 
 def test_the_largest_fits_in_a_kilobyte():
-    assert len(json.dumps(Baseline(np.full(baseline.BINS, baseline.FORGETS)).written())) < 1024
+    assert len(json.dumps(Baseline(np.full(baseline.BINS, baseline.FORGETS)).to_json())) < 1024
 
 
 @pytest.mark.parametrize(
@@ -76,21 +76,21 @@ def test_the_largest_fits_in_a_kilobyte():
 )
 def test_what_is_no_baseline_is_refused(written):
     with pytest.raises(ValueError, match=r"is not an? |is not a whole number"):
-        Baseline.read(written)
+        Baseline.from_json(written)
 
 
 def test_whole_numbers_may_come_back_as_floats():
-    read = Baseline.read({"version": 1.0, "stillMinutes": [3.0] + [0] * 50})
+    read = Baseline.from_json({"version": 1.0, "stillMinutes": [3.0] + [0] * 50})
     assert (read.total, read.minutes.dtype) == (3, np.int64)
 
 
 def test_one_of_another_version_begins_anew():
-    assert Baseline.read({"version": 99, "stillMinutes": "?"}).total == 0
+    assert Baseline.from_json({"version": 99, "stillMinutes": "?"}).total == 0
 
 
 def test_one_window_a_minute_is_learnt_from_and_the_old_one_is_left_as_it_was():
     own, first = Baseline(), np.arange(41)
-    later = own.after(first, np.where(first < 5, np.nan, 4.0), interval_s=5)
+    later = own.updated(first, np.where(first < 5, np.nan, 4.0), interval_s=5)
     assert (own.total, later.total) == (0, 4)  # of the minutes that begin at 0 (its later part), 12, 24 and 36
 
 

@@ -1,4 +1,4 @@
-"""Following wearers by columns that are known already."""
+"""Following wearers whose windows were described before."""
 
 import numpy as np
 import pytest
@@ -13,11 +13,13 @@ def detector(export):
     return Detector.load(export)
 
 
-def test_windows_whose_columns_are_known_are_not_described_again_and_score_the_same(detector, monkeypatch):
+def test_described_windows_are_not_described_again_and_score_the_same(detector, monkeypatch):
     samples, first, wearer = life(2400, seed=4), np.arange(0, 2340, 12), np.repeat(["ada", "ben"], 1200)
     anew = follow(detector, samples, first, wearer, baselines=False)
     described = follow(detector, samples, first, wearer)
-    monkeypatch.setattr(type(detector.describer), "columns", None)
-    again = follow(detector, samples, first, wearer, baselines=False, described=(described.columns, described.faults))
+    monkeypatch.setattr(type(detector.describer), "describe", None)
+    again = follow(
+        detector, samples, first, wearer, baselines=False, described=(described.descriptors, described.faults)
+    )
     np.testing.assert_array_equal(again.scores, anew.scores)
     assert not again.minutes.any()

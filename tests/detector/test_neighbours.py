@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
-from conftest import SCALER, life
 
-from lib.detector import features, neighbours, windows
-from lib.detector.neighbours import NAMES, NEEDS, Normal
+from lib.detector.descriptors import NAMES, NEEDS
+from lib.detector.neighbours import Reference
 
 ALL = np.array([True] * 4)
 WIDTH = len(NAMES)
@@ -12,9 +11,10 @@ WIDTH = len(NAMES)
 CURVE = np.append(np.zeros(7), 5.0)  # 5 bpm for each unit in the logarithm of the steps
 
 
-def normal(columns, *, spreads=(8.0, 4.0), ceilings=(0.0,) * 4):
+def reference(columns, *, spreads=(8.0, 4.0), ceilings=(0.0,) * 4):
     form = {"spreads": np.array(spreads), "ceilings": np.array(ceilings)}
-    return Normal.of(CURVE, np.zeros(WIDTH), np.ones(WIDTH), np.asarray(columns, dtype=np.float32), **form)
+    descriptors = np.asarray(columns, dtype=np.float32)
+    return Reference.of(curve=CURVE, mean=np.zeros(WIDTH), scale=np.ones(WIDTH), descriptors=descriptors, **form)
 
 
 def row(**values):
@@ -25,26 +25,26 @@ def row(**values):
 
 
 def test_the_distance_is_the_mean_of_those_to_the_three_nearest():
-    known = normal([row(steps=1), row(steps=2), row(steps=3), row(steps=50)])
+    known = reference([row(steps=1), row(steps=2), row(steps=3), row(steps=50)])
     assert known.distances(row()[None], ALL) == pytest.approx(2)
     assert known.distances(np.stack([row(), row(steps=2)]), ALL) == pytest.approx([2, 2 / 3])
 
 
 def test_columns_of_channels_that_do_not_count_have_no_part_in_it_even_unknown():
-    known = normal([row(steps=1, distance=9)] * 3)
+    known = reference([row(steps=1, distance=9)] * 3)
     asked = np.full(WIDTH, np.nan)
     asked[~NEEDS[:, 3]] = 0
     assert known.distances(asked[None], np.array([True, True, True, False])) == pytest.approx(1)
 
 
 def test_each_window_may_have_channels_of_its_own():
-    known = normal([row(steps=3, distance=4)] * 3)
+    known = reference([row(steps=3, distance=4)] * 3)
     counted = np.array([[True] * 4, [True, True, True, False], [True, False, False, True]])
     assert known.distances(np.zeros((3, WIDTH)), counted) == pytest.approx([5, 3, 4])
 
 
 def test_a_wearers_own_level_moves_the_heart_rate_and_nothing_else():
-    known = normal([row()] * 3)
+    known = reference([row()] * 3)
     above = row(heart_rate=7, lowest_heart_rate=7, highest_heart_rate=7, steps=2)
     assert known.distances(above[None], ALL, 7.0) == pytest.approx(2)
     assert known.distances(np.stack([above, above]), ALL, np.array([7.0, 4.0])) == pytest.approx([2, np.sqrt(27 + 4)])
@@ -54,19 +54,19 @@ def test_of_many_windows_half_are_drawn_and_half_are_those_furthest_from_them():
     rng = np.random.default_rng(0)
     usual, rare = rng.normal(size=(1000, WIDTH)), 40 + rng.normal(size=(3, WIDTH))
     columns = np.concatenate([usual, rare])
-    fitted = Normal.fit(columns, np.zeros(1003), ALL, curve=CURVE, at_most=60, rng=rng)
-    assert len(fitted.columns) == 60
-    assert (fitted.columns * fitted.scale + fitted.mean > 20).all(axis=1).sum() == 3
-    few = Normal.fit(columns[:40], np.zeros(40), ALL, curve=CURVE, at_most=60, rng=rng)
-    assert len(few.columns) == 40
+    fitted = Reference.fit(columns, np.zeros(1003), ALL, curve=CURVE, at_most=60, rng=rng)
+    assert len(fitted.descriptors) == 60
+    assert (fitted.descriptors * fitted.scale + fitted.mean > 20).all(axis=1).sum() == 3
+    few = Reference.fit(columns[:40], np.zeros(40), ALL, curve=CURVE, at_most=60, rng=rng)
+    assert len(few.descriptors) == 40
 
 
 def test_windows_that_lack_a_value_or_are_none_are_nothing_to_compare_with():
-    with pytest.raises(ValueError, match="0 windows"):
-        Normal.fit(np.empty((0, WIDTH)), np.empty(0), ALL, curve=CURVE, at_most=4, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="got 0 with 0 missing"):
+        Reference.fit(np.empty((0, WIDTH)), np.empty(0), ALL, curve=CURVE, at_most=4, rng=np.random.default_rng(0))
     one = np.where(np.arange(WIDTH) == 3, np.nan, np.zeros((1, WIDTH)))
-    with pytest.raises(ValueError, match="1 values absent"):
-        Normal.fit(one, np.zeros(1), ALL, curve=CURVE, at_most=4, rng=None)
+    with pytest.raises(ValueError, match="got 1 with 1 missing"):
+        Reference.fit(one, np.zeros(1), ALL, curve=CURVE, at_most=4, rng=None)
 
 
 def test_channels_that_the_data_lack_leave_no_trace():
@@ -74,7 +74,7 @@ def test_channels_that_the_data_lack_leave_no_trace():
     columns = rng.normal(size=(40, WIDTH))
     columns[:, NEEDS[:, 2:].any(axis=1)] = np.nan
     two = np.array([True, True, False, False])
-    fitted = Normal.fit(columns, np.zeros(40), two, curve=CURVE, at_most=20, rng=rng).beneath(columns, 0.0)
+    fitted = Reference.fit(columns, np.zeros(40), two, curve=CURVE, at_most=20, rng=rng).with_ceilings(columns, 0.0)
     assert np.isfinite(fitted.evidence(columns, two, 0.0, True)).all()
     assert (fitted.ceilings > 0).tolist() == [True, True, False, False]
 
@@ -82,16 +82,16 @@ def test_channels_that_the_data_lack_leave_no_trace():
 def test_it_comes_back_as_it_was_saved(tmp_path):
     columns = np.random.default_rng(0).normal(size=(50, WIDTH))
     form = {"curve": np.arange(8.0), "at_most": 20, "rng": np.random.default_rng(0)}
-    made = Normal.fit(columns, np.zeros(50), ALL, **form).beneath(columns * 2, 0.0)
+    made = Reference.fit(columns, np.zeros(50), ALL, **form).with_ceilings(columns * 2, 0.0)
     made.save(tmp_path / "normal.npz")
-    read = Normal.load(tmp_path / "normal.npz")
+    read = Reference.load(tmp_path / "normal.npz")
     np.testing.assert_array_equal(read.evidence(columns, ALL), made.evidence(columns, ALL))
     np.testing.assert_array_equal(read.curve, made.curve)
 
 
 def lifted(asked, ceiling=100.0, *, counted=ALL, offset=0.0, known=True):
     """By how much, in logarithms, the evidence of one window lies above its distance."""
-    compared = normal([row()] * 3, ceilings=[ceiling] * 4)
+    compared = reference([row()] * 3, ceilings=[ceiling] * 4)
     form = (asked[None], counted, offset)
     return np.log(compared.evidence(*form, known) / compared.distances(*form))[0]
 
@@ -108,7 +108,7 @@ def test_a_heart_faster_than_hour_and_steps_explain_lends_the_evidence_weight():
 
 def test_no_lift_goes_beyond_the_ceiling_or_changes_which_window_is_more_unusual():
     distances = np.linspace(4, 12, 50)
-    compared = normal([row()] * 3, ceilings=[8.0] * 4)
+    compared = reference([row()] * 3, ceilings=[8.0] * 4)
     asked = np.stack([row(heart_rate=4, most_calories=np.sqrt(of**2 - 16)) for of in distances])
     found = compared.evidence(asked, ALL, 0.0, True)
     assert (np.diff(found) > 0).all()
@@ -123,7 +123,7 @@ def test_nothing_is_lifted_where_there_are_no_steps_to_explain_the_heart_rate():
 
 
 def test_ceilings_are_what_one_in_a_hundred_normal_windows_exceeds_in_each_channel_set():
-    compared = normal([row()] * 3).beneath(np.stack([row(distance=of) for of in range(101)]), 0.0)
+    compared = reference([row()] * 3).with_ceilings(np.stack([row(distance=of) for of in range(101)]), 0.0)
     np.testing.assert_allclose(compared.ceilings, [0, 0, 0, 99], atol=1e-6)
 
 
@@ -133,62 +133,25 @@ def test_the_spread_is_that_about_what_the_steps_explain_and_smaller_where_the_w
     columns = rng.normal(size=(4000, WIDTH))
     columns[:, NAMES.index("steps")] = steps
     columns[:, NAMES.index("heart rate")] = 5 * steps + offset + rng.normal(0, 3, 4000)
-    spreads = Normal.fit(columns, offset, ALL, curve=CURVE, at_most=50, rng=rng).spreads
+    spreads = Reference.fit(columns, offset, ALL, curve=CURVE, at_most=50, rng=rng).spreads
     np.testing.assert_allclose(spreads, [np.hypot(12, 3), 3], rtol=0.03)
 
 
 def test_the_share_of_a_channel_is_what_its_columns_add_and_one_of_two_is_shared():
-    known = normal([row()] * 3)
+    known = reference([row()] * 3)
     shares = known.shares(row(steps=3, distance_for_the_steps=3), ALL)
     np.testing.assert_allclose(shares, [0, 0.75, 0, 0.25], atol=1e-6)
 
 
 def test_what_is_expected_of_a_channel_is_what_it_was_where_the_others_were_alike():
     at_rest, running = row(heart_rate=0), row(heart_rate=80, steps=np.log(160 + 1), most_steps=5)
-    known = normal([at_rest] * 3 + [running] * 3)
+    known = reference([at_rest] * 3 + [running] * 3)
     racing = row(heart_rate=80)  # at rest
     expected = known.expected(racing, ALL, 0.0)
     assert expected[0] == pytest.approx(0, abs=1e-4)
 
 
 def test_of_a_channel_that_comes_alone_normal_lifes_mean_is_expected_however_rare_the_compared_windows_are():
-    known = normal([row(heart_rate=80)] * 6)
+    known = reference([row(heart_rate=80)] * 6)
     heart_rate_alone = np.array([True, False, False, False])
     assert known.expected(row(heart_rate=120), heart_rate_alone)[0] == 0
-
-
-def test_the_usual_heart_rate_follows_the_hour():
-    hours = np.arange(0, 24, 0.25)
-    samples = np.column_stack([60 + 10 * np.cos(2 * np.pi * (hours - 15) / 24), np.zeros((96, 3))])
-    made = np.column_stack([samples, features.calendar(3600 * hours)])[:, None]
-    curve = neighbours.fit_curve(made, interval_s=5)
-    np.testing.assert_allclose(neighbours.usual(made[:, -1], curve), samples[:, 0], atol=1e-6)
-
-
-def test_what_steps_add_to_the_heart_rate_is_no_part_of_the_usual_one():
-    made = life(2000)
-    steps = np.repeat([0.0, 4.0, 9.0, 0.0], 500)  # in 5 s: 0, 48, 108 a minute
-    made[:, 0], made[:, 1] = 60 + 8 * np.log(12 * steps + 1), steps
-    first = np.arange(0, 1500, 500)[:, None] + np.arange(0, 440, 40)
-    curve = neighbours.fit_curve(windows.gather(made, first.ravel(), length=60), interval_s=5)
-    assert curve[-1] == pytest.approx(8)
-    np.testing.assert_allclose(neighbours.usual(made[[59, 700, 1400]], curve), 60, atol=1e-6)
-
-
-def test_where_steps_are_absent_they_explain_nothing():
-    made = life(300)[None, :, :].reshape(5, 60, 7)
-    made[:, :, 1] = np.nan
-    assert neighbours.fit_curve(made, interval_s=5)[-1] == 0
-
-
-def test_a_window_is_described_by_what_it_rests_on_alone():
-    samples = life(200)
-    raw = windows.gather(samples, np.array([0, 50]), length=60, size=np.array([60, 20]))
-    given = features.scale(raw, SCALER)
-    form = {"interval_s": 5, "curve": np.zeros(8)}
-    both = neighbours.describe(raw, given, given + 1, size=np.array([60, 20]), **form)
-    alone = neighbours.describe(raw[1:, -20:], given[1:, -20:], given[1:, -20:] + 1, size=np.array([20]), **form)
-    np.testing.assert_allclose(both[1], alone[0])
-    errors = both[:, NAMES.index("error of heartRate")]
-    np.testing.assert_allclose(errors, np.log(1 + 1e-4))
-    np.testing.assert_allclose(both[:, NAMES.index("error of changes of heartRate")], np.log(1e-4), atol=1e-6)

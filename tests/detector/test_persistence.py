@@ -78,8 +78,8 @@ def test_windows_that_do_not_fall_on_the_step_are_at_least_so_far_apart():
 
 def test_it_is_read_from_what_was_written():
     made = Persistence(2, 3, 30.0)
-    assert made.written() == {"persistence": {"k": 2, "n": 3, "step_s": 30.0}}
-    assert Persistence.of({"threshold": 1.0, **made.written()}) == made
+    assert made.to_json() == {"persistence": {"k": 2, "n": 3, "step_s": 30.0}}
+    assert Persistence.of({"threshold": 1.0, **made.to_json()}) == made
     assert str(made) == "2 of 3"
 
 

@@ -12,7 +12,7 @@ import streamed_log
 from deployment import package as deployment_package
 
 from lib.detector import checksums
-from lib.detector.detector import DamagedModel, Detector
+from lib.detector.export_folder import DamagedModel
 from lib.export import bundle
 from lib.monitoring import adjustment, feedback, log
 from lib.monitoring.replay import Replay, propose
@@ -109,13 +109,15 @@ def test_the_zip_answers_with_the_new_limits_and_the_old_code(base):
     folder = adjustment.accept(base, PROPOSAL, run="march-adjusted")
     old, new = zip_contents(base.models / "lambda_export"), zip_contents(folder)
     assert {name for name in new if new[name] != old[name]} == {"model.json", "threshold.npy", checksums.SUMS}
-    event = {"metrics": small_model.metrics(30, heartRate=90.0), "counters": "interval"}
+    event = {"metrics": small_model.metrics(30, heartRate=71.0), "counters": "interval"}
     _, (called,) = bundle.call(folder / bundle.ZIP, [event])
     assert called["answer"]["statusCode"] == 200
     body = called["answer"]["body"]
     assert body["model"]["run"] == "march-adjusted"
-    error = small_model.error(4)
-    assert body["anomalyScore"] == pytest.approx(0.3 * error / 1.25)
+    _, (before,) = bundle.call(base.models / "lambda_export" / bundle.ZIP, [event])
+    old_score = before["answer"]["body"]["anomalyScore"]
+    assert 0 < old_score < 0.3  # below the threshold the score is a share of it
+    assert body["anomalyScore"] == pytest.approx(old_score / 1.25)
 
 
 def test_an_existing_run_is_not_overwritten_and_a_damaged_export_is_refused(base, tmp_path, small_export):
@@ -218,7 +220,7 @@ def month_before_and_after(tmp_path, monkeypatch):
     (folder / checksums.SUMS).write_text("")
     names = ("model.json", "threshold.npy", checksums.SUMS)
     bundle.write_zip(folder / bundle.ZIP, {name: folder / name for name in names})
-    adjusted = Detector.load(adjustment.accept(Run.at("march"), proposal, run="april"))
+    adjusted = small_model.load(adjustment.accept(Run.at("march"), proposal, run="april"))
     alerts = {}
     for name, model in (("before", detector), ("after", adjusted)):
         table, _ = answers(model, following, feedback_share=1.0, rng=rng)

@@ -6,14 +6,14 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import calibrated, life, runs_in
+from conftest import fitted, life, runs_in
 
 from lib import files, silence
 from lib import run as runs
 from lib.data import clean, readings
 from lib.detector import features
 from lib.detector.checksums import sha256
-from lib.detector.describer import Describer
+from lib.detector.descriptors import Describer
 from lib.detector.network import Network
 from lib.detector.windows import starts
 from lib.evaluation import summary
@@ -67,15 +67,16 @@ def _train(run, learned, calm):
     network = Network.load(run.models / "lstm_model.onnx")
     form = {"length": LENGTH, "interval_s": 60, "scaler": scaler}
     samples = clean.samples(calm)
-    normal, limits = calibrated(network, samples, rows["calibration"][:340], **form)
-    normal.save(run.models / "normal.npz")
+    first = rows["calibration"][:340]
+    reference, limits = fitted(network, samples, first, np.zeros(len(first)), **form)
+    reference.save(run.models / "normal.npz")
     model.save(run.models / "lstm_autoencoder.keras")
     np.save(run.models / "threshold.npy", np.float64(limits["threshold"]))
-    describer = Describer(network, curve=normal.curve, **form)
-    columns = describer.columns(samples, rows["calibration"])[0]
-    excess = normal.evidence(columns, [True] * 4) / limits["threshold"]
-    known = {"calibration_columns": columns, "calibration_excess": excess}
-    known |= {"compared": rows["calibration"], "compared_columns": columns}
+    describer = Describer(network, curve=reference.curve, **form)
+    descriptors = describer.describe(samples, rows["calibration"])[0]
+    ratio = reference.evidence(descriptors, [True] * 4) / limits["threshold"]
+    known = {"calibration_columns": descriptors, "calibration_excess": ratio}
+    known |= {"compared": rows["calibration"], "compared_columns": descriptors}
     np.savez(run.models / "windows.npz", **rows, **known)
     np.save(run.models / "calibration_errors.npy", np.full(9, limits["threshold"]))
     sums = {name: sha256(run.models / name) for name in ("lstm_model.onnx", "normal.npz", "threshold.npy")}

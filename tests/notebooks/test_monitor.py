@@ -1,6 +1,8 @@
 """The monitor notebook on the log of simulated wearers: its verdict, its files, and what it refuses."""
 
 import json
+import shutil
+from pathlib import Path
 
 import browser
 import nbformat
@@ -111,31 +113,6 @@ def test_requests_that_lambda_ends_and_silence_after_them_ask_for_a_repair(run, 
     assert "of the last day's requests failed (5xx)" in result["why"][1]
 
 
-def test_an_outage_at_the_end_of_a_normal_month_asks_for_a_repair(run, days, tmp_path):
-    log(tmp_path / "log.jsonl", days)
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    end = max(line["_aws"]["Timestamp"] for line in lines)
-    unanswered = {"Model": "none", "ModelSha256": "none", "Status": 503}
-    lines += [{"_aws": {"Timestamp": end + 60_000 * n}, **unanswered} for n in range(1, 61)]
-    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    status, result = monitored(f"log_path={tmp_path}/log.jsonl")
-    assert (status, result["verdict"]) == (0, "repair")
-
-
-def test_an_app_release_whose_readings_are_all_rejected_asks_for_a_repair(run, days, tmp_path):
-    log(tmp_path / "log.jsonl", days)
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    end = max(line["_aws"]["Timestamp"] for line in lines)
-    for line in lines:
-        if line["_aws"]["Timestamp"] > end - DAY_MS:
-            line["Rejected"], line["Unknown"] = line["Readings"], 0
-            line.pop("Held", None)
-    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    status, result = monitored(f"log_path={tmp_path}/log.jsonl")
-    assert (status, result["verdict"]) == (0, "repair")
-    assert result["why"][0].startswith("no reading got a score on the last day")
-
-
 def test_without_a_score_the_replay_is_skipped_with_a_message(run, days, tmp_path):
     log(tmp_path / "log.jsonl", days)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
@@ -154,22 +131,27 @@ def test_a_sensor_that_drifts_on_the_last_day_asks_for_retraining(run, days, tmp
     assert any(why.startswith("HeartRate of 2026-04-02") and "(higher)" in why for why in result["why"])
 
 
-def test_false_alarms_ask_for_an_adjustment_that_is_accepted_once(run, days, tmp_path, capsys):
-    alerted = log(tmp_path / "log.jsonl", days)
-    reported = alerted[::2]
+@pytest.fixture(scope="module")
+def adjusted(run, days, tmp_path_factory):
+    """The exit status and the result after false alarms whose adjustment is accepted, and a copy of the page."""
+    folder = tmp_path_factory.mktemp("adjusted")
+    reported = log(folder / "log.jsonl", days)[::2]
     rows = [f"{name},{number % 10 == 0}" for number, name in enumerate(reported)]
-    (tmp_path / "feedback.csv").write_text("\n".join(["request_id,correct", *rows]))
-    arguments = [f"log_path={tmp_path}/log.jsonl", f"feedback_path={tmp_path}/feedback.csv", "accept=true"]
-    before = checksums.sha256(run.models / "lambda_export/model.json")
-    status, result = monitored(*arguments)
+    (folder / "feedback.csv").write_text("\n".join(["request_id,correct", *rows]))
+    status, result = monitored(f"log_path={folder}/log.jsonl", f"feedback_path={folder}/feedback.csv", "accept=true")
+    return status, result, shutil.copy(run.models / "monitor.html", folder)
+
+
+def test_false_alarms_ask_for_an_adjustment_that_makes_a_run_of_its_own(run, adjusted, capsys):
+    status, result, _ = adjusted
     assert (status, result["verdict"]) == (0, "adjust")
-    adjusted = Detector.load(Run.at("small-adjusted").models / "lambda_export")
-    assert adjusted.calibration["alert"] == result["proposal"]["factor"] * LIMITS["alert"][1]
-    assert checksums.sha256(run.models / "lambda_export/model.json") == before
-    assert monitored(*arguments)[0] == 1
-    assert "run 'small-adjusted' exists" in capsys.readouterr().err
-    assert cli.main(["--only", "monitor", "run=small-adjusted", *arguments[:1]]) == 2
-    assert "run 'small-adjusted' is 'by hand' at other limits, an export alone" in capsys.readouterr().err
+    detectors = [Detector.load(Run.at(name).models / "lambda_export") for name in ("small-adjusted", "small")]
+    assert [detector.calibration["alert"] for detector in detectors] == [
+        result["proposal"]["factor"] * LIMITS["alert"][1],
+        LIMITS["alert"][1],
+    ]
+    assert cli.main(["--only", "monitor", "run=small-adjusted", "log_path=lib"]) == 2
+    assert "run 'small-adjusted' is an adjusted export of 'by hand'" in capsys.readouterr().err
 
 
 def test_brief_false_alarms_are_removed_by_asking_for_windows_in_a_row(run, days, tmp_path):
@@ -188,27 +170,24 @@ def test_brief_false_alarms_are_removed_by_asking_for_windows_in_a_row(run, days
 
 
 @pytest.mark.skipif(not browser.path(), reason="chromium is not installed")
-def test_its_page_shows_its_figures_without_an_error_and_fits_a_laptop_and_a_phone(run, days, tmp_path):
-    alerted = log(tmp_path / "log.jsonl", days)
-    rows = [f"{name},{number % 3 == 0}" for number, name in enumerate(alerted)]
-    (tmp_path / "feedback.csv").write_text("\n".join(["request_id,correct", *rows]))
-    assert monitored(f"log_path={tmp_path}/log.jsonl", f"feedback_path={tmp_path}/feedback.csv")[0] == 0
+def test_its_page_shows_its_figures_without_an_error_and_fits_a_laptop_and_a_phone(adjusted, tmp_path):
+    path = Path(adjusted[-1])
     with browser.opened(tmp_path / "profile") as tab:
         for window in WINDOWS.values():
-            tab.visit((run.models / "monitor.html").as_uri(), **window)
+            tab.visit(path.as_uri(), **window)
             figures = tab.evaluate(FIGURES)
             assert (len(figures), min(figures) > 100) == (4, True)
             assert (tab.evaluate(ERRORS), tab.evaluate(OVERFLOWING), tab.errors) == (0, [], [])
             page, width = tab.evaluate(WIDTHS)
             assert page <= width
-        assert (run.models / "report.html").as_uri() in tab.evaluate(LINKS)
+        assert path.with_name("report.html").as_uri() in tab.evaluate(LINKS)
 
 
-def test_a_missing_log_is_reported_with_how_to_go_on(run, capsys):
+def test_a_missing_log_is_reported_with_the_command_to_continue(run, capsys):
     assert monitored()[0] == 1
     message = capsys.readouterr().err
     assert "expected log_path (files) or log_group (a log group of CloudWatch), got neither" in message
-    assert "to go on: ./run_all.sh run=small --only monitor" in message
+    assert "to continue: ./run_all.sh run=small --only monitor" in message
 
 
 @pytest.mark.parametrize(

