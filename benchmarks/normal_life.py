@@ -37,12 +37,11 @@ def cells(name, size, baseline, scores, wearer):
 def whole_windows(detector, samples, first, wearer):
     """The lines of whole windows, and each window's offset and whether its wearer's baseline is known."""
     known = follow(detector, samples, first, wearer, progress=tqdm)
-    described = known.descriptors, known.faults
-    unknown = follow(detector, samples, first, wearer, baselines=False, described=described)
+    unknown = known.without_baselines(detector)
     name, size = next(iter(detector.calibration["sets"])), detector.sequence_length
     for baseline, found in {"handed back": known, "none": unknown}.items():
-        told = ~found.faulty
-        yield cells(name, size, baseline, found.scores[told], wearer[first][told])
+        scored = ~known.faulty
+        yield cells(name, size, baseline, found.scores[scored], wearer[first][scored])
 
 
 def short_windows(detector, samples, first, wearer, *, at_most, rng):
