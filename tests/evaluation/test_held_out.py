@@ -14,6 +14,7 @@ from conftest import runs_in
 from distributed import LocalCluster
 from wearer_files import life, write
 
+from lib import parallel
 from lib.data import clean, partitions, readings
 from lib.detector.detector import Detector
 from lib.evaluation import held_out
@@ -31,6 +32,12 @@ def wearer(name):
         table.iloc[720:1440, table.columns.get_loc("heartRate")] += 60
         table.iloc[720:1440, table.columns.get_loc("label")] = "tachycardia"
     return table
+
+
+@pytest.fixture(autouse=True)
+def one_core(monkeypatch):
+    """Partitions are read in this process: a worker takes seconds to start."""
+    monkeypatch.setattr(parallel, "cores", lambda: 1)
 
 
 @pytest.fixture(scope="module")
