@@ -1,10 +1,9 @@
-"""What the deployed handler makes of requests that no app sends. Prints tables.
+"""Send the deployed handler requests that no app sends, and check every answer. Prints tables.
 
     .venv/bin/python benchmarks/fuzz.py --run default --requests 20000
 
-A run's lambda_deployment.zip, unpacked and in a process of its own with one thread, is sent the events of
-tests/hostile.py. Every answer is held to lambda/openapi.yaml; the exit status is 1 where one is not as it should be,
-or took longer than SLOWEST_S.
+A run's lambda_deployment.zip, unpacked and in its own process with one thread, gets the events of tests/hostile.py.
+Every answer must match lambda/openapi.yaml. The exit status is 1 if one does not, or takes longer than SLOWEST_S.
 """
 
 import argparse
@@ -25,8 +24,8 @@ sys.path.extend([str(ROOT / "lambda"), str(ROOT / "tests")])
 import hostile
 
 SLOWEST_S = 1.0
-LARGE_SHARE = 0.01  # of the requests that are as large as may be, or larger
-KINDS = {
+LARGE_SHARE = 0.01  # of the requests that are as large as allowed, or larger
+STRATEGIES = {
     "direct": hostile.direct_events,
     "by HTTP": hostile.http_events(),
     "as large as may be": hostile.large_events,
@@ -58,8 +57,8 @@ class Server:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
         self._process = subprocess.Popen(command, cwd=folder, env=environment, text=True, **pipes)
 
-    def ask(self, event):
-        """What the handler answered, printed and raised, its ms, and the largest memory so far of its process in MB."""
+    def call(self, event):
+        """(answer, log, raised, ms, memory in MB) for one event."""
         self._process.stdin.write(json.dumps(event) + "\n")
         self._process.stdin.flush()
         if not (line := self._process.stdout.readline()):
@@ -72,7 +71,7 @@ class Server:
 
 
 class Tally:
-    """What came of the requests of one kind."""
+    """The outcomes of one kind of requests."""
 
     def __init__(self):
         self.statuses, self.faults, self.times, self.slowest = Counter(), [], [], None
@@ -81,9 +80,9 @@ class Tally:
         if not self.times or ms > max(self.times):
             self.slowest = event
         self.times.append(ms)
-        self.statuses["raised" if answer is None else answer["statusCode"]] += 1
+        self.statuses["raised" if raised else answer["statusCode"]] += 1
         try:
-            assert raised is None, raised
+            assert not raised, raised
             hostile.check(answer, log)
         except Exception as error:
             self.faults.append(f"{type(error).__name__}: {error}"[:500] + f" <- {json.dumps(event)[:500]}")
@@ -93,27 +92,26 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", default="default", help="whose bundle (default: %(default)s)")
     parser.add_argument("--requests", type=int, default=20_000, help="how many (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of what is drawn (default: %(default)s)")
-    given_ = parser.parse_args()
-    archive = Run.at(given_.run).models / "lambda_export" / bundle.ZIP
+    parser.add_argument("--seed", type=int, default=1, help="of the random events (default: %(default)s)")
+    options = parser.parse_args()
+    archive = Run.at(options.run).models / "lambda_export" / bundle.ZIP
     tallies = defaultdict(Tally)
     with tempfile.TemporaryFile("w+") as errors, bundle.unpacked(archive) as folder:
         server = Server(folder, errors)
-        large = int(given_.requests * LARGE_SHARE)
-        direct = (given_.requests - large) // 2
-        numbers = {"direct": direct, "by HTTP": given_.requests - large - direct, "as large as may be": large}
+        large = int(options.requests * LARGE_SHARE)
+        direct = (options.requests - large) // 2
+        numbers = {"direct": direct, "by HTTP": options.requests - large - direct, "as large as may be": large}
         for name, number in numbers.items():
-            if not number:
-                continue
-            memory = send(server, tallies[name], KINDS[name], number, given_.seed)
+            if number:
+                memory = send(server, tallies[name], STRATEGIES[name], number, options.seed)
         server.stop()
         errors.seek(0)
-        said = errors.read()
-    sys.exit(report(tallies, memory, said))
+        stderr = errors.read()
+    sys.exit(report(tallies, memory, stderr))
 
 
 def send(server, tally, events, number, first_seed):
-    """Send `number` events that are drawn of a strategy; the process' largest memory in MB."""
+    """Send `number` events drawn from a strategy; return the process' peak memory in MB."""
     memory = 0.0
     quiet = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 
@@ -122,7 +120,7 @@ def send(server, tally, events, number, first_seed):
     def draw(event):
         nonlocal memory
         if len(tally.times) < number:
-            *outcome, memory = server.ask(event)
+            *outcome, memory = server.call(event)
             tally.add(event, *outcome)
 
     while len(tally.times) < number:
@@ -131,8 +129,8 @@ def send(server, tally, events, number, first_seed):
     return memory
 
 
-def report(tallies, memory, said):
-    """Print the table and what went wrong; the exit status."""
+def report(tallies, memory, stderr):
+    """Print the table and the faults; return the exit status."""
     print("| events | requests | 200 | 4xx | 5xx | faults | median ms | p99 ms | slowest ms |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name, tally in tallies.items():
@@ -143,14 +141,14 @@ def report(tallies, memory, said):
         figures = [counts["2"], counts["4"], counts["5"] + counts["r"], len(tally.faults)]
         cells = [f"{len(times):,}", *(f"{figure:,}" for figure in figures), *(f"{ms:,.1f}" for ms in quantiles)]
         print(f"| {name} | {' | '.join(cells)} |")
-    print(f"\nThe process never held more than {memory:.0f} MB, and wrote {len(said)} characters to stderr.")
+    print(f"\nThe process never had more than {memory:.0f} MB, and wrote {len(stderr)} characters to stderr.")
     faults = [fault for tally in tallies.values() for fault in tally.faults]
     slow = [tally for tally in tallies.values() if max(tally.times) > 1000 * SLOWEST_S]
     for tally in slow:
         print(f"slowest, {max(tally.times):,.0f} ms: {json.dumps(tally.slowest)[:300]}", file=sys.stderr)
-    for line in [*faults[:20], *said.splitlines()[:20]]:
+    for line in [*faults[:20], *stderr.splitlines()[:20]]:
         print(line, file=sys.stderr)
-    return int(bool(faults or slow or said))
+    return int(bool(faults or slow or stderr))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Answering a request of `POST /health-data/sync`: readings in, a score for each out, and one JSON line to the log."""
+"""Answer `POST /health-data/sync`: readings in, a score for each out, and one JSON line to the log."""
 
 import time
 import traceback
@@ -12,45 +12,39 @@ from http_event import Problem, answer, is_ping, payload
 from request import parse
 
 MODEL = model_source.Holder()
-MODEL.get()  # while the function starts, not while a wearer waits
+MODEL.get()  # while the function starts, so that no wearer waits for it
 _cold = True
 
 
 def handler(event, context):
-    """Answer one event; see the README for requests, answers and errors."""
+    """Answer one event. The README describes requests, answers and errors."""
     global _cold
-    asked = {"request_id": getattr(context, "aws_request_id", None), "cold": _cold, "began": time.perf_counter()}
+    request_id, began, cold = getattr(context, "aws_request_id", None), time.perf_counter(), _cold
     _cold, detector = False, None
+
+    def log(status, body, facts):
+        call = request_log.Call(request_id, 1000 * (time.perf_counter() - began), cold)
+        model = detector and (detector.run, detector.sha256)
+        print(request_log.line(call, status=status, body=body, facts=facts, model=model))
+
     try:
         detector, fault = MODEL.get()
-        status, body, facts = _answered(event, detector)
-        said = answer(event, status, body)
-        print(_line(asked, detector, status, body, {"fault": fault} if fault else facts))
-        return said
+        status, body, facts = _scored(event, detector)
+        response = answer(event, status, body)
+        log(status, body, {"fault": fault} if fault else facts)
+        return response
     except Exception as error:  # a defect: the app gets a well-formed answer, the log the place but no value
         body = Problem(500, "defect", "the request could not be answered").body
-        with suppress(Exception):  # it may be the log's own
-            print(_line(asked, detector, 500, body, {"defect": _place(error)}))
+        with suppress(Exception):  # the log itself may be at fault
+            log(500, body, {"defect": _place(error)})
         return answer(event, 500, body)
 
 
-def _line(asked, detector, status, body, facts):
-    return request_log.line(
-        request_id=asked["request_id"],
-        status=status,
-        body=body,
-        facts=facts,
-        duration_ms=1000 * (time.perf_counter() - asked["began"]),
-        cold=asked["cold"],
-        model=detector and (detector.run, detector.sha256),
-    )
-
-
-def _answered(event, detector):
-    """The answer's status and body, and what the log is to say of it."""
+def _scored(event, detector):
+    """(status, body, facts for the log) of an event."""
     try:
         if detector is None:
-            raise Problem(503, "no_model", "the model is missing or damaged; the function's log says which file")
+            raise Problem(503, "no_model", "the model is missing or damaged; the function's log names the file")
         if is_ping(event):
             return 200, {"message": "warm"}, {}
         return 200, *answer_body(parse(payload(event), interval_s=detector.interval_s), detector)
@@ -59,6 +53,6 @@ def _answered(event, detector):
 
 
 def _place(error):
-    """An exception's type, and where it was raised."""
+    """An exception's type and where it was raised."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"

@@ -1,4 +1,4 @@
-"""The forms in which a request comes and an answer goes: direct, API Gateway REST, HTTP API, Function URL."""
+"""The forms of requests and answers: direct, API Gateway REST, HTTP API, Function URL."""
 
 import base64
 import json
@@ -16,11 +16,23 @@ _TITLES = {
     503: "Service Unavailable",
 }
 _CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "utf-16", "utf-16le", "utf-16be")
-_PINGS = ("aws.events", "aws.scheduler", "serverless-plugin-warmup")
+_PING_SOURCES = ("aws.events", "aws.scheduler", "serverless-plugin-warmup")
 
 
 class Problem(Exception):
-    """A request that can not be answered, as RFC 9457 puts it: status, code, and where it lies."""
+    """A request that cannot be answered, as RFC 9457 describes it.
+
+    Parameters
+    ----------
+    status : int
+        Of HTTP.
+    code : str
+        For programs.
+    detail : str
+        For people.
+    index, field : int, str, optional
+        The place in the request.
+    """
 
     def __init__(self, status, code, detail, *, index=None, field=None):
         super().__init__(detail)
@@ -37,20 +49,23 @@ class Problem(Exception):
 
 
 def is_ping(event):
-    """Whether the event only keeps the function warm: a schedule's, or {"warmup": true}."""
-    return isinstance(event, dict) and (event.get("source") in _PINGS or event.get("warmup") is True)
+    """Whether the event only keeps the function warm: from a schedule, or {"warmup": true}."""
+    return isinstance(event, dict) and (event.get("source") in _PING_SOURCES or event.get("warmup") is True)
 
 
 def is_http(event):
-    """Whether the event comes from HTTP: its answer needs headers, and a body of text."""
+    """Whether the event comes from HTTP: its answer needs headers and a text body."""
     return isinstance(event, dict) and any(name in event for name in ("requestContext", "httpMethod", "body"))
 
 
 def payload(event):
-    """What the request says: the event itself when it is invoked directly, else its body's JSON.
+    """Return the request: the event itself for a direct invocation, else the JSON of its body.
 
-    Raises Problem: 404 and 405 for another path or method, 413 for a body above LARGEST_BODY, 415 for a charset that
-    is not known, 400 for what is not JSON.
+    Raises
+    ------
+    Problem
+        404 and 405 for another path or method, 413 for a body above LARGEST_BODY, 415 for an unknown charset, 400 for
+        a body that is not JSON.
     """
     if not is_http(event):
         return event
@@ -60,25 +75,25 @@ def payload(event):
         raise Problem(400, "not_json", "the request has no body")
     is_encoded = event.get("isBase64Encoded") is True
     if _size(body, is_encoded) > LARGEST_BODY:
-        raise Problem(413, "too_large", f"the body is above {LARGEST_BODY:,} bytes")
+        raise Problem(413, "too_large", f"expected a body of {LARGEST_BODY:,} bytes or fewer: send fewer readings")
     charset = _charset(event)
     try:
         if is_encoded:
             body = base64.b64decode(body, validate=True).decode(charset)
         return json.loads(body)
-    except (ValueError, RecursionError):  # of which bad base64, bad UTF-8 and bad JSON are kinds
+    except (ValueError, RecursionError):  # bad base64, UTF-8 and JSON are all ValueErrors
         raise Problem(400, "not_json", "the body is not JSON") from None
 
 
 def _size(body, is_encoded):
-    """How many bytes a body is, as far as that matters: one of too many characters is not encoded to count them."""
+    """The size of a body in bytes. A body of too many characters is not encoded just to count them."""
     if is_encoded:
         return len(body) * 3 // 4 - body[-2:].count("=")
     return len(body) if body.isascii() or len(body) > LARGEST_BODY else len(body.encode("utf-8", "surrogatepass"))
 
 
 def _check_route(event):
-    """Only where the event has a method or a path is it checked. A stage's name may stand before the path."""
+    """Check method and path, each only if the event has it. A stage's name may precede the path."""
     context = event.get("requestContext")
     http = context.get("http") if isinstance(context, dict) else None
     http = http if isinstance(http, dict) else {}
@@ -91,19 +106,20 @@ def _check_route(event):
 
 
 def _charset(event):
-    """The charset of the Content-Type: one of a few, for Python knows some that take minutes to decode a body."""
+    """The charset of the Content-Type. Only a few are allowed: some of Python's take minutes to decode a body."""
     headers = event.get("headers")
-    given = headers if isinstance(headers, dict) else {}
-    kind = next((value for name, value in given.items() if str(name).lower() == "content-type"), "")
-    found = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", kind, re.IGNORECASE) if isinstance(kind, str) else None
-    charset = found[1].lower() if found else "utf-8"
+    headers = headers if isinstance(headers, dict) else {}
+    content_type = next((value for name, value in headers.items() if str(name).lower() == "content-type"), "")
+    content_type = content_type if isinstance(content_type, str) else ""
+    match = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", content_type, re.IGNORECASE)
+    charset = match[1].lower() if match else "utf-8"
     if charset not in _CHARSETS:
-        raise Problem(415, "unknown_charset", "Content-Type: the charset is not known; utf-8 is wanted")
+        raise Problem(415, "unknown_charset", "Content-Type: expected the charset utf-8, got an unknown one")
     return charset
 
 
 def answer(event, status, body):
-    """The answer to `event`: `body` as an object, or as text with headers where HTTP needs it."""
+    """Write the answer to `event`: `body` as an object, or for HTTP as text with headers."""
     if not is_http(event):
         return {"statusCode": status, "body": body}
     headers = {"Content-Type": "application/json" if status == 200 else "application/problem+json"}

@@ -1,8 +1,9 @@
-"""The built bundle over HTTP, for the app's developers: POST http://localhost:PORT/health-data/sync
+"""Serve the built bundle over HTTP, for the app's developers: POST http://localhost:PORT/health-data/sync
 
     .venv/bin/python lambda/serve.py --run default --port 8080
 
-A run's lambda_deployment.zip under AWS' own runtime client, behind a gateway on this machine. Not in the bundle.
+A run's lambda_deployment.zip runs under AWS' own runtime client, behind a gateway on this machine. This module is not
+in the bundle.
 """
 
 import argparse
@@ -24,8 +25,16 @@ from lib.run import Run
 def serve(run, *, host, port, timeout_s):
     """Serve a run's bundle until KeyboardInterrupt.
 
-    Raises FileNotFoundError where the run has none, ValueError for a name that can not be a run's, OSError where the
-    port is taken, and what `ExecutionEnvironment.start` does.
+    Raises
+    ------
+    FileNotFoundError
+        If the run has no bundle.
+    ValueError
+        For a name that no run can have.
+    OSError
+        If the port is in use.
+    FunctionError, Ended, TimeoutError
+        As `ExecutionEnvironment.start` does.
     """
     archive = Run.at(run).models / "lambda_export" / bundle.ZIP
     if not archive.is_file():
@@ -43,24 +52,24 @@ def serve(run, *, host, port, timeout_s):
 
 
 def main(words=None):
-    """The command line; returns the exit status."""
+    """Run the command line and return the exit status."""
     parser = argparse.ArgumentParser(prog="serve.py", description=__doc__.splitlines()[0])
-    parser.add_argument("--run", default="default", help="whose lambda_deployment.zip is served")
+    parser.add_argument("--run", default="default", help="the run whose bundle is served (%(default)s)")
     parser.add_argument("--host", default="localhost", help="0.0.0.0 lets a watch or phone in the same network call")
-    parser.add_argument("--port", type=int, default=8080, help="0 picks a free one")
+    parser.add_argument("--port", type=int, default=8080, help="0 picks a free one (%(default)s)")
     parser.add_argument("--timeout", type=float, default=30.0, metavar="S", help="seconds for an answer, then 504")
-    given = parser.parse_args(words)
+    options = parser.parse_args(words)
     for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, signal.default_int_handler)  # in a job that a shell runs in the background, too
+        signal.signal(name, signal.default_int_handler)  # also in a job that a shell runs in the background
     try:
-        serve(given.run, host=given.host, port=given.port, timeout_s=given.timeout)
+        serve(options.run, host=options.host, port=options.port, timeout_s=options.timeout)
     except KeyboardInterrupt:
         return 0
     except TimeoutError:
         problem = "the handler does not start"
     except (Ended, FunctionError, BadZipFile, ValueError, RuntimeError, OverflowError, OSError) as error:
-        taken = getattr(error, "errno", None) == errno.EADDRINUSE
-        problem = f"port {given.port} is in use" if taken else error
+        in_use = getattr(error, "errno", None) == errno.EADDRINUSE
+        problem = f"port {options.port} is in use" if in_use else error
     print(f"serve.py: {problem}", file=sys.stderr)
     return 1
 

@@ -1,32 +1,32 @@
-"""Time zones by their IANA names, as many as a request may ask for.
+"""Time zones by their IANA names, with a limit on the number of names in a request.
 
-They are the runtime's (/usr/share/zoneinfo, or the package tzdata): where it has none, only UTC is known.
+They come from the runtime (/usr/share/zoneinfo, or the package tzdata). Without that data only UTC is known.
 """
 
 import re
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
-MOST = 100  # names in one request, each of which may take a search of several folders
-_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")  # Python looks a name up part by part
+MOST = 100  # names in a request: each may take a search of several folders
+_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")  # Python searches by folders, recursively
 
 
 class Zones:
-    """The time zones that one request names; each name is looked up once."""
+    """The time zones that a request names. Each name is looked up once."""
 
     def __init__(self):
-        self._found = {"UTC": UTC}  # the default is to need no time zone data
+        self._zones = {"UTC": UTC}  # the default must not need time zone data
 
     def get(self, name):
-        """The time zone of that name; None where there is none, or after MOST other names."""
+        """The time zone of that name; None if there is none, or after MOST other names."""
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             return None
-        if name not in self._found and len(self._found) <= MOST:
-            self._found[name] = _looked_up(name)
-        return self._found.get(name)
+        if name not in self._zones and len(self._zones) <= MOST:
+            self._zones[name] = _load(name)
+        return self._zones.get(name)
 
 
-def _looked_up(name):
+def _load(name):
     try:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError):

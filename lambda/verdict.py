@@ -1,4 +1,4 @@
-"""What each wearer's readings are worth: laid on the grid, scored by the detector, and back to the readings."""
+"""Score each wearer's readings: put them on the grid, let the detector score the samples, map scores to readings."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from lib.detector.baseline import Baseline
 from lib.detector.features import calendar
 from lib.detector.persistence import IN_A_ROW
 
-MOST_SPACING = 3  # times the model's interval: readings further apart are not what it learned from
+MAX_SPACING = 3  # times the model's interval: the model was trained on nothing sparser
 _DAY_S = 86_400
 _OFF_WRIST = "off the wrist, as a later reading of the same instant says"
 _FAULTS = {  # of the sensors: why a window has no score
@@ -20,178 +20,226 @@ _FAULTS = {  # of the sensors: why a window has no score
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one wearer's N readings got."""
+    """The outcome for one wearer's N readings."""
 
-    scores: np.ndarray  # (N,) NaN for none
-    why: list  # (N,) why there is none, or None
-    excess: np.ndarray = field(default_factory=lambda: np.empty(0))  # (windows,) each window's error over its threshold
-    rests_on: int = 0  # samples in the longest window
-    readings: int = 0  # of which that window was made
+    scores: np.ndarray  # (N,) in 0..1; NaN without a score
+    unscored: list  # (N,) why there is no score, or None
+    error_ratio: np.ndarray = field(default_factory=lambda: np.empty(0))  # (windows,) evidence over the threshold
+    n_samples: int = 0  # in the longest window
+    n_readings: int = 0  # behind that window
     channel_set: str = ""
-    reasons: list = field(default_factory=list)
-    own: Baseline | None = None  # the wearer's baseline after these readings
-    held: np.ndarray = field(default_factory=lambda: np.zeros(len(IN_A_ROW)))  # of `_held`
-    counts: dict = field(default_factory=dict)  # of `population.count`
-    alert: bool = False  # whether enough windows reach the level
-    seconds: float = 0.0  # of `_newly_scored`
+    reasons: list = field(default_factory=list)  # of an alert
+    baseline: Baseline | None = None  # the wearer's, after these readings
+    sustained: np.ndarray = field(default_factory=lambda: np.zeros(len(IN_A_ROW)))  # of `_sustained`
+    counts: dict = field(default_factory=dict)  # of `histograms.count`
+    alert: bool = False  # enough windows reach the alert level
+    new_seconds: float = 0.0  # of `_new_seconds`
 
 
 @dataclass(frozen=True)
-class Laid:
-    """One wearer's N readings on the grid; or, where none is to be scored, the Verdict `without` scores."""
+class GriddedReadings:
+    """One wearer's N readings as T samples on the grid. Without `samples`, `unscored` is the final Verdict."""
 
-    without: Verdict
-    own: Baseline | None = None  # the wearer's, before these readings
+    unscored: Verdict
+    baseline: Baseline | None = None  # the wearer's, before these readings
     samples: np.ndarray | None = None  # (T, 7)
     segment: np.ndarray | None = None  # (T,)
     seconds: np.ndarray | None = None  # (T,)
-    index: np.ndarray | None = None  # (T,) the place in the request of the reading a sample rests on
-    usable: np.ndarray | None = None  # which of the N readings have no error
-    rows: np.ndarray | None = None  # the sample of each of those
+    index: np.ndarray | None = None  # (T,) place in the request of the reading behind a sample
+    usable: np.ndarray | None = None  # places among the N readings of those without an error
+    rows: np.ndarray | None = None  # the sample of each usable reading
 
 
 def verdicts_of(wearers, detector):
-    """A Verdict for each wearer's Readings, all of whose windows are scored together."""
-    laid = [_laid(readings, detector) for readings in wearers]
-    asked = [(lay.samples, lay.segment, lay.rows, lay.own) for lay in laid if lay.samples is not None]
-    scored = iter(detector.score_each(asked) if asked else [])
-    return [_verdict(lay, next(scored), detector) if lay.samples is not None else lay.without for lay in laid]
+    """Score all wearers' windows together.
+
+    Parameters
+    ----------
+    wearers : list of Readings
+    detector : Detector
+
+    Returns
+    -------
+    list of Verdict
+        One for each wearer.
+    """
+    gridded = [_gridded(readings, detector) for readings in wearers]
+    batches = [(one.samples, one.segment, one.rows, one.baseline) for one in gridded if one.samples is not None]
+    scored = iter(detector.score_each(batches) if batches else [])
+    return [_verdict(one, next(scored), detector) if one.samples is not None else one.unscored for one in gridded]
 
 
-def _laid(readings, detector):
-    """A wearer's readings in time order and on the grid: a Laid."""
-    nothing = np.full(len(readings.errors), np.nan)
+def _gridded(readings, detector):
+    """Put a wearer's readings in time order and on the grid."""
+    no_scores = np.full(len(readings.errors), np.nan)
     usable = np.flatnonzero([error is None for error in readings.errors])
+    unscored = [None] * len(no_scores)
     if not len(usable):
-        return Laid(Verdict(nothing, [None] * len(nothing), own=readings.own))
-    why = [None] * len(nothing)
-    order = np.flatnonzero(readings.counts)
-    order = order[np.argsort(readings.seconds[order], kind="stable")]
-    moments = readings.seconds[order]
-    order = order[np.append(moments[1:] > moments[:-1], True)]  # of readings of one instant, the last
-    moments = readings.seconds[order]
-    spacing = np.sort(moments[1:] - moments[:-1])[len(order) // 2 - 1] if len(order) > 1 else 0.0  # the median
-    if spacing > MOST_SPACING * detector.interval_s:
-        return Laid(Verdict(nothing, [_too_sparse(spacing, detector)] * len(nothing), own=readings.own))
-    samples, on_grid = _samples(readings, order, detector.interval_s)
-    worn = ~np.isnan(on_grid.heart_rate)
-    seconds = on_grid.seconds[worn]
-    cell = np.ceil(readings.seconds[usable] / detector.interval_s) * detector.interval_s
-    rows = np.searchsorted(seconds, cell)
-    there = np.append(seconds, np.nan)[rows] == cell  # all, unless a later reading of one's instant has no heart rate
-    for index in usable[~there]:
-        why[index] = _OFF_WRIST
-    if not there.any():
-        return Laid(Verdict(nothing, why, own=readings.own))
-    return Laid(
-        without=Verdict(nothing, why),
-        own=readings.own,
+        return GriddedReadings(Verdict(no_scores, unscored, baseline=readings.baseline))
+    order = _time_order(readings)
+    if (spacing := _median_spacing(readings.seconds[order])) > MAX_SPACING * detector.interval_s:
+        unscored = [_too_sparse(spacing, detector)] * len(no_scores)
+        return GriddedReadings(Verdict(no_scores, unscored, baseline=readings.baseline))
+    samples, resampled = _samples(readings, order, detector.interval_s)
+    worn = ~np.isnan(resampled.heart_rate)
+    seconds = resampled.seconds[worn]
+    rows, is_worn = _rows_of(readings.seconds[usable], seconds, detector.interval_s)
+    for place in usable[~is_worn]:
+        unscored[place] = _OFF_WRIST
+    if not is_worn.any():
+        return GriddedReadings(Verdict(no_scores, unscored, baseline=readings.baseline))
+    return GriddedReadings(
+        unscored=Verdict(no_scores, unscored),
+        baseline=readings.baseline,
         samples=samples[worn],
-        segment=on_grid.segment[worn],
+        segment=resampled.segment[worn],
         seconds=seconds,
-        index=readings.index[order][on_grid.row[worn]],
-        usable=usable[there],
-        rows=rows[there],
+        index=readings.index[order][resampled.row[worn]],
+        usable=usable[is_worn],
+        rows=rows[is_worn],
     )
 
 
-def _verdict(laid, scored, detector):
-    """What a wearer's readings got, of the Scored of the samples they were laid to."""
-    scores, why = laid.without.scores.copy(), laid.without.why.copy()
-    scores[laid.usable] = scored.by_sample
-    for index, fault in zip(laid.usable, scored.faults[scored.window], strict=True):
-        why[index] = _FAULTS.get(fault)
-    kept = scored.error_ratio[~np.isnan(scored.scores)]
-    alerting = _alerting(scored, laid, detector)
-    found = _reasons(scored, alerting, laid, detector)
-    own = laid.own and laid.own.updated(scored.first, scored.resting, interval_s=detector.interval_s)
-    of_minutes = histograms.count(detector.population, laid.samples, laid.segment, kept, interval_s=detector.interval_s)
-    apart = np.flatnonzero(np.diff(laid.segment[scored.first])) + 1
-    ratio = np.where(np.isnan(scored.scores), 0.0, scored.alert_ratio)
-    held = _held(np.insert(ratio, apart, 0.0))  # none across a hole
+def _time_order(readings):
+    """The places of the readings to put on the grid, in time order; of several at one instant, the last sent."""
+    order = np.flatnonzero(readings.countable)
+    order = order[np.argsort(readings.seconds[order], kind="stable")]
+    seconds = readings.seconds[order]
+    return order[np.append(seconds[1:] > seconds[:-1], True)]
+
+
+def _median_spacing(seconds):
+    if len(seconds) < 2:
+        return 0.0
+    return np.sort(seconds[1:] - seconds[:-1])[len(seconds) // 2 - 1]
+
+
+def _rows_of(reading_s, sample_s, interval_s):
+    """For readings at `reading_s`, the rows of their samples, and whether there is such a sample.
+
+    A sample is missing where a later reading of the same instant has no heart rate.
+    """
+    cell = np.ceil(reading_s / interval_s) * interval_s
+    rows = np.searchsorted(sample_s, cell)
+    return rows, np.append(sample_s, np.nan)[rows] == cell
+
+
+def _verdict(gridded, scored, detector):
+    """The Verdict on one wearer's readings from the Scored of their samples."""
+    scores, unscored = gridded.unscored.scores.copy(), gridded.unscored.unscored.copy()
+    scores[gridded.usable] = scored.by_sample
+    for place, fault in zip(gridded.usable, scored.faults[scored.window], strict=True):
+        unscored[place] = _FAULTS.get(fault)
+    error_ratio = scored.error_ratio[~np.isnan(scored.scores)]
+    alerting = _alerting(scored, gridded, detector)
+    interval_s = detector.interval_s
     longest = int(np.argmax(scored.size))
     first, size = scored.first[longest], int(scored.size[longest])
-    of_longest = int(((laid.rows >= first) & (laid.rows < first + size)).sum())
-    form = {"reasons": found, "own": own, "held": held, "counts": of_minutes, "alert": bool(alerting.any())}
-    form["seconds"] = _newly_scored(laid, scored.by_sample, detector)
-    return Verdict(scores, why, kept, size, of_longest, scored.channel_set, **form)
+    return Verdict(
+        scores=scores,
+        unscored=unscored,
+        error_ratio=error_ratio,
+        n_samples=size,
+        n_readings=int(((gridded.rows >= first) & (gridded.rows < first + size)).sum()),
+        channel_set=scored.channel_set,
+        reasons=_reasons(scored, alerting, gridded, detector),
+        baseline=gridded.baseline and gridded.baseline.updated(scored.first, scored.resting, interval_s=interval_s),
+        sustained=_sustained(_alert_ratios(scored, gridded.segment)),
+        counts=histograms.count(
+            detector.population, gridded.samples, gridded.segment, error_ratio, interval_s=interval_s
+        ),
+        alert=bool(alerting.any()),
+        new_seconds=_new_seconds(gridded, scored.by_sample, detector),
+    )
 
 
-def _newly_scored(laid, scores, detector):
-    """Seconds of life that got a score, (rows,) `scores`, for the first time, as far as one request can tell.
+def _new_seconds(gridded, scores, detector):
+    """Seconds of life that were scored for the first time, as far as one request can tell.
 
-    More than a window's samples begin with a window less one that the batch before held, as the README advises.
+    If there are more samples than a window has, the first window less one sample is taken to be from the batch before,
+    as the README advises.
     """
-    before = detector.sequence_length - 1 if len(laid.samples) > detector.sequence_length else 0
-    rows, place = np.unique(laid.rows, return_index=True)
-    new = rows >= before
-    samples = np.diff(rows[new], prepend=before - 1)
+    repeated = detector.sequence_length - 1 if len(gridded.samples) > detector.sequence_length else 0
+    rows, place = np.unique(gridded.rows, return_index=True)
+    new = rows >= repeated
+    samples = np.diff(rows[new], prepend=repeated - 1)
     return detector.interval_s * float(samples[~np.isnan(scores[place[new]])].sum())
 
 
-def _alerting(scored, laid, detector):
-    """Which windows (N,) alert: they reach the level, and enough before them do."""
-    ended, group = laid.seconds[scored.first + scored.size - 1], laid.segment[scored.first]
-    return detector.persistence.lasting(scored.scores, ended, group) >= scoring.ALERT
+def _alerting(scored, gridded, detector):
+    """Which windows (N,) alert: they reach the level, and so do enough before them."""
+    end_s, segment = gridded.seconds[scored.first + scored.size - 1], gridded.segment[scored.first]
+    return detector.persistence.lasting(scored.scores, end_s, segment) >= scoring.ALERT
 
 
-def _held(over_alert):
-    """The largest that so many windows in a row, of IN_A_ROW, reach of (N,) in time order; 0 where they are fewer."""
-    held = np.zeros(len(IN_A_ROW))
-    lowest, rows = over_alert, 1  # of so many windows in a row, from each on
-    for place, number in enumerate(IN_A_ROW):
-        if number > len(over_alert):
-            break
-        for step in range(rows, number):
-            lowest = np.minimum(lowest[:-1], over_alert[step:])
-        held[place], rows = lowest.max(), number
-    return held
+def _alert_ratios(scored, segment):
+    """Each window's evidence over the alert level, 0 without a score, and a 0 between segments."""
+    ratios = np.where(np.isnan(scored.scores), 0.0, scored.alert_ratio)
+    return np.insert(ratios, np.flatnonzero(np.diff(segment[scored.first])) + 1, 0.0)
 
 
-def _samples(readings, rows, interval_s):
-    """The seven features (T, 7) on the grid, and the Grid, of the readings `rows` in time order.
+def _sustained(ratios):
+    """For each number in IN_A_ROW: the highest ratio that as many consecutive windows all reach.
 
-    Of a single reading, a cumulative counter's growth is not known.
+    ratios : (N,) in time order. A number above N gets 0.
     """
-    counters = readings.counters[rows]
+    sustained = np.zeros(len(IN_A_ROW))
+    lowest, consecutive = ratios, 1  # the minimum of that many windows from each window on
+    for place, number in enumerate(IN_A_ROW):
+        if number > len(ratios):
+            break
+        for step in range(consecutive, number):
+            lowest = np.minimum(lowest[:-1], ratios[step:])
+        sustained[place], consecutive = lowest.max(), number
+    return sustained
+
+
+def _samples(readings, order, interval_s):
+    """The seven features (T, 7) on the grid, and the Grid, of the readings at `order`, which are in time order.
+
+    A single reading of cumulative counters does not tell their growth.
+    """
+    counters, before = readings.counters[order], None
     if not readings.cumulative:
-        running, before = np.cumsum(counters, axis=0), np.zeros(counters.shape[1])
-    elif len(rows) > 1:
-        day = np.nan_to_num((readings.seconds + readings.ahead)[rows] // _DAY_S)
-        running, before = np.column_stack([grid.totals(column, day) for column in counters.T]), None
+        totals, before = np.cumsum(counters, axis=0), np.zeros(counters.shape[1])
+    elif len(order) > 1:
+        day = np.nan_to_num((readings.seconds + readings.clock_offset)[order] // _DAY_S)
+        totals = np.column_stack([grid.totals(column, day) for column in counters.T])
     else:
-        running, before = np.full(counters.shape, np.nan), None
-    laid = grid.resample(
-        readings.seconds[rows], readings.heart_rate[rows], running, interval_s=interval_s, before=before
+        totals = np.full(counters.shape, np.nan)
+    resampled = grid.resample(
+        readings.seconds[order], readings.heart_rate[order], totals, interval_s=interval_s, before=before
     )
-    given = readings.calendar[rows[laid.row]]
-    told = np.isnan(given[:, 0])  # by the wall clock at the sample's moment, not at the reading's
-    given[told] = calendar(laid.seconds[told] + readings.ahead[rows[laid.row[told]]])
-    return np.column_stack([laid.heart_rate, laid.amounts, given]), laid
+    dates = readings.calendar[order[resampled.row]]
+    by_clock = np.isnan(dates[:, 0])  # at the sample's moment, not at the reading's
+    dates[by_clock] = calendar(resampled.seconds[by_clock] + readings.clock_offset[order[resampled.row[by_clock]]])
+    return np.column_stack([resampled.heart_rate, resampled.amounts, dates]), resampled
 
 
-def _reasons(scored, alerting, laid, detector):
-    """Why the highest of the windows that alert does, its stretches as indices of the readings sent; else nothing."""
+def _reasons(scored, alerting, gridded, detector):
+    """Why the highest-scoring window that alerts does so; `from` and `to` are places in the request."""
     if not alerting.any():
         return []
     top = int(np.argmax(np.where(alerting, scored.scores, -1.0)))
-    offset, _ = detector.personal(laid.own, detector.channel_set(laid.samples)[1])
+    offset, _ = detector.personal(gridded.baseline, detector.channel_set(gridded.samples)[1])
     first, size = int(scored.first[top]), int(scored.size[top])
     return [
         {
-            "index": int(laid.index[first + size - 1]),
-            "feature": why["feature"],
-            "observed": round(why["observed"], 1),
-            "expected": round(why["expected"], 1),
-            "unit": why["unit"],
-            "share": round(why["share"], 3),
-            "from": int(laid.index[why["begin"]]),
-            "to": int(laid.index[why["end"]]),
+            "index": int(gridded.index[first + size - 1]),
+            "feature": reason["feature"],
+            "observed": round(reason["observed"], 1),
+            "expected": round(reason["expected"], 1),
+            "unit": reason["unit"],
+            "share": round(reason["share"], 3),
+            "from": int(gridded.index[reason["begin"]]),
+            "to": int(gridded.index[reason["end"]]),
         }
-        for why in detector.explain(laid.samples, first, size, offset, scored.descriptors[top])
+        for reason in detector.explain(gridded.samples, first, size, offset, scored.descriptors[top])
     ]
 
 
 def _too_sparse(spacing, detector):
-    most = MOST_SPACING * detector.interval_s
-    return f"readings are {spacing:g} s apart; the model reads one every {detector.interval_s:g} s, {most:g} s at most"
+    largest = MAX_SPACING * detector.interval_s
+    return (
+        f"readings are {spacing:g} s apart; the model reads one every {detector.interval_s:g} s, {largest:g} s at most"
+    )

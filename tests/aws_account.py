@@ -1,6 +1,6 @@
-"""An AWS account on loopback with a role and a bucket, and two runs to deploy there: fixtures.
+"""Fixtures: an AWS account on loopback with a role and a bucket, and two runs to deploy there.
 
-A test module that wants them says pytest_plugins = "aws_account".
+A test module gets them by pytest_plugins = "aws_account".
 """
 
 import functools
@@ -27,14 +27,14 @@ SETTINGS = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_MAX_ATTEMPTS": "1",  # a planned fault is met once
+    "AWS_MAX_ATTEMPTS": "1",  # a planned fault happens once
     "NO_PROXY": "127.0.0.1",
 }
 TRUST = {"Statement": {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}}
 
 
 class Account:
-    """What there is at AWS, asked behind the stand-in's back, and the command line on it."""
+    """The state at AWS, read directly from moto, and the command line."""
 
     bucket = BUCKET
 
@@ -44,8 +44,8 @@ class Account:
         self.functions, self.s3 = boto3.client("lambda", **direct), boto3.client("s3", **direct)
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         roles = boto3.client("iam", **direct)
-        made = roles.create_role(RoleName="detector", AssumeRolePolicyDocument=json.dumps(TRUST))
-        self.role = made["Role"]["Arn"]
+        role = roles.create_role(RoleName="detector", AssumeRolePolicyDocument=json.dumps(TRUST))
+        self.role = role["Role"]["Arn"]
 
     def run(self, *words):
         """The exit status of deploy.py with these words."""
@@ -57,7 +57,7 @@ class Account:
 
     @property
     def live(self):
-        """The version that `live` names, None where there is no alias."""
+        """The version that is live; None without an alias."""
         try:
             return self.functions.get_alias(FunctionName=FUNCTION, Name="live")["FunctionVersion"]
         except self.functions.exceptions.ResourceNotFoundException:
@@ -65,12 +65,12 @@ class Account:
 
     @property
     def versions(self):
-        """All that are published, the oldest first."""
+        """All published versions, oldest first."""
         listed = self.functions.list_versions_by_function(FunctionName=FUNCTION)["Versions"]
         return [version["Version"] for version in listed if version["Version"] != "$LATEST"]
 
     def setting(self, name, version="$LATEST"):
-        """One of a version's settings, None where it has none."""
+        """One of a version's settings, or None."""
         return self.functions.get_function_configuration(FunctionName=FUNCTION, Qualifier=version).get(name)
 
     def change(self, **settings):
@@ -78,12 +78,12 @@ class Account:
         self.functions.update_function_configuration(FunctionName=FUNCTION, **settings)
 
     def fail(self, action, *, status=500, code="ServiceException", message="out of order", after=0):
-        """Let AWS answer an action so from now on, or once so many more calls of it went well."""
-        self.stand_in.spared[action] = after
+        """Let AWS answer an action with an error from now on, or after `after` more calls."""
+        self.stand_in.calls_before_fault[action] = after
         self.stand_in.faults[action] = (status, code, message)
 
     def expected(self, run):
-        """The body of the answer that a run's bundle gives to the example."""
+        """The body of a run's answer to the example."""
         return smoke_check.expected(Run.at(run).models / "lambda_export" / bundle.ZIP)
 
 
@@ -109,19 +109,19 @@ def runs(tmp_path_factory, export):
 
 
 @pytest.fixture(scope="session")
-def kept():
-    """What each deployment would do anew and all tests share: the bundle's answer here, and boto3's reading."""
+def cached():
+    """What each deployment would repeat and all tests share: the bundle's answer here, and boto3's sessions."""
     return SimpleNamespace(expected=functools.cache(smoke_check.expected), session=functools.cache(boto3.Session))
 
 
 @pytest.fixture
-def aws(stand_in, runs, kept, monkeypatch):
+def aws(stand_in, runs, cached, monkeypatch):
     """An Account in which nothing is deployed yet."""
-    stand_in.forget()
+    stand_in.reset()
     for name in [name for name in os.environ if name.startswith(("AWS_", "MODEL_"))]:
         monkeypatch.delenv(name)
     for name, value in {**SETTINGS, "RUNS_HOME": str(runs), "AWS_ENDPOINT_URL": stand_in.url}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(smoke_check, "expected", kept.expected)
-    monkeypatch.setattr(rollout.boto3, "Session", kept.session)
+    monkeypatch.setattr(smoke_check, "expected", cached.expected)
+    monkeypatch.setattr(rollout.boto3, "Session", cached.session)
     return Account(stand_in)

@@ -1,7 +1,7 @@
-"""AWS on loopback: moto's server behind a gate that adds what moto can not do, and fails where it is told to.
+"""AWS on loopback: moto's server behind a gate that adds what moto lacks, and that fails on demand.
 
-moto keeps functions, versions, aliases and objects. The gate runs the code that was uploaded, in a process of its own
-under AWS' runtime client, when a function is invoked; and it keeps provisioned concurrency, which moto has not.
+moto keeps functions, versions, aliases and objects. On an invocation, the gate runs the uploaded code in a process
+under AWS' runtime client. It also keeps provisioned concurrency, which moto lacks.
 """
 
 import base64
@@ -48,19 +48,35 @@ READING |= {"GetCallerIdentity", "HeadBucket", "HeadObject", "GetObject"}
 
 
 def action_of(method, path):
-    """The API's name of a request's action."""
+    """The API's name for a request's action."""
     return next(name for verb, pattern, name in _ACTIONS if verb == method and re.fullmatch(pattern, path))
 
 
 class StandIn(ThreadingHTTPServer):
     """The gate in front of moto, which listens at the port `moto`.
 
-    asked: the actions so far; sent: the newest body (bytes) of each; faults: {action: (status, code, message)} to
-    answer instead of doing it; spared: {action: how many calls go well before its fault}; lost: actions that are done,
-    but whose answer is a 500; then: {action: faults} from that action on; answers: what the next invocations give
-    instead of running code; slow: how many looks at a function a change of it takes, during which it is in the `state`
-    and takes no other; starting: what the next looks at provisioned concurrency see. Where concurrency is reserved, no
-    more than that is started, and a request for which nothing is started needs some of it.
+    Attributes
+    ----------
+    asked : list
+        The actions so far.
+    sent : dict
+        The last body (bytes) of each action.
+    faults : dict
+        {action: (status, code, message)} to answer instead.
+    calls_before_fault : dict
+        {action: how many calls succeed before its fault}.
+    lost : set
+        Actions that are done, but answered with a 500.
+    then : dict
+        {action: faults} from that action on.
+    answers : list
+        Of the next invocations, instead of running code.
+    slow : int
+        Polls until a change of a function is done. Until then it is in the `state` and refuses other changes.
+    starting : list
+        What the next polls of provisioned concurrency return.
+
+    If concurrency is reserved, no more is started; a request without a started environment needs some of it, too.
     """
 
     daemon_threads = True
@@ -72,18 +88,18 @@ class StandIn(ThreadingHTTPServer):
         self._environments, self._open = {}, ExitStack()
         self._folder = Path(self._open.enter_context(tempfile.TemporaryDirectory()))
         self._log = self._open.enter_context((self._folder / "log").open("w"))
-        self.forget()
+        self.reset()
 
-    def forget(self):
-        """Be as new: nothing asked, nothing planned, and moto's state gone."""
+    def reset(self):
+        """Forget all requests and plans, and reset moto."""
         self.asked, self.sent, self.faults, self.lost, self.answers = [], {}, {}, set(), []
         self.provisioned, self.codes, self.starting, self.then = {}, {}, [], {}
-        self.spared, self.reserved = {}, None
+        self.calls_before_fault, self.reserved = {}, None
         self.slow, self.busy, self.state = 0, 0, {"State": "Pending", "LastUpdateStatus": "InProgress"}
         urllib.request.urlopen(f"http://127.0.0.1:{self.moto}/moto-api/reset", data=b"").close()
 
     def cool(self):
-        """Start other processes for the next invocations, as if none had come for long."""
+        """Start new processes for the next invocations, as after a long pause."""
         self._environments = {}
 
     def server_close(self):
@@ -99,22 +115,24 @@ class StandIn(ThreadingHTTPServer):
             return answer.status, answer.getheaders(), answer.read()
 
     def run(self, code_sha256, variables, event):
-        """What the code of that SHA-256 answers to an event (bytes) under these variables: bytes."""
+        """Run the code of that SHA-256 on an event (bytes) under these variables; returns bytes."""
         key = (code_sha256, *sorted(variables.items()))
         if key not in self._environments:
             folder = self._open.enter_context(bundle.unpacked(self.codes[code_sha256]))
-            own = {"AWS_ENDPOINT_URL": self.url, "TMPDIR": tempfile.mkdtemp(dir=self._folder)}
-            environment = ExecutionEnvironment(folder, log=self._log, variables=own | variables)
+            defaults = {"AWS_ENDPOINT_URL": self.url, "TMPDIR": tempfile.mkdtemp(dir=self._folder)}
+            environment = ExecutionEnvironment(folder, log=self._log, variables=defaults | variables)
             self._environments[key] = self._open.enter_context(environment)
         return self._environments[key].invoke(event).answer.result()
 
-    def spares(self, action):
-        """Whether a call that has a fault goes well yet."""
-        self.spared[action] = self.spared.get(action, 0) - 1
-        return self.spared[action] >= 0
+    def fails(self, action):
+        """Whether a call fails because of a planned fault."""
+        if action not in self.faults:
+            return False
+        self.calls_before_fault[action] = self.calls_before_fault.get(action, 0) - 1
+        return self.calls_before_fault[action] < 0
 
     def beyond_reserve(self, action, url, body):
-        """What Lambda says of a call that takes more than is reserved, or None; remembers what is."""
+        """Lambda's error for a call that takes more than is reserved, or None; remembers the reservation."""
         if action == "PutFunctionConcurrency":
             self.reserved = json.loads(body)["ReservedConcurrentExecutions"]
         version = parse_qs(url.query).get("Qualifier", [None])[0]
@@ -123,41 +141,41 @@ class StandIn(ThreadingHTTPServer):
             return None
         if action == "Invoke" and version not in self.provisioned and others >= self.reserved:
             return 429, "TooManyRequestsException", "Rate Exceeded."
-        wanted = json.loads(body)["ProvisionedConcurrentExecutions"] if action.startswith("PutProvisioned") else 0
-        if others + wanted > self.reserved and (wanted or action == "PutFunctionConcurrency"):
+        more = json.loads(body)["ProvisionedConcurrentExecutions"] if action.startswith("PutProvisioned") else 0
+        if others + more > self.reserved and (more or action == "PutFunctionConcurrency"):
             return 400, "InvalidParameterValueException", "Provisioned must not exceed ReservedConcurrentExecutions"
         return None
 
     def at_work(self, action, answer):
-        """The answer to an action, which tells of a function that is still being changed."""
+        """The answer to an action, with the state of a function that is still being changed."""
         if action in _CHANGING:
             self.busy = self.slow
         elif self.busy and action in ("GetFunction", "GetFunctionConfiguration"):
             self.busy -= 1
             status, headers, body = answer
-            found = json.loads(body)
-            found.get("Configuration", found).update(self.state)
-            return status, headers, json.dumps(found).encode()
+            function = json.loads(body)
+            function.get("Configuration", function).update(self.state)
+            return status, headers, json.dumps(function).encode()
         return answer
 
     def keep(self, action, path, body):
-        """Remember the zip in a request, whose code may be run later; most requests hold none."""
+        """Keep the zip in a request, if there is one: its code may be run later."""
         if action == "PutObject" and path.endswith(".zip"):
             content = body
         elif action in ("CreateFunction", "UpdateFunctionCode"):
-            given = json.loads(body)
-            content = base64.b64decode(given.get("Code", given).get("ZipFile", ""))
+            arguments = json.loads(body)
+            content = base64.b64decode(arguments.get("Code", arguments).get("ZipFile", ""))
         else:
             return
         digest = hashlib.sha256(content).digest()
-        kept = self._folder / f"{digest.hex()}.zip"
-        kept.write_bytes(content)
-        self.codes[base64.b64encode(digest).decode()] = kept
+        path = self._folder / f"{digest.hex()}.zip"
+        path.write_bytes(content)
+        self.codes[base64.b64encode(digest).decode()] = path
 
 
 class _Gate(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # with Expect: 100-continue, which S3's client sends
-    wbufsize = -1  # an answer is one packet, which nobody waits to acknowledge
+    wbufsize = -1  # an answer is one packet, so nobody waits for an acknowledgement
 
     def do_GET(self):
         url = urlsplit(self.path)
@@ -165,7 +183,7 @@ class _Gate(BaseHTTPRequestHandler):
         action, stand_in = action_of(self.command, url.path), self.server
         stand_in.asked.append(action)
         stand_in.sent[action] = body
-        if action in stand_in.faults and not stand_in.spares(action):
+        if stand_in.fails(action):
             status, code, message = stand_in.faults[action]
             return self.fail(status, code, message)
         if stand_in.busy and action in _CHANGING | {"Invoke"}:
@@ -203,17 +221,17 @@ class _Gate(BaseHTTPRequestHandler):
         return 200, [], self.server.run(configuration["CodeSha256"], variables, body)
 
     def provision(self, url, body):
-        held, version = self.server.provisioned, parse_qs(url.query)["Qualifier"][0]
+        provisioned, version = self.server.provisioned, parse_qs(url.query)["Qualifier"][0]
         if self.command == "PUT":
-            held[version] = json.loads(body)["ProvisionedConcurrentExecutions"]
-        if version not in held:
+            provisioned[version] = json.loads(body)["ProvisionedConcurrentExecutions"]
+        if version not in provisioned:
             code = "ProvisionedConcurrencyConfigNotFoundException"
             return 404, [("x-amzn-errortype", code)], json.dumps({"Message": "none"}).encode()
-        state = {"RequestedProvisionedConcurrentExecutions": held[version], "Status": "READY"}
+        state = {"RequestedProvisionedConcurrentExecutions": provisioned[version], "Status": "READY"}
         if self.command == "GET" and self.server.starting:
             state |= self.server.starting.pop(0)
         if self.command == "DELETE":
-            del held[version]
+            del provisioned[version]
         return 200, [], json.dumps(state).encode()
 
     def fail(self, status, code, message):
@@ -242,5 +260,5 @@ class _Gate(BaseHTTPRequestHandler):
 
 
 def serve(stand_in):
-    """Serve until `shutdown`, in a thread of its own."""
+    """Serve until `shutdown`, in a thread."""
     threading.Thread(target=stand_in.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

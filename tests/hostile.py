@@ -1,7 +1,7 @@
-"""Events that no app sends, as hypothesis strategies, and what holds of every answer to them.
+"""Events that no app sends, as hypothesis strategies, and a check of every answer to them.
 
-Each event is one that JSON can carry to the function, for the runtime parses it first. Python's JSON takes NaN and
-Infinity, and text with lone surrogates.
+The runtime parses an event before the function gets it, so each is a JSON value. Python's JSON accepts NaN, Infinity
+and text with lone surrogates.
 """
 
 import base64
@@ -56,7 +56,7 @@ REQUESTS = [
     {"metrics": small_model.running(small_model.moving(70)), "baseline": {"version": 1, "stillMinutes": [4] * 51}},
     small_model.envelope(small_model.moving(3)) + small_model.envelope(small_model.moving(4), user="bea"),
 ]
-LARGE = [  # what may be asked for at most, and more
+LARGE = [  # requests as large as allowed, or larger
     {"metrics": _untimed(1440)},
     {"metrics": small_model.moving(1440, spacing=15)},
     {"metrics": [metric | {"timestamp": "x" * 4000} for metric in small_model.moving(1440)]},
@@ -79,7 +79,7 @@ LARGE_BODIES = [
 
 
 def _places(node, path=()):
-    """The path of every value in a JSON value, its own first."""
+    """Yield the path of every value in a JSON value, beginning with the whole."""
     yield path
     inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, value in inner:
@@ -88,7 +88,7 @@ def _places(node, path=()):
 
 @st.composite
 def mutated(draw):
-    """A valid request of which some values are replaced, left out, doubled or put under another name."""
+    """A valid request with some values replaced, left out, doubled or renamed."""
     request = copy.deepcopy(draw(st.sampled_from(REQUESTS)))
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(list(_places(request))))
@@ -113,12 +113,12 @@ def mutated(draw):
 
 @st.composite
 def body_texts(draw):
-    """The text of a body: a request's JSON, damaged as text, or no JSON at all."""
+    """The text of a body: a request's JSON, the same damaged, or not JSON at all."""
     text = json.dumps(draw(mutated() | mutated() | json_values))
-    match draw(st.sampled_from([*["as it is"] * 6, "cut", "doubled", "odd", "text", "large"])):
+    match draw(st.sampled_from([*["unchanged"] * 6, "cut", "doubled", "odd", "text", "large"])):
         case "cut":
             return text[: draw(st.integers(0, len(text)))]
-        case "doubled":  # every key twice, of which the last counts
+        case "doubled":  # every key twice: the last one counts
             return text.replace("{", '{"heartRate": 300, "metrics": 7, "metrics": [], ', draw(st.integers(1, 3)))
         case "odd":
             return text.replace(draw(st.sampled_from(["70", "5", "10.0", "1", "["])), draw(st.sampled_from(ODD_JSON)))
@@ -143,7 +143,7 @@ CONTEXTS = [{"http": {"method": "POST", "path": "/health-data/sync"}}, {"stage":
 
 @st.composite
 def http_events(draw):
-    """An event of HTTP in one of its forms, or in none."""
+    """An HTTP event in one of its forms, or in none of them."""
     text = draw(body_texts())
     event = {"body": text, "headers": draw(st.just(HEADERS[0]) | st.sampled_from(HEADERS) | json_values)}
     if draw(st.booleans()):
@@ -177,7 +177,7 @@ LEVELS = ("normal", "borderline", "anomaly")
 
 
 def check(answer, log):
-    """Assert that an answer is lambda/openapi.yaml's, and what was printed one line of JSON. Returns the status."""
+    """Assert that an answer matches lambda/openapi.yaml, and that the log is one line of JSON. Returns the status."""
     json.dumps(answer, allow_nan=False).encode("ascii")
     (line,) = log.splitlines()
     status, body = answer["statusCode"], answer["body"]
@@ -196,7 +196,7 @@ def check(answer, log):
 
 
 def _check_scores(body):
-    assert list(body) == [*ANSWER.split(), "baseline", "model"]
+    assert list(body) == [*ANSWER.split(), "baseline", "trend", "model"]
     assert body["success"] is True
     results = body["results"]
     assert [item["index"] for item in results] == list(range(len(results)))

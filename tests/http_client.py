@@ -1,4 +1,4 @@
-"""A client of the gateway, and the gateway served from a thread."""
+"""A client of the gateway, and a gateway that is served from a thread."""
 
 import http.client
 import json
@@ -12,7 +12,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Client:
-    """A client of the gateway on `port`; what it gets is (status, headers, body)."""
+    """A client of the gateway on `port`; a response is (status, headers, body)."""
 
     def __init__(self, port):
         self.port = port
@@ -29,7 +29,7 @@ class Client:
 
 
 def serving(environment, **options):
-    """The gateway of an environment, served from a thread of its own."""
+    """A gateway of an environment, served from its own thread."""
     gateway = Gateway(environment, **options)
     threading.Thread(target=gateway.serve_forever, args=(0.05,), daemon=True).start()
     return gateway

@@ -13,9 +13,10 @@ from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+import model_objects
 import model_source
 import pytest
-from model_source import ModelUnavailable
+from model_objects import ModelUnavailable
 
 URL = "s3://models/default/lambda_export"
 NEEDED = ["model.json", "threshold.npy", "lstm_model.onnx", "normal.npz"]
@@ -126,7 +127,7 @@ def wire(moto, monkeypatch, tmp_path):
     for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "MODEL_DIR", "MODEL_SHA256"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(model_source, "READ_S", 20)  # no answer is late because this machine is busy
+    monkeypatch.setattr(model_objects, "READ_S", 20)  # no answer is late because this machine is busy
     monkeypatch.setattr(model_source, "TOTAL_S", 60)
     yield server
     server.over.set()

@@ -1,4 +1,4 @@
-"""Readings as an app sends them, and what the handler reads of them."""
+"""Readings as an app sends them, and what the handler makes of them."""
 
 import math
 
@@ -20,17 +20,18 @@ def read(*metrics, **options):
 
 
 def at(timestamp, **changes):
-    """A READING of that moment, changed."""
+    """A changed READING of that moment."""
     return {**READING, "timestamp": timestamp, **changes}
 
 
-def told(readings, place=0):
-    """hour_sin, hour_cos, is_weekend as sent, or as the wall clock tells them."""
+def calendar(readings, place=0):
+    """hour_sin, hour_cos and is_weekend of a reading, as sent or by the wall clock."""
     sent = readings.calendar[place]
-    return features.calendar([readings.seconds[place] + readings.ahead[place]])[0] if np.isnan(sent).all() else sent
+    wall_s = readings.seconds[place] + readings.clock_offset[place]
+    return features.calendar([wall_s])[0] if np.isnan(sent).all() else sent
 
 
 def hour(readings, place=0):
-    """The hour of the wearer's day, of its sine and cosine."""
-    sine, cosine, _ = told(readings, place)
+    """The hour of the wearer's day."""
+    sine, cosine, _ = calendar(readings, place)
     return math.atan2(sine, cosine) / (2 * math.pi) * 24 % 24

@@ -1,6 +1,6 @@
-"""A run's lambda_export whose zip is for Lambda's Python and small: its packages' places are there, they are not.
+"""A run's lambda_export with a small zip for Lambda's Python: empty files stand for its packages.
 
-`lib.export.bundle.unpacked` lets the local packages stand in for those of another Python, so the code runs here.
+`lib.export.bundle.unpacked` replaces packages for another Python by the local ones, so the code runs here.
 """
 
 import json
@@ -16,7 +16,7 @@ from lib.detector.export_folder import MODEL, NETWORK, NORMAL, THRESHOLD
 from lib.export import bundle
 from lib.export.wheels import COMPILED, is_package_file
 
-PACKAGES = {  # of the wheels for Lambda's Python, as far as anybody looks at them here
+PACKAGES = {  # files of the wheels for Lambda's Python that the tests look at
     **{f"{module}.cpython-313-x86_64-linux-gnu.so": b"" for module in COMPILED.values()},
     "numpy.libs/libopenblas.so": b"",
     f"numpy-{np.__version__}.dist-info/licenses/LICENSE.txt": b"",
@@ -26,9 +26,9 @@ LISTS = (checksums.SUMS, checksums.CRCS)
 
 
 def write(folder, export, *, run, shift=0.0, packages=PACKAGES, extra=None):
-    """Make `folder` from the export of conftest: a run's name, its last layer's bias moved by `shift`.
+    """Write `folder` from the export of conftest, with another run name and its last layer's bias moved by `shift`.
 
-    packages: what stands for them in the zip; extra: more of the zip's files, {name: bytes}.
+    packages, extra: files of the zip, {name: bytes}, that stand for packages, and more.
     """
     folder.mkdir()
     for name in ("lambda_function.py", bundle.ZIP, MODEL, THRESHOLD, NETWORK, NORMAL):
@@ -39,7 +39,7 @@ def write(folder, export, *, run, shift=0.0, packages=PACKAGES, extra=None):
 
 
 def seal(folder, **changes):
-    """Let model.json list the files of `folder` as they are now."""
+    """List the present files of `folder` in its model.json."""
     path = folder / "model.json"
     files = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file() and p != path}
     sums = {name: checksums.sha256(file) for name, file in files.items()}
@@ -55,18 +55,18 @@ def _move_bias(path, shift):
 
 def _write_zip(folder, run, added):
     with zipfile.ZipFile(folder / bundle.ZIP) as opened:
-        own = {n: opened.read(n) for n in opened.namelist() if not is_package_file(n) and n not in LISTS}
-    own["lstm_model.onnx"] = (folder / "lstm_model.onnx").read_bytes()
-    model = json.loads(own["model.json"])
-    files = {**model["files"], "lstm_model.onnx": checksums.sha256(folder / "lstm_model.onnx")}
-    own["model.json"] = json.dumps({**model, "run": run, "files": files}).encode()
-    held = folder.with_name(f"{folder.name}.unpacked")
-    for name, content in own.items():
-        (held / name).parent.mkdir(parents=True, exist_ok=True)
-        (held / name).write_bytes(content)
-    lists = checksums.write(held, {name: held / name for name in own})
-    own |= {name: path.read_bytes() for name, path in lists.items()}
-    shutil.rmtree(held)
+        files = {n: opened.read(n) for n in opened.namelist() if not is_package_file(n) and n not in LISTS}
+    files["lstm_model.onnx"] = (folder / "lstm_model.onnx").read_bytes()
+    model = json.loads(files["model.json"])
+    sums = {**model["files"], "lstm_model.onnx": checksums.sha256(folder / "lstm_model.onnx")}
+    files["model.json"] = json.dumps({**model, "run": run, "files": sums}).encode()
+    unpacked = folder.with_name(f"{folder.name}.unpacked")
+    for name, content in files.items():
+        (unpacked / name).parent.mkdir(parents=True, exist_ok=True)
+        (unpacked / name).write_bytes(content)
+    lists = checksums.write(unpacked, {name: unpacked / name for name in files})
+    files |= {name: path.read_bytes() for name, path in lists.items()}
+    shutil.rmtree(unpacked)
     with zipfile.ZipFile(folder / bundle.ZIP, "w") as archive:
-        for name, content in {**own, **added}.items():
+        for name, content in {**files, **added}.items():
             archive.writestr(name, content)

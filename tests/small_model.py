@@ -1,7 +1,7 @@
-"""A model made by hand, which expects the training mean of every window: its scores can be computed on paper.
+"""A handmade model that always reconstructs the training mean, so that its scores can be computed by hand.
 
-In the model's units its reconstruction is 0. A channel at its mean adds nothing to a window's error, one that is k
-scales away for a share p of the samples adds p·k²; the calendar adds 1. `PlainError` stands for the reference: the
+In the model's units its reconstruction is 0. A channel at its mean adds nothing to a window's error. One that is k
+scales away for a share p of the samples adds p·k². The calendar adds 1. `PlainError` stands for the reference: the
 evidence is their sum over the number of features that count.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lib.detector import descriptors, features
+from lib.detector import descriptors, features, scoring
 from lib.detector.checksums import sha256
 from lib.detector.detector import Detector
 from lib.detector.neighbours import Reference
@@ -48,7 +48,7 @@ def _squares(values):
 
 
 def write(folder, *, length=LENGTH, interval_s=5, limits=LIMITS):
-    """The files that the handler needs, in `folder`; limits: of windows that rest on one sample and on `length`."""
+    """Write the files that the handler needs to `folder`; limits: of windows with one sample and with `length`."""
     width = len(features.FEATURES)
     arrays = {"repeat": 1, "dense_kernel": np.zeros((1, width)), "dense_bias": np.zeros(width)}
     for layer, inputs in enumerate((width, 1)):
@@ -56,9 +56,9 @@ def write(folder, *, length=LENGTH, interval_s=5, limits=LIMITS):
         arrays[f"{layer}_bias"] = np.zeros(4)
     onnx_graph.write(arrays, folder / "lstm_model.onnx", length=length)
     np.save(folder / "threshold.npy", np.float64(limits["threshold"][-1]))
-    nothing, rows = np.zeros(WIDTH), np.zeros((3, WIDTH), dtype=np.float32)
-    form = {"curve": np.zeros(8), "spreads": np.ones(2), "ceilings": np.zeros(4)}
-    Reference.of(descriptors=rows, mean=nothing, scale=nothing + 1, **form).save(folder / "normal.npz")
+    zero, rows = np.zeros(WIDTH), np.zeros((3, WIDTH), dtype=np.float32)
+    arrays = {"curve": np.zeros(8), "spreads": np.ones(2), "ceilings": np.zeros(4)}
+    Reference.of(descriptors=rows, mean=zero, scale=zero + 1, **arrays).save(folder / "normal.npz")
     sets = dict.fromkeys(features.CHANNEL_SETS, limits)
     calibration = {"threshold": limits["threshold"][-1], "alert": limits["alert"][-1]}
     model = {
@@ -75,9 +75,9 @@ def write(folder, *, length=LENGTH, interval_s=5, limits=LIMITS):
     return folder
 
 
-def detector(folder, **form):
+def detector(folder, **options):
     """The Detector of `write`'s files, with the plain error as its evidence."""
-    return load(write(folder, **form))
+    return load(write(folder, **options))
 
 
 def load(folder):
@@ -86,38 +86,48 @@ def load(folder):
 
 
 def metrics(count, *, spacing=5, start=MONDAY_7H, **changes):
-    """`count` readings at the means, interval counters, with Unix ms timestamps `spacing` seconds apart.
+    """`count` readings at the means: interval counters, with Unix ms timestamps `spacing` seconds apart.
 
     changes: of each reading, such as distance=0; None leaves the field out.
     """
-    usual = dict(zip(features.CHANNELS, MEAN, strict=True)) | changes
-    given = {name: value for name, value in usual.items() if value is not None}
-    return [{"timestamp": 1000 * (start + spacing * place), **given} for place in range(count)]
+    fields = dict(zip(features.CHANNELS, MEAN, strict=True)) | changes
+    fields = {name: value for name, value in fields.items() if value is not None}
+    return [{"timestamp": 1000 * (start + spacing * place), **fields} for place in range(count)]
 
 
 def error(squares=0.0, *, features_counted=7):
-    """A window's error on paper: squares is what its channels add."""
+    """A window's error, computed by hand; squares: what its channels add."""
     return (squares + 1) / features_counted
 
 
-def envelope(given, user="ada", device="watch"):
+def score(window_error, threshold=1.0, alert=4.0):
+    """The score of a window's error."""
+    return float(scoring.anomaly_scores([window_error], {"threshold": threshold, "alert": alert})[0])
+
+
+def scores(body):
+    """The score of each reading in an answer."""
+    return [item["anomalyScore"] for item in body["results"]]
+
+
+def envelope(readings, user="ada", device="watch"):
     """The Wear app's form of readings."""
-    items = [dict(metric) for metric in given]
+    items = [dict(metric) for metric in readings]
     return [{"userId": user, "deviceId": device, "timestamp": item.pop("timestamp"), "metrics": item} for item in items]
 
 
-def running(given):
+def running(readings):
     """The same readings with cumulative counters."""
-    totals = np.cumsum([[metric[name] for name in ("steps", "calories", "distance")] for metric in given], axis=0)
+    totals = np.cumsum([[metric[name] for name in features.COUNTERS] for metric in readings], axis=0)
     return [
-        metric | dict(zip(("steps", "calories", "distance"), row, strict=True))
-        for metric, row in zip(given, totals.tolist(), strict=True)
+        metric | dict(zip(features.COUNTERS, row, strict=True))
+        for metric, row in zip(readings, totals.tolist(), strict=True)
     ]
 
 
-def moving(count, **form):
-    """Readings at the means, but for a heart rate that is another each time, so that each window's score is too."""
-    given = metrics(count, **form)
-    for place, metric in enumerate(given):
+def moving(count, **options):
+    """Readings at the means except for a heart rate that changes, so that each window has another score."""
+    readings = metrics(count, **options)
+    for place, metric in enumerate(readings):
         metric["heartRate"] = 70 + place % 7 + place / 16
-    return given
+    return readings

@@ -1,6 +1,6 @@
-"""Simulated wearers whose watches send all that they record to the handler: the lines that it logs.
+"""The handler's log for simulated wearers whose watches send everything they record.
 
-The model is that of `small_model`, and reads one sample each 30 s.
+The model is that of `small_model`, and reads one sample every 30 s.
 """
 
 import json
@@ -17,13 +17,13 @@ from lib.simulation import wearers
 from lib.simulation.life import simulate_life
 from lib.simulation.watch import report
 
-INTERVAL_S, BATCH = 30, 60  # s from reading to reading; readings of a request
+INTERVAL_S, BATCH = 30, 60  # s between readings; readings in a request
 MONDAY = np.datetime64("2026-03-02T00:00:00", "s")
 HOUR_MS = 3_600_000
 
 
 def wearer(number, *, years=0):
-    """Wearer `number` and the generator of their life; `years` older, with the heart and the habits of that age."""
+    """Wearer `number`, `years` older with the heart and habits of that age, and the generator of their life."""
     rng = np.random.default_rng([77, number])
     drawn = wearers.draw_wearer(rng, f"sim-{number}")
     if years:
@@ -33,43 +33,42 @@ def wearer(number, *, years=0):
 
 
 def life(number, *, days, years=0, interval_s=INTERVAL_S):
-    """The readings of some days of wearer `number`, as dicts of a request's metrics; a list for each day."""
-    who, rng = wearer(number, years=years)
+    """The readings of some days of wearer `number`, as a request's metrics; a list for each day."""
+    person, rng = wearer(number, years=years)
     start = MONDAY + np.timedelta64(number % 7, "D")
-    lived = simulate_life(who, start=start, hours=24 * days, interval_s=interval_s, rng=rng)
-    table = report(lived, user_id=who.user_id, interval_s=interval_s, rng=rng).drop(columns="user_id")
+    lived = simulate_life(person, start=start, hours=24 * days, interval_s=interval_s, rng=rng)
+    table = report(lived, user_id=person.user_id, interval_s=interval_s, rng=rng).drop(columns="user_id")
     table = table[table["heartRate"] > 0].sort_values("timestamp", kind="stable")
-    return [of.to_dict("records") for _, of in table.groupby(table["timestamp"].str[:10])]
+    return [day.to_dict("records") for _, day in table.groupby(table["timestamp"].str[:10])]
 
 
 def offset(readings, bpm):
     """The readings of a sensor that reads `bpm` too high."""
-    return [of | {"heartRate": of["heartRate"] + bpm} for of in readings]
+    return [reading | {"heartRate": reading["heartRate"] + bpm} for reading in readings]
 
 
 def half_steps(readings):
-    """The readings of a watch that counts every other step, and the distance with them."""
-    return [of | {name: of[name] / 2 for name in ("steps", "distance")} for of in readings]
+    """The readings of a watch that counts every other step, and half the distance."""
+    return [reading | {name: reading[name] / 2 for name in ("steps", "distance")} for reading in readings]
 
 
 def batches(readings):
-    """The readings of a request each."""
+    """The readings of each request."""
     return [readings[low : low + BATCH] for low in range(0, len(readings) - BATCH + 1, BATCH)]
 
 
 def answered(detector, metrics, *, request_id, time_ms, duration_ms=5.0, cold=False):
-    """The handler's line for one request, said at `time_ms`; and its answer's body."""
+    """The handler's log line for one request at `time_ms`, and the answer's body."""
     body, facts = answer_body(parse({"metrics": metrics}, interval_s=detector.interval_s), detector)
-    told = {"request_id": request_id, "duration_ms": duration_ms, "cold": cold}
-    line = json.loads(
-        request_log.line(status=200, body=body, facts=facts, model=(detector.run, detector.sha256), **told)
-    )
+    call = request_log.Call(request_id, duration_ms, cold)
+    model = (detector.run, detector.sha256)
+    line = json.loads(request_log.line(call, status=200, body=body, facts=facts, model=model))
     line["_aws"]["Timestamp"] = int(time_ms)
     return json.dumps(line), body
 
 
 def wearer_day(detector, readings, *, request_id, day_ms):
-    """The lines of a day of one wearer's readings."""
+    """The log lines for a day of one wearer's readings."""
     sent = batches(readings)
     step = 24 * HOUR_MS // max(len(sent), 1)
     return [
@@ -78,10 +77,10 @@ def wearer_day(detector, readings, *, request_id, day_ms):
     ]
 
 
-def bins(*, of=range(900, 906), interval_s=INTERVAL_S):
-    """The bins of `population.fit` of a day of other wearers; of errors, any."""
+def bins(*, wearers=range(900, 906), interval_s=INTERVAL_S):
+    """The bins of `histograms.fit` for a day of other wearers, with arbitrary ones of errors."""
     samples = []
-    for readings in (day for number in of for day in life(number, days=1, interval_s=interval_s)):
+    for readings in (day for number in wearers for day in life(number, days=1, interval_s=interval_s)):
         steps = np.diff([reading["steps"] for reading in readings], prepend=0).clip(0)
         samples.append(
             [[reading["heartRate"], amount, 0, 0, 0, 0, 0] for reading, amount in zip(readings, steps, strict=True)]
@@ -91,7 +90,7 @@ def bins(*, of=range(900, 906), interval_s=INTERVAL_S):
 
 
 def model(folder, *, interval_s=INTERVAL_S, limits=small_model.LIMITS):
-    """The Detector in `folder`, a model made by hand, with the bins that its log counts in."""
+    """The Detector of a handmade model in `folder`, with the bins in which its log counts."""
     small_model.write(folder, interval_s=interval_s, limits=limits)
     path = folder / "model.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"population": bins(interval_s=interval_s)}))

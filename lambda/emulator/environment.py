@@ -1,6 +1,7 @@
-"""The handler as Lambda runs it: AWS' own runtime client in a process that sees the bundle, and what Lambda adds to it.
+"""Run the handler as Lambda does: under AWS' own runtime client, in a process that sees the bundle.
 
-That is Python's standard library, `awslambdaric` and boto3; no other installed package. Not in the bundle.
+The process also sees what Lambda adds: Python's standard library, `awslambdaric` and boto3, and no other installed
+package. This module is not in the bundle.
 """
 
 import os
@@ -16,20 +17,28 @@ from emulator.runtime_api import Ended, RuntimeApi
 
 NAME = "health-anomaly-detector"
 PROVIDED = ("awslambdaric", "boto3")  # what Lambda's Python has beside the standard library
-_PASSED_ON = ("PATH", "HOME", "MODEL_", "AWS_")  # what the names of variables that the handler gets begin with
+_PASSED_ON = ("PATH", "HOME", "MODEL_", "AWS_")  # prefixes of the variables that the handler gets
 _KILLED = "the handler's process ended"
 
 
 class ExecutionEnvironment:
-    """The handler of an unpacked bundle in a process of its own, which is started anew once it is gone.
+    """The handler of an unpacked bundle in its own process, which is replaced once it has ended.
 
-    folder: the bundle, unpacked; handler: as Lambda's configuration names it; log: the file that gets the process'
-    output, this process' own stdout and stderr by default; variables: more environment variables.
+    Parameters
+    ----------
+    folder : path
+        The bundle, unpacked.
+    handler : str
+        As Lambda's configuration names it.
+    log : file, optional
+        Receives the process' output, by default this process' stdout and stderr.
+    variables : dict, optional
+        More environment variables.
     """
 
     def __init__(self, folder, *, handler="lambda_function.lambda_handler", log=None, variables=None):
         self._folder, self._handler, self._log = Path(folder), handler, log
-        self._more = variables or {}
+        self._variables = variables or {}
         self._turn = threading.Lock()
         self._temporary = tempfile.TemporaryDirectory(prefix="lambda-runtime-")
         self.provided = Path(self._temporary.name).resolve()
@@ -48,8 +57,19 @@ class ExecutionEnvironment:
     def start(self, *, timeout_s=10.0):
         """Start the process, unless it runs, and wait until it asks for its first invocation.
 
-        Returns when that was (time.perf_counter()). Raises FunctionError when the handler can not be imported, Ended
-        when its process ends, TimeoutError after timeout_s.
+        Returns
+        -------
+        float
+            When that was (time.perf_counter()).
+
+        Raises
+        ------
+        FunctionError
+            If the handler cannot be imported.
+        Ended
+            If its process ends.
+        TimeoutError
+            After timeout_s.
         """
         if self._closed:
             raise Ended("the environment is closed")
@@ -76,34 +96,45 @@ class ExecutionEnvironment:
             self._watcher.join()
 
     def invoke(self, event, *, timeout_s=30.0):
-        """The answered Invocation of `event` (bytes of JSON). Callers in several threads are served in turn.
+        """Invoke the handler with `event` (bytes of JSON). Callers in several threads are served in turn.
 
-        Raises FunctionError when the handler raised, Ended when its process ended, TimeoutError after timeout_s, when
-        the process is stopped.
+        Returns
+        -------
+        Invocation
+            With its answer.
+
+        Raises
+        ------
+        FunctionError
+            If the handler raised.
+        Ended
+            If its process ended.
+        TimeoutError
+            After timeout_s; the process is then stopped.
         """
         with self._turn:
             try:
-                invocation = self._sent(event, timeout_s)
+                invocation = self._send(event, timeout_s)
                 lost = isinstance(invocation.answer.exception(timeout_s), Ended)
                 if lost and invocation.taken is None:  # it had ended before: nobody has seen this event
-                    invocation = self._sent(event, timeout_s)
+                    invocation = self._send(event, timeout_s)
                 invocation.answer.result(timeout_s)
             except TimeoutError:
                 self.stop()
                 raise
             return invocation
 
-    def _sent(self, event, timeout_s):
+    def _send(self, event, timeout_s):
         self.start(timeout_s=timeout_s)
         return self.api.send(event, timeout_s=timeout_s)
 
     def variables(self):
-        """The environment variables of the process: {name: value}."""
+        """The environment variables of the process, by name."""
         passed = {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
         return {
             **passed,
             "PYTHONPATH": str(self.provided),
-            "PYTHONDONTWRITEBYTECODE": "1",  # as on Lambda, where the function's folder can not be written
+            "PYTHONDONTWRITEBYTECODE": "1",  # as on Lambda, where the function's folder is read-only
             "OPENBLAS_NUM_THREADS": "1",  # a function of less than 1,769 MB has one core
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
@@ -115,7 +146,7 @@ class ExecutionEnvironment:
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{NAME}",
             "AWS_LAMBDA_LOG_STREAM_NAME": "local",
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
-            **self._more,
+            **self._variables,
         }
 
 
@@ -125,13 +156,13 @@ def _watch(process, api):
 
 
 def link_provided(folder):
-    """Link into `folder` the PROVIDED packages that are installed here, with all that they need."""
-    waiting, seen = list(PROVIDED), set()
+    """Link the PROVIDED packages that are installed here into `folder`, with all their requirements."""
+    waiting, linked = list(PROVIDED), set()
     while waiting:
         name = waiting.pop()
-        if name in seen:
+        if name in linked:
             continue
-        seen.add(name)
+        linked.add(name)
         distribution = metadata.distribution(name)
         waiting += [re.match(r"[\w.-]+", need)[0] for need in distribution.requires or [] if "extra ==" not in need]
         for top in {Path(file.parts[0]) for file in distribution.files if file.parts[0] not in ("..", "__pycache__")}:

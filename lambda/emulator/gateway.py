@@ -1,8 +1,8 @@
-"""HTTP before the function, as an HTTP API of API Gateway is: a request becomes an event, an answer a response.
+"""An HTTP server in front of the function, like an HTTP API of API Gateway: requests become events.
 
 Events have payload format 2.0: Amazon API Gateway Developer Guide, "Lambda proxy integrations for HTTP APIs".
-What the gateway itself refuses: a body above Lambda's limit (413), one that is not HTTP (400), a function that failed
-(502), and one that takes too long (504). Not in the bundle.
+The gateway itself answers 413 for a body above Lambda's limit, 400 for a request that is not HTTP, 502 for a function
+that failed and 504 for one that takes too long. This module is not in the bundle.
 """
 
 import base64
@@ -16,25 +16,24 @@ from urllib.parse import parse_qsl
 from emulator.runtime_api import LARGEST_PAYLOAD, Ended, FunctionError
 
 _TEXT = ("text/", "application/json", "application/problem+json", "application/javascript", "application/xml")
-_MOST_READ = 8 * LARGEST_PAYLOAD  # bytes of a body that are read before it is refused, so that its sender hears of it
+_MOST_READ = 8 * LARGEST_PAYLOAD  # bytes of a body that are read before refusing it, so that the sender gets the answer
 
 
 def event_of(method, target, headers, body):
-    """The HTTP API event (payload format 2.0) of a request: its target with the query, {name: value}, bytes.
+    """Turn a request into an HTTP API event (payload format 2.0).
 
-    A body is base64 unless its Content-Type says that it is text, and it is UTF-8.
+    Parameters
+    ----------
+    method : str
+    target : str
+        The path, with the query.
+    headers : dict
+    body : bytes
+        Becomes base64 unless its Content-Type says that it is text and it is UTF-8.
     """
     path, _, query = target.partition("?")
     lower = {name.lower(): value for name, value in headers.items()}
     text = _text(body, lower.get("content-type", _TEXT[0]))
-    now = time.time()
-    http = {
-        "method": method,
-        "path": path,
-        "protocol": "HTTP/1.1",
-        "sourceIp": "127.0.0.1",
-        "userAgent": lower.get("user-agent", ""),
-    }
     event = {
         "version": "2.0",
         "routeKey": "$default",
@@ -42,21 +41,32 @@ def event_of(method, target, headers, body):
         "rawQueryString": query,
         "queryStringParameters": dict(parse_qsl(query)),
         "headers": lower,
-        "requestContext": {
-            "accountId": "000000000000",
-            "apiId": "local",
-            "domainName": lower.get("host", "localhost"),
-            "http": http,
-            "requestId": str(uuid.uuid4()),
-            "routeKey": "$default",
-            "stage": "$default",
-            "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
-            "timeEpoch": int(1000 * now),
-        },
+        "requestContext": _context(method, path, lower),
         "body": base64.b64encode(body).decode() if text is None else text,
         "isBase64Encoded": text is None,
     }
     return event if body else {name: value for name, value in event.items() if name != "body"}
+
+
+def _context(method, path, headers):
+    now = time.time()
+    return {
+        "accountId": "000000000000",
+        "apiId": "local",
+        "domainName": headers.get("host", "localhost"),
+        "http": {
+            "method": method,
+            "path": path,
+            "protocol": "HTTP/1.1",
+            "sourceIp": "127.0.0.1",
+            "userAgent": headers.get("user-agent", ""),
+        },
+        "requestId": str(uuid.uuid4()),
+        "routeKey": "$default",
+        "stage": "$default",
+        "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
+        "timeEpoch": int(1000 * now),
+    }
 
 
 def _text(body, content_type):
@@ -67,23 +77,23 @@ def _text(body, content_type):
 
 
 def response_of(answer):
-    """(status, {name: value}, body bytes) of what the function answered, as an HTTP API reads it.
+    """Read the function's answer as an HTTP API does: (status, headers, body bytes).
 
-    Anything that is not an object with a statusCode is itself the body. Raises ValueError where the answer is neither.
+    Anything but an object with a statusCode is itself the body. Raises ValueError for a body that is not text.
     """
     answer = json.loads(answer)
     if not isinstance(answer, dict) or "statusCode" not in answer:
         return 200, {"Content-Type": "application/json"}, json.dumps(answer).encode()
     body = answer.get("body") or ""
     if not isinstance(body, str):
-        raise ValueError("the function's body is not text")
+        raise ValueError(f"expected a body of text, got {type(body).__name__}")
     data = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
     headers = {name: str(value) for name, value in (answer.get("headers") or {}).items()}
     return int(answer["statusCode"]), {"Content-Type": "text/plain", **headers}, data
 
 
 class Gateway(ThreadingHTTPServer):
-    """The HTTP front of an ExecutionEnvironment; port 0 picks a free one (see `server_port`)."""
+    """Serves an ExecutionEnvironment over HTTP; port 0 picks a free port (see `server_port`)."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -94,7 +104,7 @@ class Gateway(ThreadingHTTPServer):
 
 
 class _Requests(BaseHTTPRequestHandler):
-    """The apps' HTTP requests. Which path and method there are is for the function to say."""
+    """Handles the apps' HTTP requests. The function itself refuses unknown paths and methods."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -119,7 +129,7 @@ class _Requests(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # as http.server names them
 
     def _body(self):
-        """The body's bytes, of one that is too large no more than are wanted to tell. Raises ValueError."""
+        """Read the body; of one that is too large, just enough to know that. Raises ValueError."""
         if "chunked" not in self.headers.get("Transfer-Encoding", ""):
             return self._read(int(self.headers.get("Content-Length") or 0))
         body = b""
@@ -131,15 +141,15 @@ class _Requests(BaseHTTPRequestHandler):
 
     def _read(self, size):
         if not 0 <= size <= _MOST_READ:
-            raise ValueError(f"{size} bytes")
+            raise ValueError(f"expected at most {_MOST_READ} bytes, got {size}")
         return self.rfile.read(size)
 
     def _invoke(self, body):
         headers = {name: ",".join(self.headers.get_all(name)) for name in self.headers}
         event = event_of(self.command, self.path, headers, body)
         try:
-            done = self.server.environment.invoke(json.dumps(event).encode(), timeout_s=self.server.timeout_s)
-            self._reply(*response_of(done.answer.result()))
+            invocation = self.server.environment.invoke(json.dumps(event).encode(), timeout_s=self.server.timeout_s)
+            self._reply(*response_of(invocation.answer.result()))
         except TimeoutError:
             self._refuse(504, "Endpoint request timed out")
         except (FunctionError, Ended, ValueError):
@@ -158,4 +168,4 @@ class _Requests(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, *_):
-        """Nothing: the function's log has a line a request, and a path may say who asks."""
+        """Log nothing: the function logs each request, and a path may tell who asks."""

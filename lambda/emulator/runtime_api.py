@@ -1,7 +1,7 @@
-"""A Lambda runtime API on loopback: where the runtime client of one process fetches invocations and brings answers.
+"""A Lambda runtime API on loopback, from which one process' runtime client fetches events and posts answers.
 
 Version 2018-06-01, as the AWS Lambda Developer Guide describes it under "Using the Lambda runtime API for custom
-runtimes". Like an execution environment on Lambda, the process is given one invocation at a time. Not in the bundle.
+runtimes". As on Lambda, the process gets one invocation at a time. This module is not in the bundle.
 """
 
 import json
@@ -20,7 +20,7 @@ _ROOT = "/2018-06-01/runtime/"
 
 
 class FunctionError(Exception):
-    """The handler raised, or could not be imported; `kind` names the exception."""
+    """The handler raised or cannot be imported; `kind` names the exception."""
 
     def __init__(self, body):
         report = json.loads(body)
@@ -37,21 +37,21 @@ class Invocation:
     """One event on its way through the process."""
 
     event: bytes
-    deadline_s: float  # Unix time by which it is to be answered
+    deadline_s: float  # Unix time of the deadline
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     answer: Future = field(default_factory=Future)  # bytes, FunctionError or Ended
-    taken: float | None = None  # time.perf_counter() when it went to the process
-    answered: float | None = None  # and when its answer was here
+    taken: float | None = None  # time.perf_counter() when the process got it
+    answered: float | None = None  # and when its answer arrived
 
 
 class RuntimeApi:
-    """The API that feeds one process, at `address`, from which it is served until `end`."""
+    """The API that serves one process at `address`, until `end`."""
 
     def __init__(self, name):
         self.arn = ARN.format(name=name)
-        self.first_next = Future()  # time.perf_counter() of the first request for an invocation; FunctionError, Ended
+        self.first_next = Future()  # time.perf_counter() of the first request for an invocation, or an error
         self._waiting = queue.SimpleQueue()
-        self._open = {}  # the invocations without an answer, by id
+        self._open = {}  # invocations without an answer, by id
         self._ended = None
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Calls)
@@ -61,7 +61,7 @@ class RuntimeApi:
         self._thread.start()
 
     def send(self, event, *, timeout_s):
-        """An Invocation of `event` (bytes of JSON), handed to the process when those before it are answered."""
+        """Queue `event` (bytes of JSON) for the process, and return its Invocation."""
         invocation = Invocation(event, time.time() + timeout_s)
         with self._lock:
             self._open[invocation.id] = invocation
@@ -71,7 +71,7 @@ class RuntimeApi:
         return invocation
 
     def end(self, error):
-        """Stop serving, and let whoever still waits for an answer have `error`."""
+        """Stop serving; who still waits for an answer gets `error`."""
         self._ended = self._ended or error
         with suppress(InvalidStateError):
             self.first_next.set_exception(self._ended)
@@ -83,7 +83,7 @@ class RuntimeApi:
         self._thread.join()
 
     def next_invocation(self):
-        """The next invocation, once there is one; None when there will be no more."""
+        """Wait for the next invocation; None once there will be no more."""
         with suppress(InvalidStateError):
             self.first_next.set_result(time.perf_counter())
         invocation = self._waiting.get()
@@ -92,7 +92,7 @@ class RuntimeApi:
         return invocation
 
     def settle(self, name, *, answer=None, error=None):
-        """Give the invocation of that id its answer. Returns whether it was without one."""
+        """Give the invocation of that id its answer. Return False if there is none or it has one already."""
         with self._lock:
             invocation = self._open.pop(name, None)
         if invocation is None:
@@ -105,12 +105,12 @@ class RuntimeApi:
         return True
 
     def failed_to_start(self, body):
-        """Note why the handler can not be imported; the process ends by itself."""
+        """Record why the handler cannot be imported; the process ends by itself."""
         self._ended = FunctionError(body)
 
 
 class _Calls(BaseHTTPRequestHandler):
-    """The runtime client's HTTP requests."""
+    """Handles the runtime client's HTTP requests."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -143,18 +143,18 @@ class _Calls(BaseHTTPRequestHandler):
                 self.server.api.failed_to_start(body)
                 self._reply(202)
             case ["invocation", name, "response"]:
-                self._settled(name, answer=body)
+                self._settle(name, answer=body)
             case ["invocation", name, "error"]:
-                self._settled(name, error=FunctionError(body))
+                self._settle(name, error=FunctionError(body))
             case _:
                 self._reply(404)
 
-    def _settled(self, name, **outcome):
-        if len(outcome.get("answer", b"")) > LARGEST_PAYLOAD:
+    def _settle(self, name, *, answer=b"", error=None):
+        if len(answer) > LARGEST_PAYLOAD:
             self.server.api.settle(name, error=_too_large())
             self._reply(413)
         else:
-            self._reply(202 if self.server.api.settle(name, **outcome) else 400)
+            self._reply(202 if self.server.api.settle(name, answer=answer, error=error) else 400)
 
     def _reply(self, status, body=b"", headers=None):
         self.send_response(status)
@@ -165,9 +165,9 @@ class _Calls(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_):
-        """Nothing: the function's own log says what there is to say."""
+        """Log nothing: the function has its own log."""
 
 
 def _too_large():
-    kind, message = "Function.ResponseSizeTooLarge", f"an answer may have {LARGEST_PAYLOAD:,} bytes"
+    kind, message = "Function.ResponseSizeTooLarge", f"expected an answer of {LARGEST_PAYLOAD:,} bytes or fewer"
     return FunctionError(json.dumps({"errorType": kind, "errorMessage": message}))

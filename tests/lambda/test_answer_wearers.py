@@ -2,47 +2,27 @@ import pytest
 import small_model
 from answer import answer_body
 from request import parse
-from small_model import envelope, metrics, moving, running
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return small_model.detector(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture
-def ask(model):
-    """The answer's body for readings of interval counters, or for an envelope."""
-
-    def body(given):
-        request = given if "metrics" in given[0] else {"metrics": given, "counters": "interval"}
-        return answer_body(parse(request, interval_s=5), model)[0]
-
-    return body
-
-
-def scores(body):
-    return [item["anomalyScore"] for item in body["results"]]
+from small_model import envelope, metrics, moving, running, scores
 
 
 def alerting(count=30):
-    """Readings of which 20 to 23 are 13 scales off in heart rate and distance: 2·169·4/20 of a window's error."""
-    given = metrics(count)
-    for metric in given[20:24]:
+    """Readings; 20 to 23 are 13 scales off in heart rate and distance: 2·169·4/20 of a window's error."""
+    readings = metrics(count)
+    for metric in readings[20:24]:
         metric |= {"heartRate": 200.0, "distance": 112.0}
-    return given
+    return readings
 
 
-def test_an_alert_says_which_features_where_and_what_was_expected(ask):
+def test_an_alert_names_features_place_and_expected_values(ask):
     body = ask(alerting())
     assert (body["anomalyDetected"], body["level"]) == (True, "anomaly")
     place = {"index": 23, "share": 0.5, "from": 20, "to": 21}  # two of the four samples hold half of it
     heart = {"feature": "heartRate", "observed": 200.0, "expected": 70.0, "unit": "bpm"}
     distance = {"feature": "distance", "observed": 1344.0, "expected": 96.0, "unit": "m/min"}
     assert body["reasons"] == [{**place, **heart}, {**place, **distance}]
-    said = ["Heart rate 200 bpm, expected 70", "Distance 1344 m/min, expected 96"]
-    assert body["anomalyReasons"] == said
-    assert max(map(len, said)) < 40
+    sentences = ["Heart rate 200 bpm, expected 70", "Distance 1344 m/min, expected 96"]
+    assert body["anomalyReasons"] == sentences
+    assert max(map(len, sentences)) < 40
 
 
 def test_reasons_name_readings_by_their_place_in_the_request(ask):
@@ -50,24 +30,24 @@ def test_reasons_name_readings_by_their_place_in_the_request(ask):
     assert (why["index"], why["from"], why["to"]) == (29 - 23, 29 - 20, 29 - 21)
 
 
-def test_reasons_are_given_for_an_alert_only(ask):
+def test_only_an_alert_has_reasons(ask):
     body = ask(metrics(30))
     assert (body["reasons"], body["anomalyReasons"]) == ([], None)
 
 
-def test_what_no_reading_scores_is_no_alert_and_has_no_reasons(ask):
-    given = metrics(12, spacing=15, steps=30, calories=3, distance=24)  # three samples a reading, two of them carried
-    given[3]["heartRate"] = given[9]["heartRate"] = 70.0 + 110
-    # windows that end at a reading hold four such samples at most; that which ends a sample after reading 9 holds five
+def test_a_window_that_ends_at_no_reading_does_not_alert(ask):
+    readings = metrics(12, spacing=15, steps=30, calories=3, distance=24)  # a reading makes three samples
+    readings[3]["heartRate"] = readings[9]["heartRate"] = 70.0 + 110
+    # a window that ends at a reading holds at most four such samples; the one that ends just after reading 9 holds five
     assert (4 * 121 / 20 + 1) / 7 < 4 < (5 * 121 / 20 + 1) / 7
-    body = ask(given)
+    body = ask(readings)
     assert (body["anomalyDetected"], body["reasons"], body["anomalyReasons"]) == (False, [], None)
     assert body["anomalyScore"] == pytest.approx(0.3 + 0.4 * ((4 * 121 / 20 + 1) / 7 - 1) / 3)
 
 
-def test_an_alert_of_absent_channels_rests_on_those_there_are(ask):
-    given = [{name: value for name, value in metric.items() if name != "distance"} for metric in alerting()]
-    (why,) = ask(given)["reasons"]
+def test_an_alert_without_a_channel_rests_on_the_others(ask):
+    readings = [{name: value for name, value in metric.items() if name != "distance"} for metric in alerting()]
+    (why,) = ask(readings)["reasons"]
     assert (why["feature"], why["share"]) == ("heartRate", 1.0)
 
 
@@ -95,7 +75,7 @@ def test_one_wearers_bad_reading_does_not_touch_anothers(ask):
     assert (body["accepted"], body["rejected"]) == (67, 3)
 
 
-def test_wearers_with_other_channels_and_lengths_are_all_told_of(ask):
+def test_the_message_covers_wearers_of_different_channels_and_lengths(ask):
     first = envelope(running(moving(25)))
     second = envelope(running(moving(6)), user="bea")
     for item in second:
@@ -112,19 +92,19 @@ def test_one_wearer_too_sparse_leaves_the_other_scored(ask):
     assert "apart" in body["results"][0]["reason"]
 
 
-def test_the_log_is_told_how_many_and_how_unusual(model):
+def test_the_facts_for_the_log_count_windows_and_error_ratios(handmade):
     sparse, bad = envelope(metrics(5, spacing=60)), envelope(metrics(1), user="bea")
     bad[0]["metrics"]["heartRate"] = "?"
     wearers = parse([*sparse, *bad, *envelope(running(moving(25)), user="cy")], interval_s=5)
-    body, facts = answer_body(wearers, model)
+    body, facts = answer_body(wearers, handmade)
     assert (facts["wearers"], facts["unknown"], body["rejected"]) == (3, 5, 1)
-    assert len(facts["excess"]) == 6
-    assert body["anomalyScore"] == pytest.approx(0.3 * facts["excess"].max())
+    assert len(facts["error_ratio"]) == 6
+    assert body["anomalyScore"] == pytest.approx(0.3 * facts["error_ratio"].max())
 
 
-def test_a_window_of_a_stuck_sensor_is_no_window_of_the_log(tmp_path):
+def test_a_window_of_a_stuck_sensor_is_not_counted_in_the_log(tmp_path):
     coarse = small_model.detector(tmp_path, interval_s=30)
-    given = [*moving(20, spacing=30), *metrics(20, start=small_model.MONDAY_7H + 600, spacing=30)]
-    body, facts = answer_body(parse({"metrics": given, "counters": "interval"}, interval_s=30), coarse)
+    readings = [*moving(20, spacing=30), *metrics(20, start=small_model.MONDAY_7H + 600, spacing=30)]
+    body, facts = answer_body(parse({"metrics": readings, "counters": "interval"}, interval_s=30), coarse)
     stuck = sum("reason" in item for item in body["results"])
-    assert (stuck, facts["unknown"], len(facts["excess"])) == (11, 11, 21 - 11)
+    assert (stuck, facts["unknown"], len(facts["error_ratio"])) == (11, 11, 21 - 11)

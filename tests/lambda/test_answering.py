@@ -15,7 +15,7 @@ EVENTS = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "la
 
 
 def loaded(folder):
-    """The handler's module as a process that starts with this model holds it."""
+    """The handler's module, as in a process that starts with this model."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODEL_DIR", str(folder))
         import answering
@@ -34,7 +34,7 @@ def ask(answering):
 
 
 def lines(capsys):
-    """The log's lines, of JSON each; there is nothing beside them."""
+    """The log's lines, each parsed from JSON; nothing else may be printed."""
     out, err = capsys.readouterr()
     assert err == ""
     return [json.loads(line) for line in out.splitlines()]
@@ -44,8 +44,8 @@ def scores(answer):
     return [item["anomalyScore"] for item in answer["body"]["results"]]
 
 
-def text_of(answer):
-    """The body of an answer of either kind."""
+def body_of(answer):
+    """The body of an answer, direct or of HTTP."""
     return json.loads(answer["body"]) if isinstance(answer["body"], str) else answer["body"]
 
 
@@ -69,20 +69,20 @@ def test_requests_leave_nothing_behind_for_the_next(export):
 
 def test_every_length_is_answered_and_scores_only_what_came_before(tmp_path):
     short = loaded(small_model.write(tmp_path, length=6))
-    given = small_model.moving(1440)
-    whole = scores(short.handler({"metrics": given, "counters": "interval"}, None))
+    readings = small_model.moving(1440)
+    longest = scores(short.handler({"metrics": readings, "counters": "interval"}, None))
     for count in (*range(1, 100), *range(100, 1440, 61), 1440):
-        found = np.array(scores(short.handler({"metrics": given[:count], "counters": "interval"}, None)))
-        assert len(found) == count
-        assert ((found >= 0) & (found <= 1)).all()
+        values = np.array(scores(short.handler({"metrics": readings[:count], "counters": "interval"}, None)))
+        assert len(values) == count
+        assert ((values >= 0) & (values <= 1)).all()
         if count >= 6:
-            np.testing.assert_allclose(found, whole[:count], rtol=1e-9)
+            np.testing.assert_allclose(values, longest[:count], rtol=1e-9)
 
 
 def test_the_answer_holds_all_that_the_app_reads(ask):
     body = ask(EVENTS["direct"])["body"]
     names = "anomalyDetected anomalyScore message level accepted rejected results reasons success anomalyReasons"
-    assert list(body) == [*names.split(), "baseline", "model"]
+    assert list(body) == [*names.split(), "baseline", "trend", "model"]
     assert (body["accepted"], body["rejected"], body["success"]) == (60, 0, True)
     assert body["message"] == "Anomaly detection completed"
     assert body["anomalyDetected"] == (body["anomalyScore"] >= 0.7)
@@ -114,13 +114,13 @@ def test_a_ping_is_answered_without_a_look_at_the_model(ask, answering, monkeypa
 def test_each_event_is_one_line_of_the_log(ask, capsys):
     for event in EVENTS.values():
         ask(event)
-    said = lines(capsys)
-    assert [line["Status"] for line in said] == [200] * len(EVENTS)
-    assert [line["ColdStart"] for line in said] == [1] + [0] * (len(EVENTS) - 1)
-    assert {line["Model"] for line in said} == {"by hand"}
+    log = lines(capsys)
+    assert [line["Status"] for line in log] == [200] * len(EVENTS)
+    assert [line["ColdStart"] for line in log] == [1] + [0] * (len(EVENTS) - 1)
+    assert {line["Model"] for line in log} == {"by hand"}
 
 
-def test_the_line_tells_of_the_request_what_the_answer_does(answering, capsys):
+def test_the_line_agrees_with_the_answer(answering, capsys):
     request = {"metrics": small_model.metrics(25), "counters": "interval"}
     request["metrics"][3]["heartRate"] = -1
     body = answering.handler(request, SimpleNamespace(aws_request_id="4f3a-11"))["body"]
@@ -147,41 +147,41 @@ def test_the_line_tells_of_the_request_what_the_answer_does(answering, capsys):
         ({"body": " " * 2_000_000}, 413, "too_large"),
     ],
 )
-def test_what_can_not_be_answered_is_a_problem_with_its_code_in_the_log(ask, capsys, event, status, code):
+def test_a_request_that_cannot_be_answered_is_a_problem_with_its_code_in_the_log(ask, capsys, event, status, code):
     answer = ask(event)
-    body = text_of(answer)
+    body = body_of(answer)
     assert (answer["statusCode"], body["status"], body["code"]) == (status, status, code)
     assert isinstance(answer["body"], dict) or answer["headers"]["Content-Type"] == "application/problem+json"
     (line,) = lines(capsys)
     assert (line["Status"], line["Code"]) == (status, code)
 
 
-def test_of_a_defect_the_app_gets_a_problem_and_the_log_its_place(ask, answering, monkeypatch, capsys):
+def test_a_defect_is_a_problem_for_the_app_and_a_place_in_the_log(ask, answering, monkeypatch, capsys):
     def broken(wearers, detector):
         raise KeyError(wearers[0].heart_rate[0])
 
     monkeypatch.setattr(answering, "answer_body", broken)
     answer = ask(EVENTS["rest"])
-    assert (answer["statusCode"], text_of(answer)["code"]) == (500, "defect")
+    assert (answer["statusCode"], body_of(answer)["code"]) == (500, "defect")
     (line,) = lines(capsys)
     assert line["Defect"].startswith("KeyError at test_answering.py:")
 
 
 @pytest.mark.parametrize("name", ["rest", "direct"])
-def test_what_can_not_be_logged_is_a_defect_and_answered_all_the_same(ask, answering, monkeypatch, capsys, name):
-    def broken(**_):
+def test_a_failure_to_log_is_a_defect_and_still_answered(ask, answering, monkeypatch, capsys, name):
+    def broken(*_, **__):
         raise KeyError
 
     monkeypatch.setattr(answering.request_log, "line", broken)
     answer = ask(EVENTS[name])
-    assert (answer["statusCode"], text_of(answer)["code"]) == (500, "defect")
+    assert (answer["statusCode"], body_of(answer)["code"]) == (500, "defect")
     assert lines(capsys) == []
 
 
-def test_what_can_not_be_written_as_json_is_a_defect(ask, answering, monkeypatch, capsys):
+def test_an_answer_that_json_cannot_hold_is_a_defect(ask, answering, monkeypatch, capsys):
     monkeypatch.setattr(answering, "answer_body", lambda *_: ({"anomalyScore": float("nan")}, {}))
     answer = ask(EVENTS["rest"])
-    assert (answer["statusCode"], text_of(answer)["code"]) == (500, "defect")
+    assert (answer["statusCode"], body_of(answer)["code"]) == (500, "defect")
     (line,) = lines(capsys)
     assert line["Defect"].startswith("ValueError at ")
 
@@ -194,7 +194,7 @@ def test_with_a_damaged_model_every_request_gets_503(tmp_path, capsys):
     damaged = loaded(folder)
     for event in (EVENTS["direct"], EVENTS["rest"], {}, None):
         answer = damaged.handler(event, None)
-        assert (answer["statusCode"], text_of(answer)["code"]) == (503, "no_model")
+        assert (answer["statusCode"], body_of(answer)["code"]) == (503, "no_model")
     assert [line["Model"] for line in lines(capsys)] == ["none"] * 4
 
 

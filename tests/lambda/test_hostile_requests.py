@@ -31,7 +31,7 @@ def handler(tmp_path_factory):
 
 
 def answered(handler, event):
-    """The answer to an event and what was printed; nothing may go to stderr."""
+    """The answer to an event and the output; nothing may go to stderr."""
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
         answer = handler(event, None)
     assert err.getvalue() == ""
@@ -115,7 +115,7 @@ def enveloped(readings):
     return [{**WEARER, "timestamp": one["timestamp"], "metrics": one} for one in readings]
 
 
-PATHS = {  # a request, and what of it its answer may show
+PATHS = {  # a request, and which parts of it the answer may repeat
     "scored": (SENT, []),
     "a single reading": ({**SENT, "metrics": GOOD[:1]}, []),
     "an envelope": (enveloped(GOOD), []),
@@ -143,20 +143,20 @@ PATHS = {  # a request, and what of it its answer may show
 
 @pytest.mark.parametrize("name", PATHS)
 def test_nothing_of_a_request_is_printed_and_only_a_bad_field_is_answered(handler, name):
-    request_, shown = PATHS[name]
+    request_, answerable = PATHS[name]
     answer, log = answered(handler, request_)
     hostile.check(answer, log)
-    said = json.dumps(answer, ensure_ascii=False)
-    for value in shown:
-        assert said.count(value) == 1
-        said = said.replace(value, "")
-    assert [secret for secret in SECRETS if secret in said] == []
+    text = json.dumps(answer, ensure_ascii=False)
+    for value in answerable:
+        assert text.count(value) == 1
+        text = text.replace(value, "")
+    assert [secret for secret in SECRETS if secret in text] == []
     assert [secret for secret in SECRETS if secret in log] == []
 
 
 @pytest.mark.parametrize("name", ["scored", "an envelope", "a body"])
-@pytest.mark.parametrize("part", ["payload", "parse", "answer_body"])
-def test_nothing_of_a_request_is_told_by_a_defect(handler, monkeypatch, name, part):
+@pytest.mark.parametrize("function", ["payload", "parse", "answer_body"])
+def test_a_defect_reveals_nothing_of_a_request(handler, monkeypatch, name, function):
     request_, _ = PATHS[name]
 
     def broken(*_, **__):
@@ -166,7 +166,7 @@ def test_nothing_of_a_request_is_told_by_a_defect(handler, monkeypatch, name, pa
         except ValueError as error:
             raise KeyError(canary, request_) from error
 
-    monkeypatch.setitem(handler.__globals__, part, broken)
+    monkeypatch.setitem(handler.__globals__, function, broken)
     answer, log = answered(handler, request_)
     assert answer["statusCode"] == 500
     (line,) = log.splitlines()

@@ -48,7 +48,7 @@ def test_what_keeps_the_function_warm_is_a_ping(event):
 @pytest.mark.parametrize(
     "event", [None, [], "aws.events", {"warmup": "true"}, {"warmup": 1}, {"source": ["aws.events"]}]
 )
-def test_anything_else_is_no_ping(event):
+def test_anything_else_is_not_a_ping(event):
     assert not is_ping(event)
 
 
@@ -117,11 +117,11 @@ def test_headers_of_another_form_mean_utf_8(headers):
         encoded("{}", "utf-16"),
     ],
 )
-def test_what_is_no_json_is_400(changes):
+def test_a_body_that_is_not_json_is_400(changes):
     assert refused(post(**changes)) == (400, "not_json")
 
 
-def test_a_body_is_base64_where_the_event_says_true_and_not_in_words():
+def test_a_body_is_base64_only_if_the_event_has_true_as_a_boolean():
     assert payload(post(body="{}", isBase64Encoded="false")) == {}
 
 
@@ -154,16 +154,16 @@ def test_a_direct_answer_is_an_object():
     ],
 )
 def test_an_http_answer_is_text_with_headers(status, headers):
-    found = answer(post(), status, {"é": 0.5})
-    assert found == {"statusCode": status, "headers": headers, "body": '{"\\u00e9": 0.5}', "isBase64Encoded": False}
+    response = answer(post(), status, {"é": 0.5})
+    assert response == {"statusCode": status, "headers": headers, "body": '{"\\u00e9": 0.5}', "isBase64Encoded": False}
 
 
-def test_an_answer_that_json_does_not_know_is_never_sent():
+def test_an_answer_that_json_cannot_hold_is_never_sent():
     with pytest.raises(ValueError, match="JSON"):
         answer(post(), 200, {"anomalyScore": float("nan")})
 
 
-def test_a_problem_says_where_it_lies_only_where_it_knows():
+def test_a_problem_names_its_place_only_if_it_is_known():
     problem = Problem(413, "too_many_readings", "too many", index=0, field="metrics")
     assert (problem.body["title"], problem.body["type"]) == ("Content Too Large", "about:blank")
     assert (problem.body["index"], problem.body["field"], problem.body["detail"]) == (0, "metrics", "too many")

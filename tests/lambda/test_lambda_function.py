@@ -10,7 +10,7 @@ import request_log
 
 from lib.detector import checksums
 from lib.export import bundle
-from lib.monitoring import log
+from lib.monitoring import log as monitoring_log
 
 EVENTS = [{"metrics": [bundle.EXAMPLE_READING] * 3}, {"body": "{}", "httpMethod": "POST"}, None, {"warmup": True}]
 CALLER = """
@@ -23,16 +23,16 @@ for event in json.loads(sys.argv[1]):
 
 @pytest.fixture(scope="module")
 def folder(export, tmp_path_factory):
-    """The zip unpacked as Lambda does, and writable: what it holds runs in this Python."""
-    where = tmp_path_factory.mktemp("bundle")
+    """The zip, unpacked as Lambda does, and writable. Its packages are for this Python."""
+    unpacked = tmp_path_factory.mktemp("bundle")
     with zipfile.ZipFile(export / bundle.ZIP) as archive:
-        archive.extractall(where)
-    return where
+        archive.extractall(unpacked)
+    return unpacked
 
 
 def called(folder, events=EVENTS):
-    """What a fresh process of the bundle prints, of JSON lines: the log's, and {"Answer": …} for each event."""
-    done = subprocess.run(
+    """The exit status of a new process of the bundle, and its JSON lines: the log's, and {"Answer": …} per event."""
+    process = subprocess.run(
         [sys.executable, "-S", "-E", "-c", f"import sys; sys.path.insert(0, {str(folder)!r})\n{CALLER}"]
         + [json.dumps(events)],
         capture_output=True,
@@ -40,7 +40,7 @@ def called(folder, events=EVENTS):
         cwd=folder,
         env={"PATH": os.environ["PATH"], "OPENBLAS_NUM_THREADS": "1"},
     )
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+    return process.returncode, [json.loads(line) for line in process.stdout.splitlines()]
 
 
 def test_a_sound_bundle_scores(folder):
@@ -51,8 +51,8 @@ def test_a_sound_bundle_scores(folder):
     assert [item["index"] for item in answer["body"]["results"]] == [0, 1, 2]
 
 
-def test_with_any_one_file_of_the_bundle_flipped_by_a_byte_no_score_is_given(folder):
-    """Every file in turn; a process that dies at the damage gives none either, and is started anew."""
+def test_with_one_byte_changed_in_any_file_there_is_no_score(folder):
+    """Every file in turn. A process that dies of the damage gives no score either, and is started again."""
     listed = [name for kind in (checksums.SUMS, checksums.CRCS) for name in checksums.listed(folder, kind)]
     names = [*listed, checksums.SUMS]
     assert len(names) > 200
@@ -86,14 +86,14 @@ def test_a_file_that_is_missing_is_503_for_all_and_named_in_the_log(folder, lost
     assert answers[1]["headers"] == {"Content-Type": "application/problem+json"}
     assert (problem["status"], problem["code"]) == (503, "no_model")
     assert answers[0]["body"] == problem
-    said = [line for line in lines if "Fault" in line]
-    assert [line["Fault"].partition(":")[0] for line in said] == [lost] * 4
-    assert [line["ColdStart"] for line in said] == [1, 0, 0, 0]
-    form = {"body": problem, "facts": {"fault": "x"}, "duration_ms": 0.0, "cold": True, "model": None}
-    for line in said:
-        usual = json.loads(request_log.line(request_id=None, status=503, **form))
+    fault_lines = [line for line in lines if "Fault" in line]
+    assert [line["Fault"].partition(":")[0] for line in fault_lines] == [lost] * 4
+    assert [line["ColdStart"] for line in fault_lines] == [1, 0, 0, 0]
+    call = request_log.Call(None, 0.0, cold=True)
+    for line in fault_lines:
+        usual = json.loads(request_log.line(call, status=503, body=problem, facts={"fault": "x"}, model=None))
         assert line.keys() == usual.keys()
         assert line["_aws"]["CloudWatchMetrics"] == usual["_aws"]["CloudWatchMetrics"]
-    table, skipped = log.parse_lines(json.dumps(line) for line in said)
-    assert table[["Version", "Status"]].values.tolist() == [[log.UNANSWERED, 503]] * 4
+    table, skipped = monitoring_log.parse_lines(json.dumps(line) for line in fault_lines)
+    assert table[["Version", "Status"]].values.tolist() == [[monitoring_log.UNANSWERED, 503]] * 4
     assert not skipped

@@ -1,4 +1,4 @@
-"""Where the model is looked for, how often, and what the function says while there is none."""
+"""Where the model is looked for, how often, and what the function answers without one."""
 
 import json
 import os
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import model_source
 import pytest
-from model_source import Holder, ModelUnavailable
+from model_objects import ModelUnavailable
+from model_source import Holder
 from s3 import NEEDED, SECRETS, URL, pin_of
 
 from lib.detector.export_folder import DamagedModel
@@ -31,17 +32,17 @@ def test_a_folder_is_taken_as_it_is_and_model_dir_goes_first(monkeypatch):
 
 
 @pytest.mark.parametrize("url", ["s3://", "s3:///prefix", "s3:/bucket/prefix", "https://x/y", "s3://id:key@models/a"])
-def test_a_url_without_a_bucket_is_refused_without_saying_what_it_holds(monkeypatch, url):
+def test_a_url_without_a_bucket_is_refused_without_repeating_it(monkeypatch, url):
     monkeypatch.delenv("MODEL_DIR", raising=False)
     monkeypatch.setenv("MODEL_PATH", url)
     with pytest.raises(ModelUnavailable) as caught:
         model_source.folder()
-    assert str(caught.value) == "MODEL_PATH is neither s3://bucket/prefix nor a folder"
+    assert str(caught.value) == "MODEL_PATH: expected s3://bucket/prefix or a folder"
     assert not caught.value.transient
 
 
 class Loader:
-    """Gives or raises the outcomes in turn, and counts."""
+    """Returns or raises the outcomes in turn, and counts."""
 
     def __init__(self, *outcomes):
         self.outcomes, self.calls = list(outcomes), 0
@@ -104,7 +105,7 @@ print(json.dumps({"status": answer["statusCode"], "body": answer["body"], "boto3
 
 @pytest.fixture
 def start(export, tmp_path):
-    """Start the bundle in a process of its own, ask it once, and tell (log, answer)."""
+    """Start the bundle in its own process, send it one request, and return (log, answer)."""
     unpacked = tmp_path / "unpacked"
     with zipfile.ZipFile(export / "lambda_deployment.zip") as archive:
         archive.extractall(unpacked)
@@ -121,10 +122,10 @@ def start(export, tmp_path):
 
 def test_the_bundle_imports_boto3_only_to_fetch_a_model(bucket, wire, export, start):
     settings = {"MODEL_PATH": URL, "MODEL_SHA256": pin_of(export)}
-    for given, boto3, asked in (({}, False, []), (settings, True, NEEDED), (settings, False, NEEDED)):
-        log, answer = start(**given)
+    for variables, boto3, fetched in (({}, False, []), (settings, True, NEEDED), (settings, False, NEEDED)):
+        log, answer = start(**variables)
         assert (answer["status"], answer["body"]["model"]["run"], answer["boto3"]) == (200, "test", boto3)
-        assert (log["Model"], wire.asked) == ("test", asked)
+        assert (log["Model"], wire.asked) == ("test", fetched)
 
 
 def test_while_s3_has_no_model_each_request_is_503_and_the_log_says_why(wire, start):

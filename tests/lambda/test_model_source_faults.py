@@ -1,4 +1,4 @@
-"""A model that S3 can not give, or gives spoiled: what is tried again, and what is said."""
+"""A model that S3 cannot provide, or provides damaged: what is tried again, and what is reported."""
 
 import hashlib
 import sys
@@ -7,6 +7,7 @@ import time
 from itertools import chain, repeat
 from types import SimpleNamespace
 
+import model_objects
 import model_source
 import pytest
 from s3 import NEEDED, SECRETS, URL, left, pin_of, refused
@@ -27,7 +28,7 @@ def test_a_missing_bucket_is_named(wire, monkeypatch):
     assert refused().reason == "there is no such bucket (NoSuchBucket)"
 
 
-def test_access_denied_is_said_at_once(bucket, wire):
+def test_access_denied_is_not_tried_again(bucket, wire):
     wire.faults += [403]
     assert refused().reason.endswith("(AccessDenied)")
     assert wire.asked == ["model.json"]
@@ -40,37 +41,37 @@ def test_a_fault_of_the_server_is_tried_again(bucket, wire):
 
 
 def test_a_server_that_never_recovers_is_given_up(bucket, wire, monkeypatch):
-    monkeypatch.setattr(model_source, "ATTEMPTS", 2)
+    monkeypatch.setattr(model_objects, "ATTEMPTS", 2)
     wire.faults += [500] * 9
-    assert refused().reason == "can not be read (InternalError)"
+    assert refused().reason == "cannot be read (InternalError)"
     assert wire.asked == ["model.json"] * 2
 
 
 def test_a_server_that_does_not_answer_is_given_up(bucket, wire, monkeypatch):
-    monkeypatch.setattr(model_source, "ATTEMPTS", 2)
-    monkeypatch.setattr(model_source, "READ_S", 0.3)
+    monkeypatch.setattr(model_objects, "ATTEMPTS", 2)
+    monkeypatch.setattr(model_objects, "READ_S", 0.3)
     wire.faults += ["silent"] * 9
-    assert refused().reason == "can not be read (ReadTimeoutError)"
+    assert refused().reason == "cannot be read (ReadTimeoutError)"
     assert wire.asked == ["model.json"] * 2
 
 
-def test_nothing_that_listens_is_said(bucket, wire, monkeypatch):
-    monkeypatch.setattr(model_source, "ATTEMPTS", 1)
+def test_an_endpoint_without_a_listener_is_reported(bucket, wire, monkeypatch):
+    monkeypatch.setattr(model_objects, "ATTEMPTS", 1)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    assert refused().reason == "can not be read (EndpointConnectionError)"
+    assert refused().reason == "cannot be read (EndpointConnectionError)"
 
 
-def test_an_endpoint_that_is_no_url_is_said(bucket, wire, monkeypatch):
+def test_an_endpoint_that_is_not_a_url_is_reported(bucket, wire, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nowhere")
-    assert refused().reason == "can not be read (ValueError)"
+    assert refused().reason == "cannot be read (ValueError)"
 
 
-def test_no_credentials_are_said(bucket, wire, monkeypatch):
+def test_missing_credentials_are_reported(bucket, wire, monkeypatch):
     for name in SECRETS:
         monkeypatch.delenv(name)
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # which remembers those of the other tests
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    assert refused().reason == "can not be read (NoCredentialsError)"
+    assert refused().reason == "cannot be read (NoCredentialsError)"
 
 
 @pytest.mark.parametrize("name", NEEDED)
@@ -84,7 +85,7 @@ def test_a_file_cut_off_or_changed_on_its_way_is_fetched_once_more(bucket, wire,
 
 
 def test_a_body_that_stalls_is_not_waited_for(bucket, wire, monkeypatch):
-    monkeypatch.setattr(model_source, "READ_S", 0.3)
+    monkeypatch.setattr(model_objects, "READ_S", 0.3)
     wire.faults += ["stall", "stall"]
     assert refused().reason == "was cut off twice (ReadTimeoutError)"
 
@@ -108,20 +109,20 @@ def test_a_file_that_is_not_the_exported_one_is_refused_for_good(bucket, wire, t
 
 
 def test_a_file_too_large_is_not_read_to_its_end(bucket, wire, monkeypatch):
-    monkeypatch.setattr(model_source, "LARGEST", 100_000)
+    monkeypatch.setattr(model_objects, "LARGEST", 100_000)
     error = refused(key="default/lambda_export/lstm_model.onnx")
     assert error.reason == "is larger than 100000 bytes"
     assert not error.transient
     assert wire.asked == NEEDED[:3]
 
 
-@pytest.mark.parametrize(("seconds", "asked"), [([0, 61], []), ([0, 59, 61], ["model.json"])])
-def test_a_model_that_takes_too_long_in_all_is_given_up(bucket, wire, monkeypatch, seconds, asked):
-    monkeypatch.setattr(model_source, "time", SimpleNamespace(monotonic=chain(seconds, repeat(61)).__next__))
+@pytest.mark.parametrize(("seconds", "fetched"), [([0, 61], []), ([0, 59, 61], ["model.json"])])
+def test_a_model_that_takes_too_long_in_all_is_given_up(bucket, wire, monkeypatch, seconds, fetched):
+    monkeypatch.setattr(model_objects, "time", SimpleNamespace(monotonic=chain(seconds, repeat(61)).__next__))
     error = refused()
     assert error.reason == "the model took more than 60 s"
     assert error.transient
-    assert wire.asked == asked
+    assert wire.asked == fetched
 
 
 def test_a_body_that_comes_byte_by_byte_is_not_waited_for_past_the_total(bucket, wire, monkeypatch):
@@ -150,12 +151,12 @@ def test_a_model_json_that_lists_no_files_is_refused(bucket, text):
     assert "is not a model.json that lists the model's files" in refused().reason
 
 
-def test_a_temporary_folder_that_can_not_be_written_is_said(bucket, monkeypatch, tmp_path):
+def test_a_temporary_folder_that_cannot_be_written_is_reported(bucket, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     assert refused().reason.endswith("(FileNotFoundError)")
 
 
-def test_without_boto3_it_is_said(bucket, wire, monkeypatch):
+def test_a_missing_boto3_is_reported(bucket, wire, monkeypatch):
     monkeypatch.setitem(sys.modules, "boto3", None)
     error = refused()
     assert error.reason == "boto3 is not installed"

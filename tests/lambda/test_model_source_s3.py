@@ -1,4 +1,4 @@
-"""A model fetched from S3: what is asked for, what is kept, and which version."""
+"""A model fetched from S3: which files, which version, and what stays in the temporary folder."""
 
 import model_source
 import pytest
@@ -39,10 +39,10 @@ def test_without_a_pin_the_second_start_asks_for_model_json_alone(bucket, wire):
 def test_a_file_that_was_changed_in_the_temporary_folder_is_mended(bucket, export, monkeypatch, name):
     monkeypatch.setenv("MODEL_SHA256", pin_of(export))
     place = model_source.folder() / name
-    whole = place.read_bytes()
-    place.write_bytes(whole[:-1])
+    content = place.read_bytes()
+    place.write_bytes(content[:-1])
     Detector.load(model_source.folder())
-    assert place.read_bytes() == whole
+    assert place.read_bytes() == content
 
 
 def test_another_pin_is_refused_and_nothing_is_left(bucket, wire, export, monkeypatch, tmp_path):

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+import readings
 import request as sync_request
 import schemathesis
 import yaml
@@ -26,7 +27,7 @@ from lib.files import ROOT
 DOCUMENT = ROOT / "lambda/openapi.yaml"
 SPECIFICATION = yaml.safe_load(DOCUMENT.read_text(encoding="utf-8"))
 SCHEMAS = SPECIFICATION["components"]["schemas"]
-OF_EVERY_ANSWER = [
+EVERY_ANSWER = [
     checks.not_a_server_error,
     checks.status_code_conformance,
     checks.content_type_conformance,
@@ -38,9 +39,9 @@ schemathesis.openapi.format("iso-8601", st.datetimes().map(lambda moment: moment
 
 
 def requests(mode, examples):
-    """A decorator: the test takes that many `case`s, which are as the document says, or (negative) are not."""
+    """A decorator: the test gets that many `case`s, valid by the document or (negative) invalid."""
     generation = {"mode": mode, "deterministic": True}
-    phases = {"coverage": {"unexpected-methods": []}}  # which are not of this operation
+    phases = {"coverage": {"unexpected-methods": []}}  # those are not part of this operation
     config = schemathesis.Config.from_dict({"generation": generation, "phases": phases})
     schema = schemathesis.openapi.from_path(DOCUMENT, config=config)
     limits = {"max_examples": examples, "deadline": None, "suppress_health_check": list(HealthCheck)}
@@ -65,13 +66,13 @@ def url(client):
 
 
 @requests("positive", 60)
-def test_a_request_as_the_document_says_is_answered_with_scores(case, url):
-    case.call_and_validate(base_url=url, checks=[*OF_EVERY_ANSWER, checks.positive_data_acceptance])
+def test_a_request_of_the_document_is_answered_with_scores(case, url):
+    case.call_and_validate(base_url=url, checks=[*EVERY_ANSWER, checks.positive_data_acceptance])
 
 
 @requests("negative", 60)
 def test_any_other_request_gets_an_answer_that_the_document_names(case, url):
-    case.call_and_validate(base_url=url, checks=OF_EVERY_ANSWER)
+    case.call_and_validate(base_url=url, checks=EVERY_ANSWER)
 
 
 def test_the_document_is_openapi():
@@ -88,7 +89,7 @@ def test_who_may_call_is_what_the_template_asks_for():
 
 
 def fits(schema, value):
-    """Whether a value is as one of the document's schemas says."""
+    """Whether a value matches one of the document's schemas."""
     return Draft202012Validator({"$ref": f"#/components/schemas/{schema}", **SPECIFICATION}).is_valid(value)
 
 
@@ -146,7 +147,7 @@ def test_the_limits_are_the_functions_own():
     amounts = SCHEMAS["Amounts"]["properties"]
     assert list(amounts) == list(features.CHANNELS)
     assert (amounts["heartRate"]["minimum"], amounts["heartRate"]["maximum"]) == grid.HEART_RATE_RANGE
-    assert {amounts[name]["maximum"] for name in features.COUNTERS} == {sync_request.LARGEST_COUNT}
+    assert {amounts[name]["maximum"] for name in features.COUNTERS} == {readings.LARGEST_COUNT}
 
 
 def test_the_baseline_is_the_functions_own():
@@ -159,11 +160,11 @@ def test_the_baseline_is_the_functions_own():
 def test_every_code_that_the_function_can_say_is_in_the_document():
     raised = re.compile(r'Problem\((\d+), "(\w+)"')
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "lambda").glob("*.py")]
-    said = {found for source in sources for found in raised.findall(source)}
-    of_other_paths = {("404", "no_such_path"), ("405", "wrong_method")}
+    raised_codes = {code for source in sources for code in raised.findall(source)}
+    other_paths = {("404", "no_such_path"), ("405", "wrong_method")}
     documented = set()
     for schema in SCHEMAS.values():
         if "$ref" in schema:
             status, code = schema["properties"]["status"]["const"], schema["properties"]["code"]
             documented |= {(str(status), name) for name in code.get("enum", [code.get("const")])}
-    assert said == documented | of_other_paths
+    assert raised_codes == documented | other_paths

@@ -1,4 +1,4 @@
-"""Wearers on whom nothing was fitted, streamed through the notebooks' code and through the bundle's own process."""
+"""Unseen wearers: the notebooks' code and the bundle's own process must give the same scores."""
 
 import json
 
@@ -24,18 +24,18 @@ STRETCH = sum(LENGTHS)
 MOST_READINGS, SHORT = 1440, 300
 LENGTH, INTERVAL_S = 60, 5
 ALL, *_ = features.CHANNEL_SETS
-FEWER = {name: held for name, held in features.CHANNEL_SETS.items() if name != ALL}
+FEWER_CHANNELS = {name: channels for name, channels in features.CHANNEL_SETS.items() if name != ALL}
 
 
 @pytest.fixture(scope="module")
 def requests():
-    """(counters, channel set, rows, request) of consecutive readings of two wearers, with all that watches do.
+    """(counters, channel set, rows, request) of consecutive readings of two wearers.
 
-    Around a spell off the wrist, around a hole, while a heart beats faster and faster, as many as a request may hold,
-    and of watches that report less.
+    They cover a spell off the wrist, a hole, a heart rate that rises, the largest request, and watches with fewer
+    channels.
     """
     raw = readings.parse(watch.record_days(wearers=2, days=1, interval_s=INTERVAL_S, seed=7, first_id=900))
-    made = []
+    requests = []
     for counters, table in (("cumulative", raw), ("interval", watch.to_interval_counters(raw))):
         for _, rows in table.groupby("user_id"):
             off = int(np.argmax(rows["heartRate"].to_numpy() == 0))  # 0 where a watch reports nothing off the wrist
@@ -43,13 +43,13 @@ def requests():
             begins = [max(0, place - STRETCH // 2) for place in (off, hole, len(rows) * 2 // 3)]
             stretches = [rows[begin : begin + STRETCH] for begin in begins]
             stretches[-1] = _faster_and_faster(stretches[-1])
-            made += [(counters, ALL, part) for whole in stretches for part in _parts(whole)]
+            requests += [(counters, ALL, batch) for stretch in stretches for batch in _batches(stretch)]
         middle = rows[len(rows) // 2 :]  # of the last wearer
-        made.append((counters, ALL, middle[:MOST_READINGS]))
-        for name, held in FEWER.items():
-            lacking = dict.fromkeys(set(features.CHANNELS) - set(held), np.nan)
-            made += [(counters, name, part) for part in _parts(middle[:SHORT].assign(**lacking))]
-    return [(counters, name, rows, _request(rows, counters, name)) for counters, name, rows in made]
+        requests.append((counters, ALL, middle[:MOST_READINGS]))
+        for name, channels in FEWER_CHANNELS.items():
+            lacking = dict.fromkeys(set(features.CHANNELS) - set(channels), np.nan)
+            requests += [(counters, name, batch) for batch in _batches(middle[:SHORT].assign(**lacking))]
+    return [(counters, name, rows, _request(rows, counters, name)) for counters, name, rows in requests]
 
 
 def _faster_and_faster(rows):
@@ -57,7 +57,7 @@ def _faster_and_faster(rows):
     return rows.assign(heartRate=np.where(rows["heartRate"] > 0, rows["heartRate"] + raised, 0))
 
 
-def _parts(rows):
+def _batches(rows):
     ends = np.cumsum(np.resize(LENGTHS, len(rows)))
     bounds = [0, *ends[ends < len(rows)], len(rows)]
     return [rows.iloc[low:high] for low, high in zip(bounds, bounds[1:], strict=False) if high - low > 1]
@@ -70,7 +70,7 @@ def _request(rows, counters, name):
 
 
 def notebook_scores(rows, counters, name, model, detector):
-    """The score of each reading, (N,), as 02_clean, 03_train and 04_evaluate reckon; NaN where it is off the wrist."""
+    """The score of each reading, (N,), as 02_clean, 03_train and 04_evaluate compute it; NaN off the wrist."""
     table, _ = clean.clean(rows, interval_s=INTERVAL_S, counters=counters)
     table = table[~table["heartRate"].isna()]
     if table.empty:
@@ -82,20 +82,20 @@ def notebook_scores(rows, counters, name, model, detector):
     counted = features.channel_sets(np.full(7, True))[name]
     faults = faults_of(raw, interval_s=INTERVAL_S, counted=counted, size=size)
     scores[faults != grid.OK] = np.nan
-    of_sample = scores[np.searchsorted(first + size - 1, np.arange(len(table)))]
+    by_sample = scores[np.searchsorted(first + size - 1, np.arange(len(table)))]
     cell = np.ceil(rows["instant"].to_numpy() / INTERVAL_S) * INTERVAL_S
     place = np.searchsorted(table["timestamp"].to_numpy().astype("datetime64[s]").astype(int), cell)
-    return np.where(rows["heartRate"] > 0, np.append(of_sample, np.nan)[place], np.nan)
+    return np.where(rows["heartRate"] > 0, np.append(by_sample, np.nan)[place], np.nan)
 
 
 @pytest.fixture(scope="module")
 def expected(requests, export, model):
-    """The notebooks' scores of each request."""
+    """The notebooks' scores for each request."""
     detector = Detector.load(export)
     return [notebook_scores(rows, counters, name, model, detector) for counters, name, rows, _ in requests]
 
 
-def test_the_bundle_gives_every_reading_the_notebooks_score_whatever_it_was_asked_before(requests, export, expected):
+def test_the_bundle_gives_every_reading_the_notebooks_score_whatever_came_before(requests, export, expected):
     order = np.random.default_rng(0).permutation(np.repeat(np.arange(len(requests)), 2))  # each twice
     _, calls = bundle.call(export / bundle.ZIP, [requests[place][3] for place in order])
     compared = dict.fromkeys(features.CHANNEL_SETS, 0)
@@ -152,13 +152,13 @@ def test_a_wearer_followed_from_request_to_request_is_scored_as_the_notebooks_fo
     samples[200:, 1] = 0  # at rest, after a walk
     first = np.arange(0, len(samples) - LENGTH + 1, 12)
     followed = follow(Detector.load(export), samples, first, np.zeros(len(samples)))
-    own, served = {}, []
+    baseline, served = {}, []
     log = (tmp_path / "log").open("w")
     with log, bundle.unpacked(export / bundle.ZIP) as folder, ExecutionEnvironment(folder, log=log) as environment:
-        for row in first:  # a window a request, its baseline handed back
-            request = bundle.request_of(samples[row : row + LENGTH]) | {"baseline": own}
+        for row in first:  # one window per request, with the baseline of the last answer
+            request = bundle.request_of(samples[row : row + LENGTH]) | {"baseline": baseline}
             body = json.loads(environment.invoke(json.dumps(request).encode()).answer.result())["body"]
-            own = body["baseline"]
+            baseline = body["baseline"]
             served.append(body["results"][-1]["anomalyScore"])
     np.testing.assert_allclose(served, followed.scores, rtol=0, atol=1e-5)
     assert followed.minutes[-1] > KNOWN

@@ -44,10 +44,10 @@ def client(gateway):
 @pytest.fixture(scope="module")
 def requests():
     """Requests of many lengths, one with a bad reading, one refused."""
-    whole = [bundle.request_of(life(length, seed=length)) for length in (1, 20, 60, 61, 100, 200)]
+    sound = [bundle.request_of(life(length, seed=length)) for length in (1, 20, 60, 61, 100, 200)]
     bad = bundle.request_of(life(70, seed=1))
     bad["metrics"][3]["heartRate"] = "fast"
-    return [*whole, bad, {"metrics": []}]
+    return [*sound, bad, {"metrics": []}]
 
 
 # --- the bundle
@@ -138,21 +138,21 @@ def test_the_command_prints_where_it_serves_and_stops_cleanly_on_ctrl_c(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--run", "april"], "run 'april' has no bundle: run notebooks/05_export first, or ./run_all.sh run=april"),
         (["--run", "march"], "File is not a zip file"),
         (["--run", "../x"], "run='../x': expected a run's name of"),
     ],
 )
-def test_a_run_that_can_not_be_served_is_one_line(tmp_path, words, said):
+def test_a_run_that_cannot_be_served_is_one_line(tmp_path, words, message):
     archive = tmp_path / "models/march/lambda_export" / bundle.ZIP
     archive.parent.mkdir(parents=True)
     archive.write_text("no zip")
     with command(tmp_path, *words) as server:
         _, errors = server.communicate(timeout=20)
     assert server.returncode == 1
-    assert errors.startswith(f"serve.py: {said}")
+    assert errors.startswith(f"serve.py: {message}")
     assert len(errors.splitlines()) == 1
 
 

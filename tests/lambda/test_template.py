@@ -18,26 +18,26 @@ TEMPLATE = ROOT / "lambda" / "template.yaml"
 
 @pytest.fixture(scope="module")
 def template():
-    """The template as plain objects, its intrinsic functions by their long names."""
+    """The template as plain objects, with the long names of its intrinsic functions."""
     return cfn_yaml.load(str(TEMPLATE))
 
 
 @pytest.fixture(scope="module")
 def resources(template):
-    return {name: {**found, **found["Properties"]} for name, found in template["Resources"].items()}
+    return {name: {**resource, **resource["Properties"]} for name, resource in template["Resources"].items()}
 
 
 def lint(path):
-    """What cfn-lint prints of a template. It asks nothing of the network."""
+    """The output of cfn-lint for a template. It needs no network."""
     command = Path(sys.executable).with_name("cfn-lint")
     return subprocess.run([command, path], capture_output=True, text=True).stdout
 
 
-def test_cfn_lint_has_nothing_to_say_of_the_template():
+def test_cfn_lint_accepts_the_template():
     assert lint(TEMPLATE) == ""
 
 
-def test_cfn_lint_would_say_of_a_resource_that_is_not_there(tmp_path):
+def test_cfn_lint_would_find_a_missing_resource(tmp_path):
     text = TEMPLATE.read_text(encoding="utf-8").replace("!GetAtt DetectorLogs.Arn", "!GetAtt SomeLogs.Arn")
     (tmp_path / "template.yaml").write_text(text, encoding="utf-8")
     assert "'SomeLogs' is not one of" in lint(tmp_path / "template.yaml")
@@ -70,40 +70,42 @@ def test_the_prefix_that_the_role_may_read_is_the_one_that_deployments_write(tem
     assert package.prefix.startswith(template["Parameters"]["ModelPrefix"]["Default"] + "/")
 
 
-def test_the_function_is_what_the_deployment_makes_it_so_that_neither_undoes_the_other(template, resources):
-    detector, given = resources["Detector"], deploy.parsed([])
+def test_template_and_deployment_give_the_function_the_same_settings(template, resources):
+    detector, options = resources["Detector"], deploy.parsed([])
     assert detector["Handler"] == deployment_package.HANDLER
     assert detector["Runtime"] == {"Ref": "Runtime"}
     runtime = template["Parameters"]["Runtime"]
     assert set(runtime["AllowedValues"]) == set(deployment_package.RUNTIMES)
     (python,) = [
-        of for of in parameters.notebook_parameters(ROOT / "notebooks/05_export.ipynb") if of.name == "lambda_python"
+        one for one in parameters.notebook_parameters(ROOT / "notebooks/05_export.ipynb") if one.name == "lambda_python"
     ]
     assert runtime["Default"] == f"python{python.default}"
     assert detector["Architectures"] == ["x86_64"]
-    assert (given.timeout, given.memory) == (None, None)  # what the template made of them stays
+    assert (options.timeout, options.memory) == (None, None)  # unchanged: the template sets them
     assert detector["Timeout"] == plan.TIMEOUT_S
     assert template["Parameters"]["MemorySize"]["Default"] == plan.MEMORY_MB
-    assert template["Parameters"]["FunctionName"]["Default"] == given.function
+    assert template["Parameters"]["FunctionName"]["Default"] == options.function
     assert detector["AutoPublishAlias"] == "live"
     code = (TEMPLATE.parent / detector["CodeUri"]).resolve()
-    assert code == ROOT / "models" / given.run / "lambda_export" / bundle.ZIP
+    assert code == ROOT / "models" / options.run / "lambda_export" / bundle.ZIP
 
 
 def test_nobody_calls_the_api_without_an_authorizer_and_it_calls_the_alias(resources):
     route = resources["SyncRoute"]
     assert route["RouteKey"] == "POST /health-data/sync"
     assert route["AuthorizationType"] == {"Fn::If": ["UsesJwt", "JWT", "AWS_IAM"]}
-    assert [name for name, found in resources.items() if found["Type"] == "AWS::ApiGatewayV2::Route"] == ["SyncRoute"]
+    assert [name for name, resource in resources.items() if resource["Type"] == "AWS::ApiGatewayV2::Route"] == [
+        "SyncRoute"
+    ]
     assert resources["ApiIntegration"]["IntegrationUri"] == {"Ref": "Detector.Alias"}
     assert resources["ApiMayInvoke"]["FunctionName"] == {"Ref": "Detector.Alias"}
 
 
-def test_with_tokens_both_their_issuer_and_their_audience_are_wanted(template):
+def test_tokens_need_issuer_and_audience(template):
     rule = template["Rules"]["JwtIsComplete"]
     assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Authorizer"}, "JWT"]}
-    wanted = [{"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in ("JwtIssuer", "JwtAudience")]
-    assert [of["Assert"] for of in rule["Assertions"]] == wanted
+    expected = [{"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in ("JwtIssuer", "JwtAudience")]
+    assert [assertion["Assert"] for assertion in rule["Assertions"]] == expected
 
 
 def test_the_bucket_is_encrypted_closed_to_the_public_and_outlives_the_stack(resources):
@@ -115,22 +117,24 @@ def test_the_bucket_is_encrypted_closed_to_the_public_and_outlives_the_stack(res
 
 
 def test_every_log_is_kept_for_a_limited_time(resources):
-    groups = [found for found in resources.values() if found["Type"] == "AWS::Logs::LogGroup"]
+    groups = [resource for resource in resources.values() if resource["Type"] == "AWS::Logs::LogGroup"]
     assert [group["RetentionInDays"] for group in groups] == [{"Ref": "LogRetentionDays"}] * 2
 
 
 def test_the_alarms_read_what_the_function_logs_and_what_lambda_counts(resources):
     alarms = {n: (a["Namespace"], a["MetricName"]) for n, a in resources.items() if a["Type"].endswith("::Alarm")}
-    own = {"Ref": "FunctionName"}
+    namespace = {"Ref": "FunctionName"}
     assert alarms == {
-        "FailedAnswersAlarm": (own, "FailedAnswers"),
+        "FailedAnswersAlarm": (namespace, "FailedAnswers"),
         "ErrorsAlarm": ("AWS/Lambda", "Errors"),
         "LatencyAlarm": ("AWS/Lambda", "Duration"),
-        "AlertRateTooHigh": (own, "Alerts"),
+        "AlertRateTooHigh": (namespace, "Alerts"),
     }
     filters = {name: resources[name] for name in ("FailedAnswers", "AlertRate")}
-    made = [transformed["MetricName"] for found in filters.values() for transformed in found["MetricTransformations"]]
-    assert made == ["FailedAnswers", "Alerts"]
+    names = [
+        transformed["MetricName"] for resource in filters.values() for transformed in resource["MetricTransformations"]
+    ]
+    assert names == ["FailedAnswers", "Alerts"]
     assert filters["AlertRate"]["FilterPattern"] == "{ $.Windows > 0 }"
     assert filters["FailedAnswers"]["FilterPattern"] == "{ $.Status >= 500 }"
     assert {"Windows", "Alerts"} <= set(request_log.METRICS)

@@ -71,13 +71,13 @@ def test_readings_without_a_score_count_no_seconds(model, tmp_path):
 def test_held_levels_are_relative_to_the_alert_level(model):
     batch = metrics(40)
     batch[-3]["heartRate"] = 190.0  # twelve scales: in the last three windows alone
-    held = facts(model, batch)["held"]
+    held = facts(model, batch)["sustained"]
     np.testing.assert_allclose(held, np.array([error(144 / LENGTH)] * 2 + [error()] * 2 + [0]) / 4)
 
 
 def test_windows_on_both_sides_of_a_hole_are_not_in_a_row(model):
     later = metrics(LENGTH + 1, start=small_model.MONDAY_7H + 3600)
-    held = facts(model, [*metrics(LENGTH + 1), *later])["held"]
+    held = facts(model, [*metrics(LENGTH + 1), *later])["sustained"]
     assert (held > 0).tolist() == [True] + [False] * 4  # of two windows on either side none are three in a row
 
 
@@ -85,4 +85,4 @@ def test_windows_on_both_sides_of_a_hole_are_not_in_a_row(model):
     ("over", "held"), [([], [0] * 5), ([2], [2, 0, 0, 0, 0]), ([1, 3, 2, 4, 1, 5], [5, 2, 1, 0, 0])]
 )
 def test_windows_in_a_row_hold_the_level_of_the_smallest(over, held):
-    assert verdict._held(np.array(over, dtype=float)).tolist() == held
+    assert verdict._sustained(np.array(over, dtype=float)).tolist() == held

@@ -47,9 +47,9 @@ def test_with_a_bucket_the_function_takes_its_model_from_there_pinned_by_its_sha
     assert prefix == f"models/march/{variables['MODEL_SHA256'][:16]}"
     assert aws.stand_in.asked.count("GetObject") == 4  # model.json and the three files it names: by the function
     folder = Run.at("march").models / "lambda_export"
-    held = aws.s3.list_objects_v2(Bucket=aws.bucket)["Contents"]
+    objects = aws.s3.list_objects_v2(Bucket=aws.bucket)["Contents"]
     local = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert {item["Key"].removeprefix(f"{prefix}/") for item in held} == local
+    assert {item["Key"].removeprefix(f"{prefix}/") for item in objects} == local
     assert aws.stand_in.sent["PutObject"] == (folder / "model.json").read_bytes()  # the last, for it lists the others
 
 
@@ -76,7 +76,7 @@ def test_a_zip_over_the_direct_limit_travels_by_the_bucket(aws, monkeypatch):
     assert (aws.live, aws.stand_in.asked.count("PutObject")) == ("1", 1)
 
 
-def test_an_upload_that_was_damaged_on_its_way_is_uploaded_anew(aws):
+def test_a_damaged_upload_is_repeated(aws):
     aws.run("--run", "march", "--bucket", aws.bucket)
     key = aws.setting("Environment")["Variables"]["MODEL_PATH"].removeprefix(f"s3://{aws.bucket}/") + "/threshold.npy"
     aws.s3.put_object(Bucket=aws.bucket, Key=key, Body=b"?", ChecksumAlgorithm="SHA256")
@@ -99,13 +99,13 @@ def test_live_is_moved_from_the_revision_that_was_read_and_shares_its_calls_with
     assert (sent["RevisionId"], sent["RoutingConfig"]) == (revision, {"AdditionalVersionWeights": {}})
 
 
-def test_a_dry_run_shows_the_changes_and_makes_none(aws, capsys):
+def test_a_dry_run_shows_the_changes_and_changes_nothing(aws, capsys):
     aws.deploy("march")
     aws.stand_in.asked.clear()
     capsys.readouterr()
     assert aws.run("--run", "april", "--memory", "1024", *ALL, "--dry-run") == 0
     assert set(aws.stand_in.asked) <= READING
-    shown = capsys.readouterr().out
+    output = capsys.readouterr().out
     for words in ("MemorySize: 512 → 1024", "upload 6 files", "none → 5", "0 → 2", "live: 1", "code: "):
-        assert words in shown
+        assert words in output
     assert (aws.live, aws.versions, aws.setting("MemorySize")) == ("1", ["1"], 512)

@@ -59,7 +59,7 @@ def test_a_failure_of_a_later_call_of_an_action_leaves_live_where_it_was(aws, ac
 
 
 @pytest.mark.parametrize("action", [name for name in ACTIONS if name.startswith(("Put", "Update", "Publish"))][:-1])
-def test_a_change_whose_answer_is_lost_leaves_live_where_it_was_and_the_next_run_goes_on(aws, action):
+def test_a_change_with_a_lost_answer_leaves_live_where_it_was_and_the_next_run_goes_on(aws, action):
     aws.deploy("march")
     aws.stand_in.lost.add(action)
     assert aws.run("--run", "april", *ALL) == 1
@@ -69,7 +69,7 @@ def test_a_change_whose_answer_is_lost_leaves_live_where_it_was_and_the_next_run
     assert (aws.live, aws.versions, aws.stand_in.provisioned) == ("2", ["1", "2"], {"2": 2})
 
 
-def test_a_function_that_was_made_although_the_answer_was_lost_is_gone_on_with(aws):
+def test_a_function_created_with_a_lost_answer_is_used_by_the_next_run(aws):
     aws.stand_in.lost.add("CreateFunction")
     assert aws.run("--run", "march") == 1
     assert aws.live is None
@@ -80,14 +80,14 @@ def test_a_function_that_was_made_although_the_answer_was_lost_is_gone_on_with(a
 
 def interrupt(monkeypatch, method):
     """Let Ctrl-C come as soon as a method of LiveFunction's client has been answered."""
-    made = function.LiveFunction.__init__
+    original = function.LiveFunction.__init__
 
     def interrupted(self, client, name):
-        made(self, client, name)
+        original(self, client, name)
         call = getattr(client, method)
 
-        def stopped(**given):
-            call(**given)
+        def stopped(**arguments):
+            call(**arguments)
             raise KeyboardInterrupt
 
         monkeypatch.setattr(client, method, stopped)
@@ -96,22 +96,22 @@ def interrupt(monkeypatch, method):
 
 
 @pytest.mark.parametrize("method", ["publish_version", "put_provisioned_concurrency_config"])
-def test_ctrl_c_before_live_is_moved_leaves_it_where_it_was_and_says_so(aws, monkeypatch, capsys, method):
+def test_ctrl_c_before_live_is_moved_leaves_it_where_it_was_and_reports_it(aws, monkeypatch, capsys, method):
     aws.deploy("march")
     interrupt(monkeypatch, method)
     assert aws.run("--run", "april", *ALL) == 1
     assert (aws.live, aws.stand_in.provisioned) == ("1", {})
-    assert "stopped: run it again, it goes on from there (live was not moved)" in capsys.readouterr().err
+    assert "stopped: run it again to continue (live was not moved)" in capsys.readouterr().err
 
 
-def test_ctrl_c_as_live_is_moved_keeps_what_may_be_live_and_says_how_to_see_where_it_is(aws, monkeypatch, capsys):
+def test_ctrl_c_while_live_is_moved_keeps_what_may_be_live_and_names_the_command(aws, monkeypatch, capsys):
     aws.deploy("march")
     interrupt(monkeypatch, "update_alias")
     assert aws.run("--run", "april", *ALL) == 1
     assert (aws.live, aws.stand_in.provisioned) == ("2", {"2": 2})
-    said = capsys.readouterr()
-    assert "stopped as live was moved (aws lambda get-alias" in said.err
-    assert "version 2 may be live, and keeps its environments: aws lambda delete-provisioned" in said.out
+    output = capsys.readouterr()
+    assert "stopped as live was moved (aws lambda get-alias" in output.err
+    assert "version 2 may be live, and keeps its environments: aws lambda delete-provisioned" in output.out
 
 
 def test_every_change_is_waited_for_before_the_next_is_asked_for(aws, monkeypatch):
@@ -144,20 +144,20 @@ def test_environments_that_do_not_start_leave_live_where_it_was_and_cost_nothing
     aws.deploy("march")
     aws.stand_in.starting = [{"Status": "FAILED", "StatusReason": "too many"}]
     assert aws.run("--run", "april", "--provisioned", "2") == 1
-    problem = "provisioned concurrency: too many; take a smaller --provisioned, or none (live was not moved)"
+    problem = "provisioned concurrency: too many; use a smaller --provisioned, or none (live was not moved)"
     assert problem in capsys.readouterr().err
     assert (aws.live, aws.stand_in.provisioned) == ("1", {})
 
 
-def test_where_it_is_not_known_whether_live_was_moved_the_command_that_tells_is_given(aws, capsys):
+def test_if_it_is_unknown_whether_live_was_moved_the_command_that_shows_it_is_printed(aws, capsys):
     aws.deploy("march")
     aws.stand_in.lost.add("UpdateAlias")
     aws.stand_in.then["UpdateAlias"] = {"GetAlias": (500, "ServiceException", "out of order")}
     assert aws.run("--run", "april", "--provisioned", "2") == 1
     assert aws.stand_in.provisioned == {"2": 2}  # of what may be live
-    said = capsys.readouterr().err
-    assert "AWS stopped answering as live was moved" in said
-    assert "aws lambda get-alias --function-name health-anomaly-detector --name live says where it is" in said
+    output = capsys.readouterr().err
+    assert "AWS stopped answering as live was moved" in output
+    assert "aws lambda get-alias --function-name health-anomaly-detector --name live shows where it is" in output
 
 
 @pytest.mark.parametrize("action", ["CreateFunction", "PublishVersion", "Invoke", "CreateAlias"])
@@ -179,7 +179,7 @@ def test_a_failure_of_the_first_deployment_makes_no_alias(aws, action):
         ("warm", "with no status: no score"),
     ],
 )
-def test_a_version_that_gives_no_score_is_not_made_live(aws, answer, problem, capsys):
+def test_a_version_without_a_score_is_not_made_live(aws, answer, problem, capsys):
     aws.deploy("march")
     aws.stand_in.answers.append(answer)
     assert aws.run("--run", "april") == 1
@@ -187,7 +187,7 @@ def test_a_version_that_gives_no_score_is_not_made_live(aws, answer, problem, ca
     assert f"version 2 answers the example {problem} (live was not moved)" in capsys.readouterr().err
 
 
-def test_a_version_that_scores_otherwise_than_this_run_is_not_made_live(aws, capsys):
+def test_a_version_with_another_score_is_not_made_live(aws, capsys):
     aws.deploy("march")
     body = aws.expected("april")
     aws.stand_in.answers.append({"statusCode": 200, "body": {**body, "anomalyScore": body["anomalyScore"] * 1.001}})

@@ -34,7 +34,7 @@ def test_a_rollback_can_name_the_version(aws):
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ((), "live is version 1, and none before it is on record: name one by --rollback VERSION"),
+        ((), "live is version 1, and no earlier one is recorded: name it by --rollback VERSION"),
         (("1",), "live is version 1 already"),
         (("7",), "AWS refuses Invoke (ResourceNotFoundException)"),
     ],
@@ -46,7 +46,7 @@ def test_a_rollback_to_nowhere_is_refused(aws, capsys, words, problem):
     assert aws.live == "1"
 
 
-def test_a_function_that_was_never_deployed_can_not_be_rolled_back(aws, capsys):
+def test_a_function_that_was_never_deployed_cannot_be_rolled_back(aws, capsys):
     assert aws.run("--rollback") == 1
     assert "has no alias live in eu-central-1: deploy a run first" in capsys.readouterr().err
 
@@ -59,7 +59,7 @@ def test_a_rollback_that_fails_leaves_live_where_it_was(aws, action):
     assert aws.live == "2"
 
 
-def test_a_version_that_no_longer_gives_a_score_is_not_gone_back_to(aws, capsys):
+def test_a_version_that_no_longer_gives_a_score_is_not_made_live_again(aws, capsys):
     aws.deploy("march", "april")
     aws.stand_in.answers.append({"statusCode": 503, "body": {"detail": "the model is gone"}})
     assert aws.run("--rollback") == 1
@@ -75,7 +75,7 @@ def test_a_dry_run_shows_where_a_rollback_would_go(aws, capsys):
     assert "live: version 2 → 1" in capsys.readouterr().out
 
 
-def test_started_environments_go_with_live_and_end_when_none_are_wanted(aws):
+def test_started_environments_go_with_live_and_end_at_0(aws):
     assert aws.run("--run", "march", "--provisioned", "2") == 0
     aws.deploy("april")
     assert aws.stand_in.provisioned == {"2": 2}
@@ -85,7 +85,7 @@ def test_started_environments_go_with_live_and_end_when_none_are_wanted(aws):
     assert aws.stand_in.provisioned == {}
 
 
-def test_environments_that_can_not_be_ended_are_told_with_the_command_that_ends_them(aws, capsys):
+def test_environments_that_cannot_be_ended_are_reported_with_the_command_that_ends_them(aws, capsys):
     assert aws.run("--run", "march", "--provisioned", "2") == 0
     aws.fail("DeleteProvisionedConcurrencyConfig")
     aws.deploy("april")
@@ -95,7 +95,7 @@ def test_environments_that_can_not_be_ended_are_told_with_the_command_that_ends_
 
 
 def refused(aws, capsys, *words):
-    """What deploy.py says, and that it changed nothing by it."""
+    """What deploy.py prints to stderr; it must not have changed anything."""
     before = (aws.live, aws.versions, dict(aws.stand_in.provisioned))
     aws.stand_in.asked.clear()
     assert aws.run(*words) == 1
@@ -106,15 +106,15 @@ def refused(aws, capsys, *words):
 
 def test_environments_that_leave_no_request_of_what_is_reserved_are_refused_before_anything_changes(aws, capsys):
     assert aws.run("--run", "march", "--reserved", "3") == 0
-    said = refused(aws, capsys, "--run", "april", "--provisioned", "3")
-    assert "--provisioned 3, and one request, are more than the 3 reserved: take fewer, or --reserved 4" in said
+    refusal = refused(aws, capsys, "--run", "april", "--provisioned", "3")
+    assert "--provisioned 3, and one request, are more than the 3 reserved: take fewer, or --reserved 4" in refusal
     assert aws.run("--run", "april", "--provisioned", "2") == 0
 
 
 def test_the_old_versions_environments_count_until_live_has_moved(aws, capsys):
     assert aws.run("--run", "march", "--provisioned", "2", "--reserved", "4") == 0
-    said = refused(aws, capsys, "--run", "april")
-    assert "--provisioned 2 beside the 2 of the version that is live, and one request, are more than the 4" in said
+    refusal = refused(aws, capsys, "--run", "april")
+    assert "--provisioned 2 beside the 2 of the version that is live, and one request, are more than the 4" in refusal
     assert aws.run("--run", "march") == 0  # again, which moves nothing
     assert aws.run("--run", "april", "--reserved", "5") == 0
     assert aws.stand_in.provisioned == {"2": 2}
@@ -124,19 +124,21 @@ def test_the_old_versions_environments_count_until_live_has_moved(aws, capsys):
     assert aws.stand_in.provisioned == {"1": 1}
 
 
-def test_a_version_that_could_not_be_checked_for_want_of_reserved_concurrency_is_not_published(aws, capsys):
+def test_a_version_is_not_published_if_reserved_concurrency_leaves_no_room_to_check_it(aws, capsys):
     assert aws.run("--run", "march", "--provisioned", "2", "--reserved", "4") == 0
     aws.functions.put_function_concurrency(FunctionName="health-anomaly-detector", ReservedConcurrentExecutions=2)
     aws.stand_in.reserved = 2
-    said = refused(aws, capsys, "--run", "april", "--provisioned", "1", "--reserved", "9")
-    assert "leave nothing of the 2 reserved to check another with: deploy the run that is live, with --reserved" in said
+    refusal = refused(aws, capsys, "--run", "april", "--provisioned", "1", "--reserved", "9")
+    assert (
+        "leave nothing of the 2 reserved to check another with: deploy the run that is live, with --reserved" in refusal
+    )
     assert aws.run("--run", "march", "--reserved", "9") == 0
     assert aws.run("--run", "april", "--provisioned", "1") == 0
 
 
 def test_the_stand_in_refuses_what_lambda_would(aws, monkeypatch, capsys):
-    monkeypatch.setattr(rollout, "check_room", lambda *_, **__: None)
-    monkeypatch.setattr(plan, "check_room", lambda *_, **__: None)
+    monkeypatch.setattr(rollout, "check_concurrency", lambda *_, **__: None)
+    monkeypatch.setattr(plan, "check_concurrency", lambda *_, **__: None)
     assert aws.run("--run", "march", "--provisioned", "2", "--reserved", "3") == 0
     assert aws.run("--run", "april") == 1
     assert "Provisioned must not exceed ReservedConcurrentExecutions (live was not moved)" in capsys.readouterr().err

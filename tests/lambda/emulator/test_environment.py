@@ -41,20 +41,20 @@ def handler(event, context):
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """A handler that does what it is told to."""
+    """A handler that obeys its event."""
     folder = tmp_path_factory.mktemp("function")
-    (folder / "told.py").write_text(HANDLER)
+    (folder / "obedient.py").write_text(HANDLER)
     log = (folder / "log").open("w")
-    with log, ExecutionEnvironment(folder, handler="told.handler", log=log) as environment:
+    with log, ExecutionEnvironment(folder, handler="obedient.handler", log=log) as environment:
         yield environment
 
 
-def told(environment, *, timeout_s=20.0, **event):
+def answer_to(environment, *, timeout_s=20.0, **event):
     return json.loads(environment.invoke(json.dumps(event).encode(), timeout_s=timeout_s).answer.result())
 
 
 def test_what_the_handler_returns_is_the_answer(environment):
-    assert told(environment, says="ünïcode", number=1.5) == {"says": "ünïcode", "number": 1.5}
+    assert answer_to(environment, says="ünïcode", number=1.5) == {"says": "ünïcode", "number": 1.5}
 
 
 def test_the_handler_is_given_the_context_of_its_invocation(environment):
@@ -65,42 +65,42 @@ def test_the_handler_is_given_the_context_of_its_invocation(environment):
 
 
 def test_one_process_answers_one_invocation_after_another(environment):
-    assert told(environment, do="pid") == told(environment, do="pid") == environment.process.pid
+    assert answer_to(environment, do="pid") == answer_to(environment, do="pid") == environment.process.pid
 
 
 def test_an_exception_is_reported_and_the_process_goes_on(environment):
-    before = told(environment, do="pid")
+    before = answer_to(environment, do="pid")
     with pytest.raises(FunctionError, match="LookupError: no such thing"):
-        told(environment, do="raise")
-    assert told(environment, do="pid") == before
+        answer_to(environment, do="raise")
+    assert answer_to(environment, do="pid") == before
 
 
 def test_a_process_that_ends_in_an_invocation_is_replaced_by_the_next(environment):
-    before = told(environment, do="pid")
+    before = answer_to(environment, do="pid")
     with pytest.raises(Ended):
-        told(environment, do="die")
-    assert told(environment, do="pid") != before
+        answer_to(environment, do="die")
+    assert answer_to(environment, do="pid") != before
 
 
 def test_a_process_that_is_killed_while_it_waits_costs_no_invocation(environment):
-    before = told(environment, do="pid")
+    before = answer_to(environment, do="pid")
     environment.process.kill()
     environment.process.wait()
-    assert told(environment, do="pid") != before
+    assert answer_to(environment, do="pid") != before
 
 
 def test_an_invocation_that_takes_too_long_is_given_up_and_its_process_with_it(environment):
-    before = told(environment, do="pid")
+    before = answer_to(environment, do="pid")
     with pytest.raises(TimeoutError):
-        told(environment, do="sleep", timeout_s=0.3)
-    assert told(environment, do="pid") != before
+        answer_to(environment, do="sleep", timeout_s=0.3)
+    assert answer_to(environment, do="pid") != before
 
 
 def test_callers_in_several_threads_each_get_their_own_answer(environment):
     answers = {}
 
     def ask(number):
-        answers[number] = [told(environment, number=number, round=turn) for turn in range(10)]
+        answers[number] = [answer_to(environment, number=number, round=turn) for turn in range(10)]
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -111,13 +111,13 @@ def test_callers_in_several_threads_each_get_their_own_answer(environment):
 
 
 def test_an_answer_above_lambdas_limit_is_an_error(environment):
-    assert len(told(environment, do="talk", bytes=LARGEST_PAYLOAD - 2)) == LARGEST_PAYLOAD - 2  # two quotes
+    assert len(answer_to(environment, do="talk", bytes=LARGEST_PAYLOAD - 2)) == LARGEST_PAYLOAD - 2  # two quotes
     with pytest.raises(FunctionError, match="ResponseSizeTooLarge"):
-        told(environment, do="talk", bytes=LARGEST_PAYLOAD - 1)
+        answer_to(environment, do="talk", bytes=LARGEST_PAYLOAD - 1)
 
 
 @pytest.mark.parametrize(("code", "kind"), [("import pandas", "ImportModuleError"), ("1 +", "UserCodeSyntaxError")])
-def test_a_handler_that_can_not_be_imported_says_why(tmp_path, code, kind):
+def test_a_handler_that_cannot_be_imported_reports_why(tmp_path, code, kind):
     (tmp_path / "broken.py").write_text(code)
     log = (tmp_path / "log").open("w")
     with log, ExecutionEnvironment(tmp_path, handler="broken.handler", log=log) as broken:
@@ -131,7 +131,7 @@ def test_the_process_sees_the_bundle_and_what_lambda_adds_and_nothing_else(expor
     with bundle.unpacked(export / bundle.ZIP) as folder:
         (folder / "seen.py").write_text(SEEN)
         with ExecutionEnvironment(folder, handler="seen.handler") as environment:
-            seen = told(environment)
+            seen = answer_to(environment)
             provided = environment.provided
     of_bundle = {name.partition(".")[0] for name, file in seen.items() if Path(file).is_relative_to(folder)}
     elsewhere = {file for file in seen.values() if not Path(file).is_relative_to(folder)}
@@ -146,8 +146,8 @@ def _is_standard_library(path):
 
 
 def test_a_closed_environment_leaves_no_process_and_no_folder_and_starts_no_other(tmp_path):
-    (tmp_path / "told.py").write_text(HANDLER)
-    with ExecutionEnvironment(tmp_path, handler="told.handler") as environment:
+    (tmp_path / "obedient.py").write_text(HANDLER)
+    with ExecutionEnvironment(tmp_path, handler="obedient.handler") as environment:
         environment.start()
         process, provided = environment.process, environment.provided
         assert provided.exists()
@@ -160,7 +160,7 @@ def test_a_closed_environment_leaves_no_process_and_no_folder_and_starts_no_othe
 # --- the runtime API itself
 
 
-def asked(api, method, path, body=None):
+def call(api, method, path, body=None):
     connection = http.client.HTTPConnection(api.address)
     connection.request(method, f"/2018-06-01/runtime/{path}", body)
     response = connection.getresponse()
@@ -178,7 +178,7 @@ def api():
 
 def test_the_next_invocation_comes_with_its_id_deadline_and_function(api):
     invocation = api.send(b'{"a": 1}', timeout_s=30)
-    status, headers, body = asked(api, "GET", "invocation/next")
+    status, headers, body = call(api, "GET", "invocation/next")
     assert (status, body) == (200, b'{"a": 1}')
     assert headers["Lambda-Runtime-Aws-Request-Id"] == invocation.id
     assert headers["Lambda-Runtime-Invoked-Function-Arn"].endswith(":function:test")
@@ -187,16 +187,16 @@ def test_the_next_invocation_comes_with_its_id_deadline_and_function(api):
 
 def test_an_answer_is_taken_once(api):
     invocation = api.send(b"{}", timeout_s=30)
-    asked(api, "GET", "invocation/next")
-    assert asked(api, "POST", f"invocation/{invocation.id}/response", b"1")[0] == 202
-    assert asked(api, "POST", f"invocation/{invocation.id}/response", b"2")[0] == 400
+    call(api, "GET", "invocation/next")
+    assert call(api, "POST", f"invocation/{invocation.id}/response", b"1")[0] == 202
+    assert call(api, "POST", f"invocation/{invocation.id}/response", b"2")[0] == 400
     assert invocation.answer.result() == b"1"
     assert invocation.answered >= invocation.taken
 
 
 @pytest.mark.parametrize("path", ["invocation/next", "invocation/1", "elsewhere"])
 def test_a_path_that_lambda_does_not_have_is_not_found(api, path):
-    assert asked(api, "POST", path, b"{}")[0] == 404
+    assert call(api, "POST", path, b"{}")[0] == 404
 
 
 def test_who_waits_for_an_answer_hears_that_the_process_ended():

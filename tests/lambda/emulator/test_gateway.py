@@ -1,4 +1,4 @@
-"""The gateway before a handler that returns its event, or does what the path says."""
+"""The gateway in front of a handler that returns its event, or does what the path says."""
 
 import json
 
@@ -9,7 +9,7 @@ from emulator.runtime_api import LARGEST_PAYLOAD
 from http_client import Client, serving
 from http_event import PATH
 
-TOLD = """
+HANDLER = """
 import os, time
 
 def handler(event, context):
@@ -27,13 +27,13 @@ def handler(event, context):
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("told")
-    (folder / "told.py").write_text(TOLD)
+def client(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("function")
+    (folder / "obedient.py").write_text(HANDLER)
     log = (folder / "log").open("w")
     with (
         log,
-        ExecutionEnvironment(folder, handler="told.handler", log=log) as environment,
+        ExecutionEnvironment(folder, handler="obedient.handler", log=log) as environment,
         serving(environment, timeout_s=1.0) as gateway,
     ):
         environment.start()
@@ -41,9 +41,9 @@ def told(tmp_path_factory):
         gateway.shutdown()
 
 
-def test_a_request_becomes_an_http_api_event(told):
+def test_a_request_becomes_an_http_api_event(client):
     headers = {"Content-Type": "application/json; charset=utf-8", "X-Api-Key": "k"}
-    status, _, body = told.send("PUT", "/a%20b?c=1&d=", '{"ü": 1}'.encode(), headers)
+    status, _, body = client.send("PUT", "/a%20b?c=1&d=", '{"ü": 1}'.encode(), headers)
     event = json.loads(body)
     assert (status, event["version"], event["rawPath"], event["rawQueryString"]) == (200, "2.0", "/a%20b", "c=1&d=")
     assert event["headers"]["x-api-key"] == "k"
@@ -67,33 +67,33 @@ def test_an_answer_in_base64_becomes_bytes():
 
 
 @pytest.mark.parametrize("path", ["/die", "/raise", "/odd"])
-def test_a_handler_that_fails_is_a_502_and_the_next_request_is_answered(told, path):
-    assert told.send("POST", path, "{}")[0] == 502
-    assert told.send("POST", "/", "{}")[0] == 200
+def test_a_handler_that_fails_is_a_502_and_the_next_request_is_answered(client, path):
+    assert client.send("POST", path, "{}")[0] == 502
+    assert client.send("POST", "/", "{}")[0] == 200
 
 
-def test_a_handler_that_takes_too_long_is_a_504_and_the_next_request_is_answered(told):
-    assert told.send("POST", "/sleep", "{}")[0] == 504
-    assert told.send("POST", "/", "{}")[0] == 200
+def test_a_handler_that_takes_too_long_is_a_504_and_the_next_request_is_answered(client):
+    assert client.send("POST", "/sleep", "{}")[0] == 504
+    assert client.send("POST", "/", "{}")[0] == 200
 
 
-def test_a_body_above_lambdas_limit_is_refused_and_one_of_half_a_limit_is_not(told):
-    assert told.send("POST", "/", "x" * (LARGEST_PAYLOAD + 1))[0] == 413
-    assert told.send("POST", "/", "x" * (LARGEST_PAYLOAD // 2))[0] == 200
+def test_a_body_above_lambdas_limit_is_refused_and_one_of_half_a_limit_is_not(client):
+    assert client.send("POST", "/", "x" * (LARGEST_PAYLOAD + 1))[0] == 413
+    assert client.send("POST", "/", "x" * (LARGEST_PAYLOAD // 2))[0] == 200
 
 
-def test_a_body_may_come_in_chunks(told):
-    status, _, body = told.send("POST", "/", iter([b'{"a": ', b"1}"]))
+def test_a_body_may_come_in_chunks(client):
+    status, _, body = client.send("POST", "/", iter([b'{"a": ', b"1}"]))
     assert (status, json.loads(body)["body"]) == (200, '{"a": 1}')
-    assert told.send("POST", "/", iter([b"x" * LARGEST_PAYLOAD, b"x"]))[0] == 413
+    assert client.send("POST", "/", iter([b"x" * LARGEST_PAYLOAD, b"x"]))[0] == 413
 
 
 @pytest.mark.parametrize("length", ["-1", "many", str(1 << 60)])
-def test_a_length_that_can_not_be_is_refused(told, length):
-    assert told.send("POST", "/", b"", {"Content-Length": length})[0] == 400
+def test_an_impossible_length_is_refused(client, length):
+    assert client.send("POST", "/", b"", {"Content-Length": length})[0] == 400
 
 
-def test_a_head_request_is_answered_without_a_body(told):
-    status, headers, body = told.send("HEAD", "/")
+def test_a_head_request_is_answered_without_a_body(client):
+    status, headers, body = client.send("HEAD", "/")
     assert (status, body) == (200, b"")
     assert int(headers["Content-Length"]) > 0

@@ -1,4 +1,4 @@
-"""The wearer's own baseline, handed back from answer to answer: the handler's part in it."""
+"""The wearer's wearer_baseline baseline, handed back from answer to answer: the handler's part in it."""
 
 import numpy as np
 import pytest
@@ -18,9 +18,9 @@ def detector(export):
 
 
 def still(count, *, heart_rate=70):
-    """`count` readings at rest, five seconds apart, whose heart rate does not stand still."""
-    given = small_model.metrics(count, steps=0, distance=0)
-    return [metric | {"heartRate": heart_rate + place % 3} for place, metric in enumerate(given)]
+    """`count` readings at rest, five seconds apart, with a heart rate that moves."""
+    readings = small_model.metrics(count, steps=0, distance=0)
+    return [metric | {"heartRate": heart_rate + place % 3} for place, metric in enumerate(readings)]
 
 
 def answer(detector, metrics, **options):
@@ -46,37 +46,37 @@ def test_walking_a_short_batch_and_a_watch_without_steps_teach_nothing(detector)
 
 
 def test_the_same_request_gets_the_same_answer(detector):
-    held = answer(detector, still(100))["baseline"]
-    one, same = (answer(detector, still(100), baseline=held) for _ in range(2))
+    baseline_sent = answer(detector, still(100))["baseline"]
+    one, same = (answer(detector, still(100), baseline=baseline_sent) for _ in range(2))
     assert one == same
 
 
-def test_a_slow_heart_is_less_strange_in_a_wearer_who_is_known_to_have_one(detector):
+def test_a_slow_heart_is_less_unusual_in_a_wearer_who_is_known_to_have_one(detector):
     slow = still(60, heart_rate=36)
     usual = answer(detector, slow)["anomalyScore"]
-    own = Baseline()
+    wearer_baseline = Baseline()
     residual = detector.score(*_samples(slow)).resting
-    own.add(np.repeat(residual, 10 * baseline.SHRUNK))
-    assert answer(detector, slow, baseline=own.to_json())["anomalyScore"] < usual
+    wearer_baseline.add(np.repeat(residual, 10 * baseline.SHRUNK))
+    assert answer(detector, slow, baseline=wearer_baseline.to_json())["anomalyScore"] < usual
 
 
 def _samples(metrics):
     (readings,) = parse({"metrics": metrics, "counters": "interval"}, interval_s=5)
-    when = features.calendar(readings.seconds + readings.ahead)
+    when = features.calendar(readings.seconds + readings.clock_offset)
     return np.column_stack([readings.heart_rate, readings.counters, when]), np.zeros(len(metrics))
 
 
-def test_the_apps_envelope_has_no_place_for_it(detector):
+def test_an_envelope_gets_no_baseline(detector):
     body, _ = answer_body(parse(small_model.envelope(still(60)), interval_s=5), detector)
     assert body["baseline"] == {}
 
 
-def test_readings_of_which_none_is_usable_hand_it_on_as_it_was(detector):
-    held = answer(detector, still(100))["baseline"]
-    assert answer(detector, [{"heartRate": None}] * 3, baseline=held)["baseline"] == held
+def test_without_a_usable_reading_the_baseline_stays(detector):
+    baseline_sent = answer(detector, still(100))["baseline"]
+    assert answer(detector, [{"heartRate": None}] * 3, baseline=baseline_sent)["baseline"] == baseline_sent
 
 
-def test_what_is_no_baseline_is_refused_by_its_name(detector):
+def test_a_malformed_baseline_is_refused_by_its_name(detector):
     with pytest.raises(Problem) as caught:
         answer(detector, still(3), baseline={"version": 1, "stillMinutes": [1]})
     assert (caught.value.status, caught.value.body["code"]) == (400, "bad_baseline")

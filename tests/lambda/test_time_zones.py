@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from http_event import Problem
 from request import parse
-from sent_readings import READING, START, at, hour, read, told
+from sent_readings import READING, START, at, calendar, hour, read
 from time_zones import MOST, Zones
 
 
@@ -34,7 +34,7 @@ def test_the_hour_that_a_clock_shows_twice_is_two_hours():
 def test_the_weekend_is_the_wearers():
     sunday_20h = START - 11 * 3600
     zones = {"UTC": 1, "Asia/Tokyo": 0, "America/Los_Angeles": 1}
-    assert {zone: told(read(at(sunday_20h * 1000), timezone=zone))[2] for zone in zones} == zones
+    assert {zone: calendar(read(at(sunday_20h * 1000), timezone=zone))[2] for zone in zones} == zones
 
 
 def test_each_envelope_may_name_its_wearers_time_zone():
@@ -67,14 +67,14 @@ def test_an_unknown_time_zone_is_a_problem_that_names_the_field(zone):
 
 
 def test_no_more_time_zones_are_looked_up_than_a_request_may_name(monkeypatch):
-    asked = []
-    monkeypatch.setattr("time_zones.ZoneInfo", lambda name: asked.append(name) or UTC)
+    looked_up = []
+    monkeypatch.setattr("time_zones.ZoneInfo", lambda name: looked_up.append(name) or UTC)
     readings = read(*[at(START * 1000, timezone=f"Mars/{place % 1000}") for place in range(1440)])
-    assert asked == [f"Mars/{place}" for place in range(MOST)]
+    assert looked_up == [f"Mars/{place}" for place in range(MOST)]
     assert sum(error is None for error in readings.errors) == MOST + 100  # the first hundred came twice
 
 
-def test_a_name_of_many_parts_is_not_looked_up(monkeypatch):
+def test_a_name_with_many_slashes_is_not_looked_up(monkeypatch):
     monkeypatch.setattr("time_zones.ZoneInfo", None)
     assert [Zones().get(name) for name in ("a/b/c/d", "/a", "a/", "a//b", "a" * 33, "é", "a\n", 7)] == [None] * 8
 
