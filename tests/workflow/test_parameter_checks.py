@@ -64,6 +64,10 @@ def test_the_choices_are_those_of_the_library():
             "timezone=Europe/Zürich: expected an IANA time zone; did you mean Europe/Zurich?",
         ),
         ({"timezone": ""}, "timezone=: expected an IANA time zone, such as Europe/Zurich"),
+        *(
+            ({"timezone": name}, f"timezone={name}: expected an IANA time zone, such as Europe/Zurich, and no abbr")
+            for name in ("JST", "IST", "CEST", "GMT+2")
+        ),
         ({"timezone": "../etc/passwd"}, "timezone=../etc/passwd: expected an IANA time zone, such as Europe/Zurich"),
         ({"lambda_python": "3.9"}, "lambda_python='3.9'"),
         ({"samples": 1499}, "samples=1499: expected 1500 or more, a window of 60 a wearer"),
