@@ -3,7 +3,7 @@
 import pytest
 
 from lib import parallel
-from lib.data import clean
+from lib.detector import features
 from lib.files import ROOT
 from lib.workflow import parameter_checks
 from lib.workflow.parameter_checks import check_bounds, check_skipped
@@ -31,7 +31,7 @@ def test_every_number_of_a_notebook_has_bounds():
 
 
 def test_the_choices_are_those_of_the_library():
-    assert parameter_checks.CHOICES["counters"] == clean.COUNTER_FORMS
+    assert parameter_checks.CHOICES["counters"] == features.COUNTER_FORMS
     assert parameter_checks.CHOICES["on_bad_part"] == parallel.ON_BAD_PART
 
 
