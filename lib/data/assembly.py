@@ -13,6 +13,7 @@ from lib.data import clock, series
 from lib.data.counter import DayCounter
 
 DECIMALS = {"steps": 2, "calories": 4, "distance": 2}
+STRETCH_MS = 60_000  # between a heart rate and the next: a counter's point between them needs no row
 IMPLAUSIBLE_LENGTH_MS = 6 * clock.HOUR_MS  # an amount of so long a time is a total, where there are shorter ones
 
 
@@ -173,13 +174,28 @@ def _totals(some):
     return (length > IMPLAUSIBLE_LENGTH_MS) & others
 
 
+def _needed(at, offset, edge, rates):
+    """Times and offsets (ms) of a counter's points that deserve a row of their own.
+
+    Within a stretch of heart rates the counter's value is on their rows. A row without a heart rate would look like a
+    watch off the wrist there. A day's first and last point stay, so that its total is there.
+    """
+    after = np.searchsorted(rates, at)
+    before = np.searchsorted(rates, at, side="right") - 1
+    inside = (before >= 0) & (after < len(rates))
+    if len(rates):
+        last = len(rates) - 1
+        inside &= (at - rates[before.clip(0)] <= STRETCH_MS) & (rates[after.clip(0, last)] - at <= STRETCH_MS)
+    return at[edge | ~inside], offset[edge | ~inside]
+
+
 def _joined(rates, counters, zone):
     """The table of one wearer: a row for each heart rate, and for each time at which a counter changes its pace.
 
     zone: whose offsets all rows have; None where each has that of its reading.
     """
     instant, offset, bpm = rates
-    bends = [counter.bends() for counter in counters.values()]
+    bends = [_needed(*counter.bends(), instant) for counter in counters.values()]
     times = np.concatenate([instant, *(at for at, _ in bends)])
     rows, first = np.unique(times, return_index=True)
     own = np.concatenate([offset, *(shift for _, shift in bends)])[first]

@@ -34,14 +34,19 @@ class DayCounter:
         return cls(at[new], np.repeat(offset, 2)[new], total[new], np.repeat(day, 2)[new], sparse)
 
     def bends(self):
-        """The points at which its pace changes, and their offsets: others are on the line between these."""
-        if len(self.at_ms) < 3:
-            return self.at_ms, self.offset_ms
+        """The points at which its pace changes: others are on the line between these.
+
+        Returns
+        -------
+        (ndarray, ndarray, ndarray)
+            Their times and offsets (ms), and whether each is the first or last of its day.
+        """
+        new_day = np.diff(self.day) != 0
+        edge = np.append(True, new_day) | np.append(new_day, True)
         pace = np.diff(self.total) / np.maximum(np.diff(self.at_ms), 1)
-        joined = np.diff(self.day) == 0
-        straight = joined[1:] & joined[:-1] & np.isclose(pace[1:], pace[:-1], rtol=1e-9, atol=1e-12)
-        keep = np.concatenate([[True], ~straight, [True]])
-        return self.at_ms[keep], self.offset_ms[keep]
+        straight = np.isclose(pace[1:], pace[:-1], rtol=1e-9, atol=1e-12)
+        keep = edge | ~np.concatenate([[False], straight, [False]])[: len(edge)]
+        return self.at_ms[keep], self.offset_ms[keep], edge[keep]
 
     def at(self, at_ms, day):
         """What it shows at times (N,) of local days (N,); NaN where that is unknown."""

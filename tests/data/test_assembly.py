@@ -108,3 +108,17 @@ def test_a_day_of_summer_time_in_a_zone_is_one_day():
     table = assembly.table([amounts((0, 50), (14 * 60, 70))], zone=ZoneInfo("Asia/Tokyo"))
     days = table.groupby(table["timestamp"].dt.date)["steps"].max()
     assert days.tolist() == [50, 70]
+
+
+def test_between_heart_rates_that_are_close_a_counter_needs_no_row_of_its_own():
+    rates = heart(*((i / 4, 60) for i in range(1, 21)))
+    table = assembly.table([rates, amounts(*((i, 10 * i) for i in range(5)))])
+    assert table["heartRate"].isna().tolist() == [True] + [False] * 20
+    assert total(table) == 100
+    assert table["steps"].iloc[8] == 10  # after two minutes
+
+
+def test_where_heart_rates_are_far_apart_a_minute_keeps_its_steps():
+    table = assembly.table([heart((0, 60), (10, 61)), amounts((0, 0), (4, 80), (9, 0))])
+    steps = table.dropna(subset="steps")
+    assert steps.loc[steps["steps"].diff() > 0, "timestamp"].dt.strftime("%H:%M").tolist() == ["12:05"]

@@ -53,5 +53,6 @@ def test_an_interval_of_days_is_shared_out_too():
 
 def test_only_the_points_where_the_pace_changes_are_kept():
     steps = counter(*((i * MINUTE, (i + 1) * MINUTE, amount) for i, amount in enumerate((0, 0, 0, 7, 7, 9))))
-    at, _ = steps.bends()
+    at, _, edge = steps.bends()
     assert (at / MINUTE).tolist() == [0, 3, 5, 6]
+    assert edge.tolist() == [True, False, False, True]

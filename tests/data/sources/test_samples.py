@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from exports import zipped
 
@@ -36,9 +37,10 @@ HEART_RATES = {  # in each sample; the full series has 951
 
 def by_hour(table):
     """What each wearer's steps reached by 10 o'clock and by the end."""
-    steps = table.dropna(subset="steps")
-    early = steps[steps["timestamp"] <= "2020-03-12 10:00:00"]
-    return [tuple(part.groupby("user_id", observed=True)["steps"].max()) for part in (early, steps)]
+    wearers = [rows for _, rows in table.dropna(subset="steps").groupby("user_id", observed=True)]
+    at = np.datetime64("2020-03-12T10:00", "ms").astype(np.int64)
+    early = [np.interp(at, rows["timestamp"].astype("int64"), rows["steps"]) for rows in wearers]
+    return early, [rows["steps"].max() for rows in wearers]
 
 
 @pytest.mark.parametrize("name", HEART_RATES)
@@ -50,7 +52,7 @@ def test_a_sample_gives_its_heart_rates_and_steps_at_the_right_hours(name, packe
     assert not report.files_left_out
     early, late = by_hour(table)
     assert set(late) == {STEPS}
-    assert early == pytest.approx([STEPS_BY_10] * len(early), abs=1)
+    assert early == pytest.approx([STEPS_BY_10] * len(early), rel=0.01)
     hours = table.loc[table["heartRate"].notna(), "timestamp"].dt.hour
     assert set(hours) == {9, 10}
 
