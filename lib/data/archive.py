@@ -59,9 +59,14 @@ class Entry:
         except (OSError, EOFError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
             return b""
 
-    def watched(self, update):
-        """The same entry, `update` called with the number of bytes of each read."""
-        return replace(self, opener=lambda: _Watched(self.opener(), update))
+    def watched(self, update, opened):
+        """The same entry. `opened` is called with its name, and `update` with the number of bytes of each read."""
+
+        def opener():
+            opened(self.name)
+            return _Watched(self.opener(), update)
+
+        return replace(self, opener=opener)
 
     @contextmanager
     def open(self):

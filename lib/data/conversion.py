@@ -1,6 +1,8 @@
 """A whole export, from files to the raw table as Parquet, with a report of what was assumed, merged and left out."""
 
 import json
+import zipfile
+import zlib
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -122,8 +124,11 @@ def convert(path, *, timezone=None, progress=None):
         groups = _by_format(found, report)
         if not groups:
             raise ConversionError(_unknown(path, found))
-        with _counting(groups, progress) as counted_groups:
-            readings = [one for module, some in counted_groups.items() for one in module.read(some, notes) if len(one)]
+        with _counting(groups, progress) as (watched, opened):
+            readings = []
+            for module, some in watched.items():
+                with _whole(module, opened):
+                    readings += [one for one in module.read(some, notes) if len(one)]
     if not readings:
         raise ConversionError(f"{path}: {', '.join(report.formats)}, but no heart rate, steps, calories or distance")
     table = assembly.table(readings, zone=zone, notes=notes)
@@ -147,16 +152,32 @@ def _by_format(found, report):
 
 @contextmanager
 def _counting(groups, progress):
-    """The same groups, of entries that tell `progress` how many bytes are read of them."""
-    if progress is None:
-        yield groups
-        return
+    """The same groups, of entries that tell `progress` how many bytes are read; and a list of the names opened."""
     total = sum(entry.size for entries in groups.values() for entry in entries)
-    bar = progress(total=total, unit="B", unit_scale=True)
+    bar = progress(total=total, unit="B", unit_scale=True) if progress else None
+    update, opened = bar.update if bar else (lambda _: None), []
     try:
-        yield {module: [entry.watched(bar.update) for entry in entries] for module, entries in groups.items()}
+        yield (
+            {module: [entry.watched(update, opened.append) for entry in some] for module, some in groups.items()},
+            opened,
+        )
     finally:
-        bar.close()
+        if bar:
+            bar.close()
+
+
+@contextmanager
+def _whole(module, opened):
+    """Raise SourceError, naming the file opened last, for whatever a damaged file makes a reader stumble on."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ArithmeticError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        problem = (
+            f"expected {module.NAME}, got a file of another form or a damaged one ({type(error).__name__}: {error})"
+        )
+        raise text.SourceError(problem, file=opened[-1] if opened else module.NAME) from error
+    except (NotImplementedError, RuntimeError, OSError) as error:
+        raise text.SourceError(f"cannot be read ({error})", file=opened[-1] if opened else module.NAME) from error
 
 
 def _unknown(path, found):

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from lib.data import readings
-from lib.detector import features
 from lib.simulation.watch import record_days, record_stretches, to_interval_counters
 
 SPLITS = ("train", "validation", "calibration", "test")

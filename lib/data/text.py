@@ -24,7 +24,7 @@ class SourceError(ValueError):
         where = [printable(file)]
         where += [f"column {printable(column)}"] if column is not None else []
         where += [f"row {row}", f"value {value!r}"] if row is not None else []
-        super().__init__(f"{', '.join(where)}: {problem}")
+        super().__init__(" ".join(f"{', '.join(where)}: {problem}".split()))
 
 
 def folded(name):

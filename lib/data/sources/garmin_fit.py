@@ -82,7 +82,8 @@ def _steps_of_a_sum(start, end, amount):
 def _messages(entry):
     """Heart rates (ms, offset, bpm) and counters (channel, activity, ms, offset, total) of one file."""
     clock, offset, rates, totals = None, 0, [], []
-    with entry.local() as path, fitdecode.FitReader(path, check_crc=fitdecode.CrcCheck.WARN) as reader:
+    checks = {"check_crc": fitdecode.CrcCheck.RAISE, "error_handling": fitdecode.ErrorHandling.IGNORE}
+    with entry.local() as path, fitdecode.FitReader(path, **checks) as reader:
         for message in reader:
             if not isinstance(message, fitdecode.FitDataMessage):
                 continue

@@ -1,5 +1,6 @@
 """Samples of exports that the repository does not hold: each as a folder, as a zip, and file by file."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -81,3 +82,22 @@ def test_the_layouts_of_myphd():
         "nightsignal_AppleWatch",
     }
     assert report.readings["heartRate"] == 951
+
+
+@pytest.mark.parametrize("name", [*HEART_RATES, "garmin_fit", "myphd_csv"])
+def test_a_damaged_file_is_refused_with_a_valueerror_or_read(name, tmp_path):
+    rng = np.random.default_rng(1)
+    for file in sorted((SAMPLES / name).rglob("*")):
+        if not file.is_file():
+            continue
+        content = np.frombuffer(file.read_bytes(), dtype=np.uint8)
+        for damage in range(8):
+            damaged = content.copy()
+            if damage % 2:
+                damaged[rng.integers(0, len(damaged), 20)] = rng.integers(32, 127, 20)
+            else:
+                damaged = damaged[: rng.integers(50, len(damaged))]
+            (tmp_path / file.name).write_bytes(damaged.tobytes())
+            with contextlib.suppress(ValueError):
+                conversion.convert(tmp_path, timezone=ZONE)
+        (tmp_path / file.name).unlink()
