@@ -23,8 +23,9 @@ from lib.detector.descriptors import HEART_RATE, LEVELLED, NAMES, still
 from lib.detector.faults import faults
 from lib.detector.neighbours import Reference
 from lib.evaluation import bootstrap, champion, operating_point
-from lib.evaluation import events as evaluation
-from lib.evaluation import vus as volume
+from lib.evaluation.auroc import auroc_by_kind
+from lib.evaluation.events import describe_windows, labelled_events, wearer_days
+from lib.evaluation.vus import vus_pr
 from lib.run import Run
 from lib.simulation import anomalies, watch
 from lib.training import fitting, rivals
@@ -77,7 +78,7 @@ class Described:
             batch = slice(low, low + BATCH)
             raw, scaled, rebuilt = describer.rebuild(samples, first[batch], counted=channels)
             ours[batch] = describer.describe_rebuilt(raw, scaled, rebuilt, size[: len(raw)])
-            errors[batch] = rivals.ErrorsByChannel.columns(scaled, rebuild)
+            errors[batch] = rivals.log_errors_by_channel(scaled, rebuild=rebuild)
             plain[batch] = window_errors(feature_errors(scaled, rebuilt), channels)
             faulty[batch] = faults(raw, interval_s=describer.interval_s, counted=channels) != grid.OK
         columns = {LSTM: ours, PCA: np.column_stack([ours[:, ~IS_ERROR], errors])}
@@ -164,17 +165,17 @@ def error_ratio(
 
 def rows(measured, test, detector):
     """The table's rows of {score: (N,)}, the windows' evidence in `test`."""
-    seen = evaluation.describe_windows(test.table, test.first, length=detector.sequence_length)
-    events = evaluation.events(test.table)
-    days = evaluation.wearer_days(test.table, interval_s=detector.interval_s)
-    draws = bootstrap.vus_pr_draws(seen, measured, seed=1)
-    vus = {name: volume.vus_pr(seen, found) for name, found in measured.items()}
+    seen = describe_windows(test.table, test.first, length=detector.sequence_length)
+    events = labelled_events(test.table)
+    days = wearer_days(test.table, interval_s=detector.interval_s)
+    draws = bootstrap.vus_pr_draws(seen, measured, bootstrap.Resampling(seed=1))
+    vus = {name: vus_pr(seen, found) for name, found in measured.items()}
     for name, found in measured.items():
         low, high = bootstrap.interval(draws[name] - draws[WHOLE])
         span = "" if np.isnan(low) else f" ({low:+.3f} to {high:+.3f})"  # none of a single wearer
         less = "" if name == WHOLE else f"{vus[name] - vus[WHOLE]:+.3f}{span}"
         recall = operating_point.recall_at(seen, events, found, days=days).recall_macro
-        auroc = evaluation.auroc_by_kind(found, seen["kind"])
+        auroc = auroc_by_kind(found, seen["kind"])
         by_kind = [f"{auroc.get(kind, np.nan):.2f}" for kind in KINDS]
         yield [name, f"{vus[name]:.3f}", less, f"{recall:.2f}", f"{auroc.mean():.3f}", *by_kind]
 
@@ -196,7 +197,7 @@ def fitted_pca(run, detector):
     samples = clean.samples(clean.load(run.data / "processed/health_metrics.csv"))
     scaled = features.scale(samples, detector.describer.scaler)
     learned = windows.gather(scaled, np.load(run.models / "windows.npz")["train"], length=detector.sequence_length)
-    return rivals.PrincipalComponents.fit(learned, components=components)
+    return rivals.PrincipalComponents(components).fit(learned)
 
 
 def main(given):

@@ -23,7 +23,8 @@ from lib.detector.following import follow
 from lib.detector.scoring import ALERT, BORDERLINE
 from lib.detector.windows import starts
 from lib.evaluation import champion
-from lib.evaluation import events as evaluation
+from lib.evaluation.events import describe_windows, labelled_events, wearer_days
+from lib.evaluation.score_card import EvaluationSet, score_card
 from lib.evaluation.vus import vus_pr
 from lib.files import resolve
 from lib.run import Run
@@ -82,19 +83,19 @@ def adapted(detector, calm, role, *, channels, compare):
     if compare:
         at_most, rng = len(reference.descriptors), np.random.default_rng(1)
         reference = fit.reference(described[compared], limiting, at_most=at_most, rng=rng)
-    percentiles = {level: detector.calibration[level] for level in ("threshold_percentile", "alert_percentile")}
-    limits = fit.limits(reference, limiting, sizes=[describer.length], **percentiles)
+    percentiles = [detector.calibration[level] for level in ("threshold_percentile", "alert_percentile")]
+    limits = fit.limits(reference, limiting, percentiles, sizes=[describer.length])
     return replace(detector, describer=describer, reference=reference, calibration=limits)
 
 
 def row(name, detector, test):
     """A line of the table: what the detector does on the windows `test`."""
-    seen = evaluation.describe_windows(test.table, test.first, length=detector.sequence_length)
-    events = evaluation.events(test.table)
-    days = evaluation.wearer_days(test.table, interval_s=detector.interval_s)
+    seen = describe_windows(test.table, test.first, length=detector.sequence_length)
+    events = labelled_events(test.table)
+    days = wearer_days(test.table, interval_s=detector.interval_s)
     found = follow(detector, test.values, test.first, test.table["user_id"].astype("str"), progress=tqdm)
-    gated = np.full(len(events), False)
-    _, of = evaluation.score_card(seen, events, found.scores, LEVELS, days=days, gated=gated)
+    labelled = EvaluationSet(seen, events, days, gated=np.full(len(events), False))
+    _, of = score_card(labelled, found.scores, LEVELS)
     cells = [f"{vus_pr(seen, np.where(found.faulty, np.nan, found.error_ratio)):.3f}", f"{of['auroc_macro']:.3f}"]
     cells += [f"{of['share_of_normal_0.3']:.1%}", f"{of['share_of_normal_0.7']:.2%}"]
     cells += [f"{of['recall_macro_0.7']:.2f}", f"{of['false_alarms_per_day_0.7']:.1f}"]

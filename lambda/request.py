@@ -9,6 +9,7 @@ from time_zones import Zones
 
 from lib.detector.baseline import Baseline
 from lib.detector.features import COUNTER_FORMS
+from lib.detector.trend import Trend
 
 MOST_READINGS = 1440
 MOST_ENVELOPES = 100
@@ -52,7 +53,7 @@ def parse(request, *, interval_s):
     if zone is None:
         detail = "timezone: expected an IANA name such as Europe/Rome or Asia/Tokyo; abbreviations are ambiguous"
         raise Problem(400, "bad_timezone", detail, field="timezone")
-    clock, baseline = Clock(zones, zone), _baseline(request)
+    clock, (baseline, trend) = Clock(zones, zone), _learned(request)
     places_of = {}
     for index, wearer in enumerate(wearers):
         places_of.setdefault(wearer, []).append(index)
@@ -64,17 +65,19 @@ def parse(request, *, interval_s):
             interval_s=interval_s,
             cumulative=counters == "cumulative",
             baseline=baseline,
+            trend=trend,
         )
         for places in places_of.values()
     ]
 
 
-def _baseline(request):
-    """The Baseline in a request, an empty one by default; None for envelopes."""
+def _learned(request):
+    """The Baseline and the Trend in a request, empty ones by default; None for envelopes."""
     if not isinstance(request, dict):
-        return None
+        return None, None
+    value = request.get("baseline") or {}
     try:
-        return Baseline.from_json(request.get("baseline") or {})
+        return Baseline.from_json(value), Trend.from_json(value.get("trend"))
     except ValueError as error:
         raise Problem(400, "bad_baseline", f"baseline: {error}", field="baseline") from None
 
@@ -118,9 +121,8 @@ def _other_form(problem, index=None):
 
 def _check_length(items, most, name):
     if not isinstance(items, list) or not items:
-        raise Problem(
-            400, "no_readings", f"metrics: expected a list of 1 to {most:,} {name}; {_FORMS}", field="metrics"
-        )
+        detail = f"metrics: expected a list of 1 to {most:,} {name}; {_FORMS}"
+        raise Problem(400, "no_readings", detail, field="metrics")
     if len(items) > most:
         detail = f"metrics: expected at most {most:,} {name}, got {len(items):,}: send them in several requests"
         raise Problem(413, "too_many_readings", detail, index=most, field="metrics")  # the first beyond the limit
