@@ -86,9 +86,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--wearers", default="10,20,40,80", help="populations' sizes")
     parser.add_argument("--seeds", type=int, default=3, help="populations of each size")
-    given = parser.parse_args()
-    sizes = [int(size) for size in given.wearers.split(",")]
-    rows = [measured(size, seed=seed) for size in sizes for seed in range(given.seeds)]
+    options = parser.parse_args()
+    sizes = [int(size) for size in options.wearers.split(",")]
+    rows = [measured(size, seed=seed) for size in sizes for seed in range(options.seeds)]
     print(pd.DataFrame(rows).round(2).to_string(index=False))
 
 

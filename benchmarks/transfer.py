@@ -83,8 +83,8 @@ def adapted(detector, calm, role, *, channels, compare):
     if compare:
         at_most, rng = len(reference.descriptors), np.random.default_rng(1)
         reference = fit.reference(described[compared], limiting, at_most=at_most, rng=rng)
-    percentiles = {level: detector.calibration[level] for level in ("threshold_percentile", "alert_percentile")}
-    limits = fit.limits(reference, limiting, sizes=[describer.length], **percentiles)
+    percentiles = [detector.calibration[level] for level in ("threshold_percentile", "alert_percentile")]
+    limits = fit.limits(reference, limiting, percentiles, sizes=[describer.length])
     return replace(detector, describer=describer, reference=reference, calibration=limits)
 
 

@@ -10,6 +10,7 @@ from bad_reading import BadReading, number, shortened
 from lib.detector.baseline import Baseline
 from lib.detector.features import CALENDAR, COUNTERS, FEATURES
 from lib.detector.grid import HEART_RATE_RANGE
+from lib.detector.trend import Trend
 
 LARGEST_COUNT = 1e9  # steps, kcal or m: no watch has ever counted that far
 _CALENDAR = set(CALENDAR)
@@ -36,9 +37,10 @@ class Readings:
     countable: np.ndarray  # (N,) booleans: time and counters are sound
     cumulative: bool  # whether the counters are running counters, else amounts
     baseline: Baseline | None = None  # the wearer's; None for an envelope, which cannot carry one
+    trend: Trend | None = None  # the wearer's; None for an envelope
 
 
-def check(metrics, places, clock, *, interval_s, cumulative, baseline):
+def check(metrics, places, clock, *, interval_s, cumulative, baseline, trend=None):
     """Check the readings of one wearer.
 
     Parameters
@@ -52,6 +54,7 @@ def check(metrics, places, clock, *, interval_s, cumulative, baseline):
         Seconds from one reading to the next where none has a timestamp.
     cumulative : bool
     baseline : Baseline or None
+    trend : Trend or None
 
     Returns
     -------
@@ -71,6 +74,7 @@ def check(metrics, places, clock, *, interval_s, cumulative, baseline):
         countable=countable,
         cumulative=cumulative,
         baseline=baseline,
+        trend=trend,
     )
 
 

@@ -9,6 +9,7 @@ from time_zones import Zones
 
 from lib.detector.baseline import Baseline
 from lib.detector.features import COUNTER_FORMS
+from lib.detector.trend import Trend
 
 MOST_READINGS = 1440
 MOST_ENVELOPES = 100
@@ -47,7 +48,7 @@ def parse(request, *, interval_s):
     zone = zones.get(options.get("timezone", "UTC"))
     if zone is None:
         raise Problem(400, "bad_timezone", "timezone: expected an IANA name such as Europe/Rome", field="timezone")
-    clock, baseline = Clock(zones, zone), _baseline(request)
+    clock, (baseline, trend) = Clock(zones, zone), _learned(request)
     places_of = {}
     for index, wearer in enumerate(wearers):
         places_of.setdefault(wearer, []).append(index)
@@ -59,17 +60,19 @@ def parse(request, *, interval_s):
             interval_s=interval_s,
             cumulative=counters == "cumulative",
             baseline=baseline,
+            trend=trend,
         )
         for places in places_of.values()
     ]
 
 
-def _baseline(request):
-    """The Baseline in a request, an empty one by default; None for an envelope."""
+def _learned(request):
+    """The Baseline and the Trend in a request, empty ones by default; None for an envelope."""
     if not isinstance(request, dict) or isinstance(request["metrics"], dict):
-        return None
+        return None, None
+    value = request.get("baseline") or {}
     try:
-        return Baseline.from_json(request.get("baseline") or {})
+        return Baseline.from_json(value), Trend.from_json(value.get("trend"))
     except ValueError as error:
         raise Problem(400, "bad_baseline", f"baseline: {error}", field="baseline") from None
 

@@ -196,7 +196,7 @@ def check(answer, log):
 
 
 def _check_scores(body):
-    assert list(body) == [*ANSWER.split(), "baseline", "model"]
+    assert list(body) == [*ANSWER.split(), "baseline", "trend", "model"]
     assert body["success"] is True
     results = body["results"]
     assert [item["index"] for item in results] == list(range(len(results)))

@@ -82,7 +82,7 @@ def test_every_length_is_answered_and_scores_only_what_came_before(tmp_path):
 def test_the_answer_holds_all_that_the_app_reads(ask):
     body = ask(EVENTS["direct"])["body"]
     names = "anomalyDetected anomalyScore message level accepted rejected results reasons success anomalyReasons"
-    assert list(body) == [*names.split(), "baseline", "model"]
+    assert list(body) == [*names.split(), "baseline", "trend", "model"]
     assert (body["accepted"], body["rejected"], body["success"]) == (60, 0, True)
     assert body["message"] == "Anomaly detection completed"
     assert body["anomalyDetected"] == (body["anomalyScore"] >= 0.7)
