@@ -6,6 +6,7 @@ import pandas as pd
 from lib.data import clock
 from lib.detector.features import COUNTERS
 
+_SHARE_OF_FALLS = 0.2  # of a running counter's rises, with its midnights and restarts
 _INTERLEAVED = 3  # falls of a counter within one hour: rows of both passes, sorted into each other
 
 
@@ -49,10 +50,10 @@ def _at(rows, count):
 
 
 def _grew(table, rows, counters):
-    """Whether each reading (N,) was surely recorded after the row before: its counters are above that row's."""
-    if not counters:
-        return None
+    """Whether each reading (N,) was surely recorded after the row before: its running counters are above that row's."""
     growth = np.diff(table[counters].to_numpy()[rows], axis=0, prepend=np.nan)
+    falls, rises = ((sign * growth > 0).sum(axis=0) for sign in (-1, 1))
+    growth = growth[:, falls <= _SHARE_OF_FALLS * rises]  # amounts since the last reading are no evidence
     return (np.nan_to_num(growth, nan=0.0) >= 0).all(axis=1) & (growth > 0).any(axis=1)
 
 

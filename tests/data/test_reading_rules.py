@@ -257,6 +257,13 @@ def test_a_short_second_pass_is_told_by_its_counters(read):
     assert clean.clean(table, interval_s=60)[1]["counted"]["steps"] == 108
 
 
+def test_amounts_are_no_evidence_that_the_clock_was_set_back(read):
+    lines = [f"a,2026-10-25T02:00:{s:02d},60,{(7 * s) % 9}" for s in range(0, 60, 5)]
+    lines[5], lines[6] = lines[6], lines[5]
+    table = read(HEADER + "\n".join(lines) + "\n")
+    assert table["instant"].max() - table["instant"].min() == 55
+
+
 def test_passes_that_were_sorted_into_each_other_are_not_counted_again_and_again(read):
     first = [f"a,2026-10-25T02:{m:02d}:00,60,{2 * m}" for m in range(60)]
     second = [f"a,2026-10-25T02:{m:02d}:30,60,{120 + 2 * m}" for m in range(60)]
