@@ -6,7 +6,7 @@ import pandas as pd
 from lib.detector.features import COUNTER_FORMS, COUNTERS
 
 FEWEST_FALLS, FALLS = 3, 0.2  # within a day, and of a counter's changes: from then on it holds amounts
-FEWEST_RISES = 8  # within days, without a fall: amounts do not grow so long
+FEWEST_RISES, NO_FALLS = 8, 0.02  # within days: amounts fall half of the time, a counter where it is corrected
 
 
 class CounterFormError(ValueError):
@@ -51,6 +51,7 @@ def _require(name, falls, changes, counters):
     if counters == "cumulative" and falls >= FEWEST_FALLS and falls > FALLS * changes:
         problem = f"expected a running counter, got one that falls {falls:,} times in {changes:,} changes"
         raise CounterFormError(name, f"{problem}; amounts since the last reading are counters=interval")
-    if counters == "interval" and changes >= FEWEST_RISES and not falls:
-        problem = f"expected amounts since the last reading, got a counter that only grows, {changes:,} times"
+    if counters == "interval" and changes >= FEWEST_RISES and falls <= NO_FALLS * changes:
+        problem = f"expected amounts since the last reading, got a counter that grows {changes - falls:,} times and "
+        problem += f"falls {falls:,}"
         raise CounterFormError(name, f"{problem}; running counters are counters=cumulative")
