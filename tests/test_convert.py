@@ -108,3 +108,18 @@ def test_a_source_that_is_a_raw_table_already_is_named_as_one(tmp_path, capsys):
     (tmp_path / "watch.csv").write_text("user_id,timestamp,heartRate\na,2026-03-02T07:01:05,70\n")
     assert convert.main([str(tmp_path / "watch.csv"), "--out", str(tmp_path / "r.parquet")]) == 2
     assert "data_path=" in capsys.readouterr().err
+
+
+def test_an_archive_with_the_same_minutes_in_two_formats_is_counted_once(export, tmp_path):
+    minutes = [{"dateTime": "07/01/24 08:00:00", "value": "24"}, {"dateTime": "07/01/24 08:01:00", "value": "3"}]
+    (export / "steps-2024-07-01.json").write_text(json.dumps(minutes))
+    distance = [{"dateTime": "07/01/24 08:00:00", "value": "1753"}]
+    (export / "distance-2024-07-01.json").write_text(json.dumps(distance))
+    (export / "distance.csv").write_text("timestamp,distance\n2024-07-01T08:00:00Z,17.530001\n")
+    _, report = conversion.convert(export)
+    assert report.totals == {"steps": 24, "distance": 17.53}
+
+
+def test_what_is_written_is_its_owners_alone(export, tmp_path):
+    convert.main([str(export), "--out", str(tmp_path / "r.parquet")])
+    assert (tmp_path / "r.parquet").stat().st_mode & 0o077 == 0

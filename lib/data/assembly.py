@@ -74,6 +74,9 @@ def _wearer_table(readings, zone, notes):
         if not some:
             continue
         samples = pd.concat([_timed(one, zone, known, devices.index(one.device)) for one in some], ignore_index=True)
+        usable = np.isfinite(samples["value"]) & (samples["value"] >= 0)
+        notes[f"{channel} without a value, or below 0"] += int((~usable).sum())
+        samples = samples[usable]
         samples = _one_device(samples, channel, measured, notes)
         if channel == series.HEART_RATE:
             measured = set(zip(samples["day"], samples["device"], strict=True)) if len(devices) > 1 else set()
@@ -106,7 +109,7 @@ def _timed(one, zone, known, device):
     frame = pd.DataFrame(columns)
     frame["device"], frame["preferred"] = np.int16(device), np.int8(one.preferred)
     frame["day"] = ((instant + offset) // clock.DAY_MS).astype(np.int32)
-    return frame[np.isfinite(one.value) & (one.value >= 0)]
+    return frame
 
 
 def _offsets(one, zone, known):

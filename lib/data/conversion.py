@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -48,6 +48,8 @@ class Report:
         yield "read: " + ", ".join(f"{name} ({count:,} files)" for name, count in self.formats.items())
         days = sum(self.wearers.values())
         yield f"wearers: {len(self.wearers):,}, days: {days:,}, from {self.first} to {self.last}"
+        if list(self.wearers) == [series.ONE_WEARER] and sum(self.formats.values()) > 1:
+            yield "wearers: no file names its wearer, so all files are taken to be of one person"
         yield "readings: " + ", ".join(f"{count:,} {name}" for name, count in self.readings.items())
         yield "totals: " + (", ".join(f"{total:,.0f} {name}" for name, total in self.totals.items()) or "no counters")
         if self.spacing_s is not None:
@@ -128,12 +130,17 @@ def convert(path, *, timezone=None, progress=None):
             readings = []
             for module, some in watched.items():
                 with _whole(module, opened):
-                    readings += [one for one in module.read(some, notes) if len(one)]
+                    readings += [_of_format(one, module) for one in module.read(some, notes) if len(one)]
     if not readings:
         raise ConversionError(f"{path}: {', '.join(report.formats)}, but no heart rate, steps, calories or distance")
     table = assembly.table(readings, zone=zone, notes=notes)
     _describe(report, readings, table, notes, zone)
     return table, report
+
+
+def _of_format(one, module):
+    """A series whose device names its format: an archive may hold the same steps in two formats."""
+    return replace(one, device=f"{module.NAME} {one.device}".strip())
 
 
 def _by_format(found, report):
@@ -241,6 +248,7 @@ def write(table, report, path):
     described = {"counters": "cumulative", **vars(report)}
     metadata = {**(arrow.schema.metadata or {}), METADATA: json.dumps(described).encode()}
     with writing(path) as new:
+        new.touch(mode=0o600)  # health data are their owner's alone
         parquet.write_table(arrow.replace_schema_metadata(metadata), new)
 
 

@@ -62,7 +62,9 @@ def test_overlapping_intervals_keep_their_amounts():
 
 
 def test_values_that_are_no_numbers_or_negative_are_no_readings():
-    table = assembly.table([heart((0, 60), (1, np.nan), (2, -1)), amounts((0, 5), (1, np.nan), (2, -7))])
+    notes = Counter()
+    table = assembly.table([heart((0, 60), (1, np.nan), (2, -1)), amounts((0, 5), (1, np.nan), (2, -7))], notes=notes)
+    assert +notes == {"heartRate without a value, or below 0": 2, "steps without a value, or below 0": 2}
     assert table["heartRate"].dropna().tolist() == [60]
     assert total(table) == 5
 

@@ -73,7 +73,9 @@ def test_drawn_hours_are_spread_over_wearers_and_the_day():
     moments = pd.date_range("2026-03-02", periods=4)
     days = pd.DataFrame([(f"w{n}", moment, 2400, False) for n in range(6) for moment in moments])
     days.columns = ["user_id", "timestamp", "readings", "labelled"]
-    split_of = {f"w{n}": name for n, name in enumerate(["train", "train", "train", "validation", "calibration", "test"])}
+    split_of = {
+        f"w{n}": name for n, name in enumerate(["train", "train", "train", "validation", "calibration", "test"])
+    }
     hours = sampling.draw_hours(days, by="wearer", split_of=split_of, max_readings=9600, rng=np.random.default_rng(0))
     learned = hours[hours["user_id"] < "w4"]
     assert len(learned) == 96
@@ -222,7 +224,9 @@ def test_no_readable_file_after_the_survey_is_an_error(folder):
     survey = partitions.survey(folder, **HERE)
     for path in folder.iterdir():
         path.unlink()
-    with pytest.raises(ValueError, match="none of 3 files or partitions can be read any more; .*a.parquet: can ?not be read"):
+    with pytest.raises(
+        ValueError, match="none of 3 files or partitions can be read any more; .*a.parquet: can ?not be read"
+    ):
         partitions.read_dataset(survey, most_readings=10**9, seed=3, on_bad_part="skip", **HERE)
 
 
@@ -238,7 +242,10 @@ def test_partitions_are_loaded_as_they_were_saved(folder, tmp_path, monkeypatch)
     monkeypatch.setattr(partitioning, "MAX_READINGS", 2 * 2880)
     survey = partitions.survey(folder, **HERE)
     partitions.save(survey.partitions, tmp_path / "parts.json", timezone="Europe/Paris", labelled=True)
-    assert partitions.load(tmp_path / "parts.json") == (survey.partitions, {"timezone": "Europe/Paris", "labelled": True})
+    assert partitions.load(tmp_path / "parts.json") == (
+        survey.partitions,
+        {"timezone": "Europe/Paris", "labelled": True},
+    )
     assert partitions.load(tmp_path / "none.json") == ([], {})
 
 
@@ -275,9 +282,7 @@ def test_a_new_wearer_in_a_file_of_several_partitions_is_reported(tmp_path, monk
     survey = partitions.survey(path, **HERE)
     with_more(path / f"1.{kind}", life("w9"))
     for partition in survey.partitions:
-        with pytest.raises(
-            raw_files.ReadingsError, match=f"1.{kind}: its wearers have changed since it was counted"
-        ):
+        with pytest.raises(raw_files.ReadingsError, match=f"1.{kind}: its wearers have changed since it was counted"):
             partitions.read(partition)
 
 
