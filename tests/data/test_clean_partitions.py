@@ -117,7 +117,7 @@ def test_a_corrupt_partition_is_named_set_aside_and_not_counted(folder, tmp_path
     survey = partitions.survey(folder, **HERE)
     (folder / "b.parquet").write_bytes(b"PAR1 no more")
     where = {"timezone": "UTC", **SETTINGS, **HERE}
-    with pytest.raises(parallel.BadPart, match="b.parquet: can ?not be read"):
+    with pytest.raises(parallel.BadPart, match="b.parquet: cannot be read"):
         clean_partitions.clean_all(survey.partitions, tmp_path / "parts", **where)
     account, set_aside = clean_partitions.clean_all(survey.partitions, tmp_path / "parts", on_bad_part="skip", **where)
     assert list(set_aside) == ["part-00001"]
@@ -151,7 +151,7 @@ def test_a_partition_without_its_file_is_set_aside(folder, tmp_path):
     where = {"timezone": "UTC", **SETTINGS, **HERE}
     account, set_aside = clean_partitions.clean_all(survey.partitions, tmp_path / "parts", on_bad_part="skip", **where)
     assert list(set_aside) == ["part-00001"]
-    assert re.search("b.parquet: can ?not be read", set_aside["part-00001"])
+    assert re.search("b.parquet: cannot be read", set_aside["part-00001"])
     assert_same((read_all(tmp_path / "parts"), account), clean_as_one_frame(folder))
 
 
@@ -159,7 +159,7 @@ def test_no_usable_partition_is_an_error(folder, tmp_path):
     survey = partitions.survey(folder, **HERE)
     for path in folder.iterdir():
         path.write_bytes(b"PAR1 no more")
-    with pytest.raises(ValueError, match="none of 3 partitions can be cleaned; .*a.parquet: can ?not be read"):
+    with pytest.raises(ValueError, match="none of 3 partitions can be cleaned; .*a.parquet: cannot be read"):
         clean_partitions.clean_all(
             survey.partitions, tmp_path / "parts", timezone="UTC", **SETTINGS, on_bad_part="skip", **HERE
         )
