@@ -11,7 +11,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -21,6 +21,7 @@ from fsspec.implementations.local import LocalFileSystem
 HEAD_BYTES = 8192  # read of each file to recognise it
 MOST_ENTRIES = 200_000  # of a zip or a folder
 MOST_BYTES = 32 << 30  # of a zip, unpacked
+MOST_NESTED_BYTES = 4 << 30  # of a zip within a zip
 MOST_INFLATION = 200  # how many times larger a zip's large files may become; real exports reach 40
 _NO_ZIPS = (".csv", ".gz", ".bz2", ".tsv", ".parquet", ".json", ".jsonl", ".xml", ".fit", ".db")
 INFLATION_MATTERS = 64 << 20  # bytes unpacked from which on that is looked at
@@ -151,19 +152,28 @@ def entries(path):
         raise FileNotFoundError(f"{path}: no such file, or an empty folder")
     if len(names) > MOST_ENTRIES:
         raise ArchiveError(path, f"expected at most {MOST_ENTRIES:,} files, got {len(names):,}")
-    found, archives = [], []
-    try:
+    with ExitStack() as opened:
+        found = []
         for name in names:
             entry = _plain_entry(filesystem, name, root)
-            if _is_zip(entry):
-                archives.append(_archive(filesystem, name))
-                found.extend(_zip_entries(archives[-1], entry.name if len(names) > 1 else ""))
-            else:
+            if not _is_zip(entry):
                 found.append(entry)
+                continue
+            stream = opened.enter_context(filesystem.open(name, "rb"))
+            archive = opened.enter_context(_archive(stream, name))
+            inside = _zip_entries(archive, entry.name if len(names) > 1 else "")
+            found += [each for one in inside for each in (_nested(one, opened) if _is_zip(one) else [one])]
         yield found
-    finally:
-        for archive in archives:
-            archive.close()
+
+
+def _nested(entry, opened):
+    """The entries of a zip within a zip, of which a private copy is made; it holds no further ones."""
+    if entry.size > MOST_NESTED_BYTES:
+        return [entry]
+    copy = opened.enter_context(tempfile.TemporaryFile())
+    with entry.open() as stream:
+        shutil.copyfileobj(stream, copy, 1 << 20)
+    return _zip_entries(opened.enter_context(_archive(copy, entry.name)), entry.name)
 
 
 def _names(filesystem, root):
@@ -191,9 +201,9 @@ def _is_zip(entry):
     return entry.head[:4] in (b"PK\x03\x04", b"PK\x05\x06") and not entry.name.lower().endswith((".xlsx", ".ods"))
 
 
-def _archive(filesystem, name):
+def _archive(stream, name):
     try:
-        return zipfile.ZipFile(filesystem.open(name, "rb"))
+        return zipfile.ZipFile(stream)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise ArchiveError(name, f"cannot be read as a zip ({error})") from error
 

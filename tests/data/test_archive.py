@@ -32,6 +32,19 @@ def test_zips_in_a_folder_are_opened_and_named(tmp_path):
     assert names(tmp_path) == ["takeout-1.zip/a.csv", "takeout-2.zip/a.csv"]
 
 
+def test_a_zip_within_a_zip_is_opened_and_one_within_that_is_not(tmp_path):
+    content = b""
+    for depth in (3, 2, 1):
+        with zipfile.ZipFile(tmp_path / f"{depth}.zip", "w") as packed:
+            packed.writestr(f"{depth}.csv", f"at {depth}")
+            if content:
+                packed.writestr(f"{depth + 1}.zip", content)
+        content = (tmp_path / f"{depth}.zip").read_bytes()
+    assert names(tmp_path / "1.zip") == ["1.csv", "2.zip/2.csv", "2.zip/3.zip"]
+    with archive.entries(tmp_path / "1.zip") as found:
+        assert found[1].read(100) == b"at 2"
+
+
 def test_a_zip_is_known_by_its_content(tmp_path):
     with zipfile.ZipFile(tmp_path / "export", "w") as packed:
         packed.writestr("a.csv", "one")

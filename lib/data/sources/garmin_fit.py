@@ -13,6 +13,7 @@ ASSUMED = (
     "calories are active, without what the body burns at rest",
 )
 FIT_EPOCH_S = 631_065_600  # 1989-12-31T00:00:00Z in Unix seconds
+MONITORING = (15, 28, 32)  # file types monitoring_a, monitoring_daily and monitoring_b
 WALKING_RUNNING = (6, 1)  # activity types of which steps are counted
 _ACTIVITY_BITS = 0x1F  # of current_activity_type_intensity
 
@@ -87,9 +88,13 @@ def _messages(entry):
         for message in reader:
             if not isinstance(message, fitdecode.FitDataMessage):
                 continue
-            if message.name not in ("monitoring", "monitoring_info"):
+            if message.name not in ("file_id", "monitoring", "monitoring_info"):
                 continue
             raw = {field.name: field.raw_value for field in message.fields if field.raw_value is not None}
+            if message.name == "file_id":
+                if raw.get("type") not in MONITORING:
+                    break  # a workout of an hour would take seconds to decode
+                continue
             clock = moment(raw, clock)
             if clock is None:
                 continue

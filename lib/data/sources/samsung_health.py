@@ -13,7 +13,7 @@ ASSUMED = (
     "steps (count), distance (m) and calories (kcal, active) are amounts of the row's interval",
     "a time without a row is a time without steps; several devices write their own, and one is read a day",
 )
-_HEART_RATE, _STEPS = "com.samsung.shealth.tracker.heart_rate", "com.samsung.shealth.tracker.pedometer_step_count"
+_HEART_RATE, _STEPS = "heart_rate", "pedometer_step_count"
 _TIME = ("%Y-%m-%d %H:%M:%S",)
 _COLUMNS = {"count": "steps", "distance": "distance", "calorie": "calories"}
 HOUR_MS = 3_600_000
@@ -35,8 +35,9 @@ def read(entries, left_out):
 
 
 def _table(entry):
+    """The last part of a table's name, `heart_rate` of com.samsung.shealth.tracker.heart_rate; None for other files."""
     first = text.head_text(entry).split("\n", 1)[0].split(",")[0].strip()
-    return first if first.startswith("com.samsung.") else None
+    return first.rsplit(".", 1)[-1] if first.startswith("com.samsung.") else None
 
 
 def _is_binning(entry):

@@ -49,9 +49,9 @@ def message(name, values):
     return definition + b"\0" + b"".join(struct.pack("<" + TYPES[fields[f][1]][1], v) for f, v in values.items())
 
 
-def fit(*messages):
-    """A monitoring file of messages (name, fields)."""
-    body = b"".join(message(name, values) for name, values in (("file_id", {"type": 32}), *messages))
+def fit(*messages, kind=32):
+    """A file of messages (name, fields), of monitoring unless `kind` names another type."""
+    body = b"".join(message(name, values) for name, values in (("file_id", {"type": kind}), *messages))
     head = struct.pack("<BBHI4s", 14, 0x20, 2132, len(body), b".FIT")
     whole = head + struct.pack("<H", crc(head)) + body
     return whole + struct.pack("<H", crc(whole))
@@ -128,3 +128,12 @@ def test_a_file_that_was_cut_off_is_refused(convert):
     info, at = began(0)
     with pytest.raises(text.SourceError, match="a.fit"):
         convert({"a.fit": fit(info, walked(at + 60, 5))[:-9]})
+
+
+def test_a_workouts_file_is_left_out_and_counted(convert):
+    info, at = began(0)
+    day = fit(info, ("monitoring", {"timestamp": at + 60, "heart_rate": 61}))
+    workout = fit(info, ("monitoring", {"timestamp": at + 90, "heart_rate": 150}), kind=4)
+    table, report = convert({"day.fit": day, "run.fit": workout})
+    assert [bpm for _, bpm in rates(table)] == [61]
+    assert report.notes == {"FIT files without monitoring: workouts, sleep, settings": 1}
