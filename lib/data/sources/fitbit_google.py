@@ -1,5 +1,7 @@
 """The newer Fitbit export ("Physical Activity_GoogleData"): CSV files of one metric, a day or a month each."""
 
+import numpy as np
+
 from lib.data import series, text
 
 NAME = "Fitbit export, CSV (Google data)"
@@ -7,30 +9,43 @@ ASSUMED = (
     "times are UTC",
     "steps (count), distance (m) and calories (kcal, with what the body burns at rest) are amounts a minute",
     "a minute without a row of steps or distance is a minute without steps",
+    "each data source that a file names is a device or app of its own, and one is read a day",
 )
 _TIME = ("%Y-%m-%dT%H:%M:%SZ",)
+_SOURCE = ("datasource",)
 _CHANNELS = {"beatsperminute": series.HEART_RATE, "steps": "steps", "distance": "distance", "calories": "calories"}
 
 
 def recognises(entry):
     names = text.header(entry)
-    if not (2 <= len(names) <= 3 and names[0] == "timestamp" and names[1] in _CHANNELS):
+    if len(names) < 2 or names[0] != "timestamp" or names[1] not in _CHANNELS or names[2:] not in ((), _SOURCE):
         return False
-    if not set(names[2:]) <= {"datasource"}:
-        return False
-    return names[1] == "beatsperminute" or text.first_row(entry).get("timestamp", "").endswith(":00Z")
+    of_fitbit = names[1] == "beatsperminute" or names[2:] == _SOURCE
+    return of_fitbit or text.first_row(entry).get("timestamp", "").endswith(":00Z")
 
 
 def read(entries, left_out):
     for entry in entries:
         names = text.header(entry)
-        columns = text.columns(entry, names[:2])
+        columns = text.columns(entry, names)
         channel = _CHANNELS[names[1]]
-        yield series.Series(
-            channel,
-            text.times(columns["timestamp"], _TIME, entry, "timestamp"),
-            text.numbers(columns[names[1]], entry, names[1]),
-            series.UTC,
-            sparse=channel in ("steps", "distance"),
-            meaning="total" if channel == "calories" else "",
-        )
+        start = text.times(columns["timestamp"], _TIME, entry, "timestamp")
+        value = text.numbers(columns[names[1]], entry, names[1])
+        for device, rows in _devices(columns, len(start)):
+            yield series.Series(
+                channel,
+                start[rows],
+                value[rows],
+                series.UTC,
+                device=device,
+                sparse=channel in ("steps", "distance"),
+                meaning="total" if channel == "calories" else "",
+            )
+
+
+def _devices(columns, count):
+    """The devices and apps that a file names, each with its rows; one without a name for all rows of other files."""
+    if "datasource" not in columns:
+        return [("", slice(count))]
+    device = np.array(columns["datasource"].to_pylist(), dtype=object)
+    return [(name, np.flatnonzero(device == name)) for name in sorted(set(device))]

@@ -55,8 +55,8 @@ def _heart_rates(entry, bins, left_out):
     """Series of one CSV file and the JSON files its rows name. Returns whether its times are local."""
     rows = _rows(entry)
     start = text.times(rows["starttime"], _TIME, entry, "start_time")
-    offset = _offsets(rows["timeoffset"], entry)
-    names = rows["binningdata"].to_pylist()
+    offset = _offsets(rows, len(start), entry)
+    names = rows["binningdata"].to_pylist() if "binningdata" in rows else [""] * len(start)
     binned = {row: text.json_value(bins.pop(name)) for row, name in enumerate(names) if name in bins}
     local = is_local(start, offset, binned)
     for row, values in binned.items():
@@ -88,10 +88,10 @@ def is_local(start, offset, binned):
 
 def _steps(entry, local):
     rows = _rows(entry)
-    offset = _offsets(rows["timeoffset"], entry)
+    offset = _offsets(rows, len(rows["starttime"]), entry)
     start, end = (text.times(rows[f"{side}time"], _TIME, entry, f"{side}_time") for side in ("start", "end"))
-    device = np.array(rows["deviceuuid"].to_pylist(), dtype=object)
-    for column, channel in _COLUMNS.items():
+    device = np.array(rows["deviceuuid"].to_pylist() if "deviceuuid" in rows else [""] * len(start), dtype=object)
+    for column, channel in ((column, channel) for column, channel in _COLUMNS.items() if column in rows):
         value = text.numbers(rows[column], entry, column)
         for name in sorted(set(device)):
             some = (device == name) & ~np.isnan(value)
@@ -108,7 +108,9 @@ def _steps(entry, local):
             )
 
 
-def _offsets(texts, entry):
-    """Offsets in ms of texts such as UTC-0700."""
-    spelled = [re.sub(r"^UTC", "", name.strip()) for name in texts.to_pylist()]
+def _offsets(rows, count, entry):
+    """Offsets in ms (count,) of a column of texts such as UTC-0700; 0 where there is none."""
+    if "timeoffset" not in rows:
+        return np.zeros(count, dtype=np.int64)
+    spelled = [re.sub(r"^UTC", "", name.strip()) for name in rows["timeoffset"].to_pylist()]
     return np.array([text.offset_ms(name or "+0000", entry, "time_offset") for name in spelled], dtype=np.int64)

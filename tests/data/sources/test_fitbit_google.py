@@ -41,3 +41,11 @@ def test_distance_is_in_metres_and_calories_are_total(convert):
 def test_the_data_source_column_may_be_there(convert):
     table, _ = convert({"h.csv": "timestamp,beats per minute,data source\n2024-07-01T14:59:50Z,64.0,Charge 5\n"})
     assert rates(table) == [("2024-07-01 14:59:50", 64)]
+
+
+def test_steps_of_the_phone_beside_those_of_the_watch_are_counted_once(convert):
+    heart = "timestamp,beats per minute,data source\n2026-07-20T16:39:10Z,64.0,Watch\n"
+    steps = "2026-07-20T16:38:18.008Z,50,Phone\n2026-07-20T16:39:00Z,34,Watch\n2026-07-20T16:39:18.008Z,30,Phone\n"
+    table, report = convert({"h.csv": heart, "s.csv": "timestamp,steps,data source\n" + steps})
+    assert report.totals == {"steps": 34}
+    assert report.notes == {"steps of a second device on the same day": 2}

@@ -62,3 +62,9 @@ def test_steps_of_two_devices_are_counted_once(convert):
     assert counts(table) == [("21:00:00", 0), ("21:01:00", 14)]
     assert report.totals == {"steps": 14, "calories": 0.5, "distance": 8.5}
     assert report.calories == ["active"]
+
+
+def test_an_export_without_offsets_devices_and_bins_is_read(convert):
+    text = "com.samsung.health.heart_rate,6\nstart_time,heart_rate\n2024-07-03 12:00:00.000,58\n"
+    table, _ = convert({"h.csv": text})
+    assert rates(table) == [("2024-07-03 12:00:00", 58)]
