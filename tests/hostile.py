@@ -66,6 +66,7 @@ LARGE = [  # requests as large as allowed, or larger
     {"metrics": [NESTED] * 100},
     [item for place in range(100) for item in small_model.envelope(small_model.moving(1), user=str(place))],
     small_model.envelope(small_model.moving(101)),
+    {"metrics": [[]] * 1440},
 ]
 LARGE_BODIES = [
     " " * 6_000_000,

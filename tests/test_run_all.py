@@ -132,5 +132,5 @@ def test_a_path_starts_at_the_folder_of_the_caller(clone):
     (clone.parent / "watch.csv").touch()
     missing = run_all(clone, "data_path=no.csv", "run=a/b")
     assert missing == (2, "", "run_all.sh: data_path=no.csv: no such file or folder\n")
-    there = run_all(clone, "data_path=watch.csv", "run=a/b")
-    assert there[2].startswith("run_all.sh: run='a/b': ")
+    existing = run_all(clone, "data_path=watch.csv", "run=a/b")
+    assert existing[2].startswith("run_all.sh: run='a/b': ")

@@ -7,6 +7,9 @@ With evidence e, threshold t and alert level a,
     score = 0.3 e / t                        for e <= t
     score = 0.3 + 0.4 (e - t) / (a - t)      for t < e <= a
     score = 1 - 0.3 a / e                    beyond
+
+One sample alone never alerts: its evidence is at most ALONE times a. A single reading after a hole, or one with a wrong
+clock, says too little.
 """
 
 import math
@@ -18,6 +21,7 @@ from lib.detector import grid
 from lib.detector.features import CHANNELS
 
 BORDERLINE, ALERT = 0.3, 0.7  # the scores at which the levels begin
+ALONE = 0.999  # of the alert level: the most evidence of one sample
 LEVELS = ("normal", "borderline", "anomaly")
 UNKNOWN = "unknown"
 
@@ -91,6 +95,7 @@ def score_windows(reference, calibration, windows):
     evidence = reference.evidence(windows.descriptors, counted, windows.offset, windows.known)
     each = {name: np.broadcast_to(getattr(windows, name), len(evidence)) for name in ("channel_set", "size", "known")}
     at = limits_of_each(calibration, **each)
+    evidence = np.where(each["size"] == 1, np.minimum(evidence, ALONE * at["alert"]), evidence)
     scores = np.where(windows.faults == grid.OK, anomaly_scores(evidence, at), np.nan)
     return WindowScores(evidence, evidence / at["threshold"], evidence / at["alert"], scores)
 
