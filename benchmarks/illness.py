@@ -13,14 +13,17 @@ import os
 import sys
 from pathlib import Path
 
+import pandas as pd
 from tqdm import tqdm
 
-from lib.evaluation import illness, illness_tables
-from lib.evaluation.illness_lives import read_lives
+from lib.evaluation import illness, illness_rules, illness_tables
+from lib.evaluation.illness_lives import read_lives, simulate_lives
+from lib.figures import style, trend
 from lib.run import ROOT
 
 REAL = Path(os.environ.get("REAL_DATA") or ROOT.parent / "shared/data")
 SOURCES = {"fitbit": "cumulative", "garmin": "cumulative", "stanford": "interval"}  # folder: counters
+DAYS = 90  # of the simulated wearer in the picture
 
 
 def real():
@@ -57,8 +60,16 @@ def print_rises(findings, rises):
         print(f"| {row.rule} | {row.setting}: {row.level:.2f} | {of_row} |")
 
 
-def main(options):
-    """Print the tables."""
+def draw(path, seed):
+    """Write the picture of a simulated wearer's weeks about a fever."""
+    (life,), (event,) = simulate_lives(wearers=1, days=DAYS, seed=seed)
+    style.style()
+    onset = pd.Timestamp(3600 * event.onset, unit="s")
+    style.save(trend.weeks(illness_rules.track(life), name="A simulated wearer", onset=onset), Path(path))
+
+
+def print_tables(options):
+    """Judge the rules, and print the tables."""
     if options.data is None:
         lives, illnesses = real()
     else:
@@ -67,8 +78,8 @@ def main(options):
     findings = illness_tables.findings(lives, illnesses, progress=lambda rules: tqdm(rules, desc="rules"))
     print_findings(findings)
     levels = zip(findings["rule"], findings["level"], strict=True)
-    options = {"count": options.rises, "seed": options.seed, "progress": lambda rows: tqdm(rows, desc="rises")}
-    print_rises(findings, illness_tables.rises(lives, illnesses, levels, **options))
+    settings = {"count": options.rises, "seed": options.seed, "progress": lambda rows: tqdm(rows, desc="rises")}
+    print_rises(findings, illness_tables.rises(lives, illnesses, levels, **settings))
 
 
 def parsed(words=None):
@@ -79,8 +90,13 @@ def parsed(words=None):
     parser.add_argument("--events", help="events.csv: who fell ill, and when")
     parser.add_argument("--rises", type=int, default=10, help="injected into each wearer (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--figure", metavar="FILE", help="only write the picture of a simulated wearer's weeks")
     return parser.parse_args(words)
 
 
 if __name__ == "__main__":
-    main(parsed())
+    options = parsed()
+    if options.figure:
+        draw(options.figure, options.seed)
+    else:
+        print_tables(options)
