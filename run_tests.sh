@@ -12,5 +12,5 @@ export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1  # each core has its ow
 ruff check .
 ruff format --check .
 lint-imports
-shellcheck run_all.sh run_tests.sh .ci/run
+shellcheck run_all.sh run_tests.sh .ci/run lambda/deployment/retrain.sh
 exec python -m pytest -n auto --maxprocesses 4 "$@"
