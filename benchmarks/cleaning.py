@@ -1,4 +1,4 @@
-"""How fast does one machine clean, Parquet to clean Parquet, and in how much memory? Prints the README's tables.
+"""How fast does one machine clean, Parquet to clean Parquet, and in how much memory? Prints two tables.
 
     .venv/bin/python benchmarks/cleaning.py [--wearers 1100] [--times 3] [--real FOLDER]
 
