@@ -35,7 +35,7 @@ def scorecard():
 
 def test_the_table_has_a_row_a_method_the_best_first_and_says_by_how_much_the_deployed_score_leads(scorecard):
     first, _, names, _, *rows = scorecard.table(METRICS).splitlines()
-    assert "Test, t.csv: 3 wearers (0 of whom the model learned from or was calibrated on), 9 labelled events" in first
+    assert "Test, t.csv: 3 wearers (the model learned from or was calibrated on 0 of them), 9 labelled" in first
     assert first.endswith("12,345 windows. Evaluated on Linux x86_64, 2 CPU cores.")
     assert names.endswith("| normal at 0.3 (promised 5 %) | normal at 0.7 (promised 0.1 %) | ms a window |")
     assert rows == [
