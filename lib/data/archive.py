@@ -53,7 +53,7 @@ class Entry:
 
     @cached_property
     def head(self):
-        """The first bytes, of which a format is recognised; empty for a file that cannot be read."""
+        """The first bytes, which tell the format; empty for a file that cannot be read."""
         try:
             with self.open() as stream:
                 return stream.read(HEAD_BYTES)
@@ -113,6 +113,7 @@ class _Watched:
         self.stream, self.update = stream, update
 
     def read(self, size=-1):
+        """Read at most `size` bytes, or all."""
         block = self.stream.read(size)
         self.update(len(block))
         return block
@@ -153,21 +154,21 @@ def entries(path):
     if len(names) > MOST_ENTRIES:
         raise ArchiveError(path, f"expected at most {MOST_ENTRIES:,} files, got {len(names):,}")
     with ExitStack() as opened:
-        found = []
+        collected = []
         for name in names:
             entry = _plain_entry(filesystem, name, root)
             if not _is_zip(entry):
-                found.append(entry)
+                collected.append(entry)
                 continue
             stream = opened.enter_context(filesystem.open(name, "rb"))
             archive = opened.enter_context(_archive(stream, name))
             inside = _zip_entries(archive, entry.name if len(names) > 1 else "")
-            found += [each for one in inside for each in (_nested(one, opened) if _is_zip(one) else [one])]
-        yield found
+            collected += [each for one in inside for each in (_nested(one, opened) if _is_zip(one) else [one])]
+        yield collected
 
 
 def _nested(entry, opened):
-    """The entries of a zip within a zip, of which a private copy is made; it holds no further ones."""
+    """The entries of a zip within a zip. A private copy of it is made, and zips in it stay closed."""
     if entry.size > MOST_NESTED_BYTES:
         return [entry]
     copy = opened.enter_context(tempfile.TemporaryFile())

@@ -10,10 +10,10 @@ _SHARE_OF_FALLS = 0.2  # of a running counter's rises, with its midnights and re
 _INTERLEAVED = 3  # falls of a counter within one hour: rows of both passes, sorted into each other
 
 
-def told_apart(table, notes, *, zone=None):
+def separate_passes(table, notes, *, zone=None):
     """A table on a wall clock whose second pass of an autumn hour has instants an hour later.
 
-    Rows of both passes that were sorted into each other cannot be told apart: their counters are left out, for they
+    Rows of both passes that were sorted into each other cannot be separated: their counters are left out, for they
     would be counted many times, and `notes` names the hour.
 
     Parameters
@@ -36,7 +36,7 @@ def told_apart(table, notes, *, zone=None):
         if second.any():
             table["instant"] = table["instant"].where(~_at(rows[second], len(table)), table["instant"] + 3600)
             notes[
-                f"the hour that comes twice, told apart by the order of the rows: {_hour(wall[rows[second][0]])}"
+                f"the hour that comes twice: its passes separated by the order of the rows: {_hour(wall[rows[second][0]])}"
             ] += 1
         else:
             _silence(table, rows[repeats[rows]], counters, wall, notes)
@@ -69,9 +69,9 @@ def _silence(table, rows, counters, wall, notes):
         if ((falls >= _INTERLEAVED) & (falls > 0.3 * rises)).any() and (values[-1] > values[0]).any():
             table.loc[table.index[some], counters] = np.nan
             problem = (
-                "a warning: counters left out of an hour that may have come twice, without offsets to tell its rows"
+                "a warning: counters left out of an hour that may have come twice, without offsets to separate its rows"
             )
-            notes[f"{problem} apart: {_hour(wall[some[0]])}"] += len(some)
+            notes[f"{problem}: {_hour(wall[some[0]])}"] += len(some)
 
 
 def _hour(wall_ms):

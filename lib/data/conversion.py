@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -13,66 +13,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as parquet
 
 from lib.data import archive, assembly, clock, raw_files, series, sources, text
+from lib.data.conversion_report import MOST_NAMES, Report
 from lib.files import writing
 
 METADATA = b"raw_table"  # the key under which a Parquet file tells the report
 ROWS_AT_ONCE = 250_000  # that are spelled out
 _PARQUET = b"PAR1"
-MOST_NAMES = 5  # of files left out, in the report
 
 
 class ConversionError(ValueError):
     """A source that holds nothing that can be read."""
-
-
-@dataclass
-class Report:
-    """What a conversion did, for people and for the file's metadata."""
-
-    formats: dict = field(default_factory=dict)  # {format: number of files}
-    assumed: list = field(default_factory=list)
-    clocks: list = field(default_factory=list)
-    timezone: str = ""
-    calories: list = field(default_factory=list)  # "total", "active"
-    wearers: dict = field(default_factory=dict)  # {wearer: days}
-    readings: dict = field(default_factory=dict)  # {channel: number}
-    totals: dict = field(default_factory=dict)  # {channel: sum of amounts}
-    spacing_s: float | None = None  # median seconds between heart rates
-    first: str = ""
-    last: str = ""
-    notes: dict = field(default_factory=dict)  # {what was merged or left out: number}
-    files_left_out: list = field(default_factory=list)
-
-    def lines(self):
-        """The report as lines of text."""
-        yield "read: " + ", ".join(f"{name} ({count:,} files)" for name, count in self.formats.items())
-        days = sum(self.wearers.values())
-        yield f"wearers: {len(self.wearers):,}, days: {days:,}, from {self.first} to {self.last}"
-        if list(self.wearers) == [series.ONE_WEARER] and sum(self.formats.values()) > 1:
-            yield "wearers: no file names its wearer, so all files are taken to be of one person"
-        yield "readings: " + ", ".join(f"{count:,} {name}" for name, count in self.readings.items())
-        yield "totals: " + (", ".join(f"{total:,.0f} {name}" for name, total in self.totals.items()) or "no counters")
-        if self.spacing_s is not None:
-            yield f"spacing: a heart rate every {self.spacing_s:g} s (median); {_fitting_interval(self.spacing_s)}"
-        yield f"clock: {'; '.join(self.clocks)}"
-        yield "counters: running, back at 0 at local midnight (counters=cumulative, the default)"
-        if self.calories:
-            meaning = {"total": "with what the body burns at rest", "active": "without what the body burns at rest"}
-            yield "calories: " + " and ".join(f"{name}, {meaning[name]}" for name in self.calories)
-        yield from (f"assumed: {line}" for line in self.assumed)
-        yield from (f"left out or merged: {count:,} {reason}" for reason, count in self.notes.items())
-        if self.files_left_out:
-            names = ", ".join(self.files_left_out[:MOST_NAMES])
-            more = len(self.files_left_out) - MOST_NAMES
-            yield f"files left out, of no format known here: {names}" + (f" and {more:,} more" if more > 0 else "")
-
-
-def _fitting_interval(spacing_s):
-    for interval_s in (1, 5, 10, 15, 30, 60):
-        if spacing_s <= interval_s:
-            return f"interval_s={interval_s} fits"
-    reach = "the trend of the resting heart rate reads up to 10 minutes" if spacing_s <= 600 else "nothing reads that"
-    return f"too far apart for windows; {reach}"
 
 
 def is_export(path):
@@ -81,8 +31,8 @@ def is_export(path):
     Raises archive.ArchiveError, as `archive.entries` does, and raw_files.StoreLost where the place cannot be reached.
     """
     try:
-        with raw_files.reached(*archive.place(path)), archive.entries(path) as found:
-            for entry in found:
+        with raw_files.reached(*archive.place(path)), archive.entries(path) as entries:
+            for entry in entries:
                 if (
                     entry.head.startswith(_PARQUET)
                     or "timestamp" in (names := text.header(entry))
@@ -122,10 +72,10 @@ def convert(path, *, timezone=None, progress=None):
     """
     zone = clock.zone(timezone) if timezone else None
     report, notes = Report(timezone=timezone or ""), Counter()
-    with archive.entries(path) as found:
-        groups = _by_format(found, report)
+    with archive.entries(path) as entries:
+        groups = _by_format(entries, report)
         if not groups:
-            raise ConversionError(_unknown(path, found))
+            raise ConversionError(_unknown(path, entries))
         with _counting(groups, progress) as (watched, opened):
             readings = []
             for module, some in watched.items():
@@ -143,10 +93,10 @@ def _of_format(one, module):
     return replace(one, device=f"{module.NAME} {one.device}".strip())
 
 
-def _by_format(found, report):
+def _by_format(entries, report):
     """{format's module: its entries}; the names of the others go to the report."""
     groups = {}
-    for entry in found:
+    for entry in entries:
         module = sources.recognised(entry)
         if module is None:
             report.files_left_out.append(archive.printable(entry.name))
@@ -187,16 +137,16 @@ def _whole(module, opened):
         raise text.SourceError(f"cannot be read ({error})", file=opened[-1] if opened else module.NAME) from error
 
 
-def _unknown(path, found):
+def _unknown(path, entries):
     obstacles = [
-        f"{archive.printable(entry.name)}: {text.obstacle(entry.head)}" for entry in found if text.obstacle(entry.head)
+        f"{archive.printable(entry.name)}: {text.obstacle(entry.head)}" for entry in entries if text.obstacle(entry.head)
     ]
     if obstacles:
         return f"{path}: {'; '.join(obstacles[:MOST_NAMES])}"
-    if any({"timestamp", "heartrate"} <= set(text.header(entry)) or entry.head.startswith(_PARQUET) for entry in found):
+    if any({"timestamp", "heartrate"} <= set(text.header(entry)) or entry.head.startswith(_PARQUET) for entry in entries):
         return f"{path}: a raw table already: give it as data_path= (or --data) as it is"
     known = ", ".join(module.NAME for module in sources.formats())
-    names = ", ".join(archive.printable(entry.name) for entry in found[:MOST_NAMES])
+    names = ", ".join(archive.printable(entry.name) for entry in entries[:MOST_NAMES])
     return f"{path}: expected an export of a known format ({known}), got {names}"
 
 

@@ -1,4 +1,4 @@
-"""A running counter of the day, made of amounts: what a watch's own step counter would have shown."""
+"""A running counter of the day, made of amounts: what a watch's own step counter would display."""
 
 from dataclasses import dataclass
 
@@ -27,8 +27,8 @@ class DayCounter:
         day = (start + offset) // DAY_MS
         after = _running(amount, day)
         midnight = (day + 1) * DAY_MS - offset
-        shown = np.where(end >= midnight, midnight - 1, end)  # at midnight itself it is 0 again
-        at = np.column_stack([start, shown]).ravel()
+        end = np.where(end >= midnight, midnight - 1, end)  # at midnight itself it is 0 again
+        at = np.column_stack([start, end]).ravel()
         total = np.column_stack([after - amount, after]).ravel()
         new = np.append(True, (np.diff(at) > 0) | (np.diff(np.repeat(day, 2)) != 0))
         return cls(at[new], np.repeat(offset, 2)[new], total[new], np.repeat(day, 2)[new], sparse)
@@ -78,7 +78,7 @@ def _running(amount, day):
 
 
 def _cut_at_midnight(start, end, offset, amount):
-    """Intervals of which none crosses a local midnight; an amount is shared out by time."""
+    """Cut intervals that cross a local midnight, and share their amounts out by time."""
     while True:
         midnight = ((start + offset) // DAY_MS + 1) * DAY_MS - offset
         crossing = end > midnight

@@ -10,7 +10,7 @@ FEWEST_RISES, NO_FALLS = 8, 0.02  # within days: amounts fall half of the time, 
 
 
 class CounterFormError(ValueError):
-    """Counters of another form than said: carries the `column`."""
+    """Counters of another form than the parameter says: carries the `column`."""
 
     def __init__(self, column, problem):
         self.column = column

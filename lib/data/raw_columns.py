@@ -70,7 +70,7 @@ def is_rounded(name):
 
 
 def plain_ids(column):
-    """A column of ids (N,) as text, and the first row of which the id is missing or rounded (None where none is)."""
+    """A column of ids (N,) as text, and the first row whose id is missing or rounded, or None."""
     code, written = pd.factorize(column)
     names = np.array([plain_id(_whole(name)) for name in written], dtype=object)
     bad = np.array([not name or is_rounded(name) for name in names], dtype=bool)

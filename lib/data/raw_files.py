@@ -74,9 +74,9 @@ def _sorted_out(filesystem, name):
         return [name], []
     folder = name.rstrip("/")
     is_folder = filesystem.isdir(folder)
-    found = filesystem.glob(name) if not is_folder else [entry for entry in filesystem.find(folder) if entry != folder]
-    found = sorted(entry for entry in found if is_folder or filesystem.isfile(entry) or _is_special(filesystem, entry))
-    raw = [entry for entry in found if entry.lower().endswith(SUFFIXES)]
+    entries = filesystem.glob(name) if not is_folder else [entry for entry in filesystem.find(folder) if entry != folder]
+    entries = sorted(entry for entry in entries if is_folder or filesystem.isfile(entry) or _is_special(filesystem, entry))
+    raw = [entry for entry in entries if entry.lower().endswith(SUFFIXES)]
     if is_folder:
         inside = {entry: entry.removeprefix(f"{folder}/").split("/") for entry in raw}
         here = [entry for entry, parts in inside.items() if len(parts) == 1]
@@ -84,7 +84,7 @@ def _sorted_out(filesystem, name):
         raw = here or below
     for entry in raw:
         _require_regular(filesystem, entry)
-    return raw, sorted(set(found) - set(raw))
+    return raw, sorted(set(entries) - set(raw))
 
 
 def _is_special(filesystem, name):

@@ -149,7 +149,7 @@ def _parsed_table(table, name, zone):
     if "user_id" not in table:
         table.insert(0, "user_id", ONE_WEARER)
     if kind == timestamps.WALL_CLOCK:
-        table = autumn.told_apart(table, notes, zone=None if zone.key == "UTC" else zone)
+        table = autumn.separate_passes(table, notes, zone=None if zone.key == "UTC" else zone)
     table = _merged(table, notes, name)
     table = table[[column for column in COLUMNS if column in table]]
     table.attrs = {"notes": dict(+notes), "clock": kind, "file": str(name)}
@@ -193,6 +193,6 @@ def _validated(table, name):
         case = error.failure_cases.dropna(subset="index").sort_values("index").iloc[0]
         row, column = int(case["index"]), case["column"]
         value = table[column].iloc[row]
-        wanted = "expected a time" if column == "timestamp" else "expected a finite number"
-        problem = wanted + raw_columns.numeral_remedy(value)
+        expected = "expected a time" if column == "timestamp" else "expected a finite number"
+        problem = expected + raw_columns.numeral_remedy(value)
         raise ReadingsError(problem, file=name, column=column, row=row + 1, value=value) from None

@@ -108,7 +108,7 @@ def columns(entry, names, *, skip=0):
 
 
 def times(texts, formats, entry, column="time"):
-    """Times in ms since 1970 on the clock that they are told in, an int64 array.
+    """Times in ms since 1970 on their own clock, an int64 array.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ def clocks(column, zone, name):
     Raises
     ------
     ReadingsError
-        For the first time that is none, lies outside 2000..2100, was rounded, or is on another clock than the others.
+        For the first text that is no time, or a time that lies outside 2000..2100, was rounded, or is on another clock than the others.
     """
     if not pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_datetime64_any_dtype(column):
         column = _numbers_if_unix_ms(column.astype("str").str.strip(), name)
@@ -45,7 +45,7 @@ def clocks(column, zone, name):
 
 
 def _numbers_if_unix_ms(text, name):
-    """The numbers of a column of which most are; else its text. Raises ReadingsError for the others of numbers."""
+    """The numbers of a column that mostly holds numbers, else its text. Raises ReadingsError for a text among numbers."""
     numbers = pd.to_numeric(text, errors="coerce")
     if numbers.notna().mean() <= 0.5 or not numbers.dropna().gt(1e9).mean() > 0.5:
         return text

@@ -245,7 +245,7 @@ def test_the_second_pass_of_the_autumn_hour_is_told_by_the_order_of_the_rows(rea
     assert np.diff(table["instant"]).tolist() == [60] * 120
     assert table["timestamp"].dt.hour.tolist() == [2] * 120 + [3]
     assert list(table.attrs["notes"]) == [
-        "the hour that comes twice, told apart by the order of the rows: 2026-10-25T02 o'clock"
+        "the hour that comes twice: its passes separated by the order of the rows: 2026-10-25T02 o'clock"
     ]
     _, account = clean.clean(table, interval_s=60)
     assert account["counted"]["steps"] == 240

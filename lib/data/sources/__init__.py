@@ -1,4 +1,4 @@
-"""Formats in which watches' readings are exported: a module each, found by itself.
+"""Formats in which watches' readings are exported: a module each, discovered by itself.
 
 To add one, write a module here with these names, and its test. Nothing else lists the formats.
 

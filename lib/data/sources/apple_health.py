@@ -46,11 +46,13 @@ MOST_DOCTYPE_BYTES = 1 << 16
 
 
 def recognises(entry):
+    """Whether an entry is one of this format's files."""
     start = text.head_text(entry)
     return "<HealthData" in start and "<ClinicalDocument" not in start
 
 
 def read(entries, left_out):
+    """Yield the series of all entries; `left_out` counts what is not read."""
     for entry in entries:
         records = _Records(entry, left_out)
         parser = expat.ParserCreate(namespace_separator=None)
@@ -85,6 +87,7 @@ class _Records:
         self.entry, self.left_out, self.pending = entry, left_out, {}
 
     def refuse_entity(self, *_):
+        """Called by expat for a declared entity."""
         raise archive.ArchiveError(self.entry.name, "declares XML entities, which no export of Apple Health does")
 
     def start_element(self, name, attributes):

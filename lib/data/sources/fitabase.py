@@ -15,11 +15,13 @@ _TIME = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%Y-%m-%
 
 
 def recognises(entry):
+    """Whether an entry is one of this format's files."""
     names = text.header(entry)
     return names == _HEART_RATE or names in _MINUTES or names[:2] in _OTHERS
 
 
 def read(entries, left_out):
+    """Yield the series of all entries; `left_out` counts what is not read."""
     for entry in entries:
         names = text.header(entry)
         if names != _HEART_RATE and names not in _MINUTES:

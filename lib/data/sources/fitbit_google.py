@@ -17,6 +17,7 @@ _CHANNELS = {"beatsperminute": series.HEART_RATE, "steps": "steps", "distance": 
 
 
 def recognises(entry):
+    """Whether an entry is one of this format's files."""
     names = text.header(entry)
     if len(names) < 2 or names[0] != "timestamp" or names[1] not in _CHANNELS or names[2:] not in ((), _SOURCE):
         return False
@@ -25,6 +26,7 @@ def recognises(entry):
 
 
 def read(entries, left_out):
+    """Yield the series of all entries; `left_out` counts what is not read."""
     for entry in entries:
         names = text.header(entry)
         columns = text.columns(entry, names)

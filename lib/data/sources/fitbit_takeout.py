@@ -9,7 +9,7 @@ ASSUMED = (
     "times are UTC, though a file begins at the wearer's midnight",
     "steps, distance (written in cm) and calories (kcal, with what the body burns at rest) are amounts a minute",
     "a heart rate of confidence 0 counts only where a trusted one within a minute agrees within 10 bpm",
-    "files of one form are told apart by their names: steps-, distance-, calories-",
+    "files of one form differ in their names alone: steps-, distance-, calories-",
 )
 _TIME = ("%m/%d/%y %H:%M:%S",)
 _UNITS = {"steps": 1.0, "distance": 0.01, "calories": 1.0}  # into count, m, kcal
@@ -17,11 +17,13 @@ AGREES_MS, AGREES_BPM = 60_000, 10.0
 
 
 def recognises(entry):
+    """Whether an entry is one of this format's files."""
     start = text.head_text(entry)[:300].replace(" ", "").replace("\n", "").replace("\r", "")
     return start.startswith('[{"dateTime":"') and '"value":' in start
 
 
 def read(entries, left_out):
+    """Yield the series of all entries; `left_out` counts what is not read."""
     for entry in entries:
         name = entry.stem.split("-")[0].lower()
         heart_rate = '"bpm"' in text.head_text(entry)

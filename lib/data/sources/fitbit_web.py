@@ -20,11 +20,13 @@ _UNIT_MS = {"second": 1000, "minute": 60_000}
 
 
 def recognises(entry):
+    """Whether an entry is one of this format's files."""
     start = text.head_text(entry)
     return start.lstrip().startswith("{") and any(f'"{name}"' in start for name in _CHANNELS)
 
 
 def read(entries, left_out):
+    """Yield the series of all entries; `left_out` counts what is not read."""
     for entry in entries:
         answer = text.json_value(entry)
         for name, (channel, unit) in _CHANNELS.items():

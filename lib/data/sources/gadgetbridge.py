@@ -17,10 +17,12 @@ _MILLISECONDS = 100_000_000_000  # a timestamp above this is no number of second
 
 
 def recognises(entry):
+    """Whether an entry is one of this format's files."""
     return database.is_sqlite(entry) and any(name.endswith("_ACTIVITY_SAMPLE") for name in database.tables(entry))
 
 
 def read(entries, left_out):
+    """Yield the series of all entries; `left_out` counts what is not read."""
     for entry in entries:
         with database.opened(entry) as connection:
             for table in sorted(database.table_names(connection)):

@@ -14,11 +14,13 @@ _GMT = ("%Y-%m-%dT%H:%M:%S",)
 
 
 def recognises(entry):
+    """Whether an entry is one of this format's files."""
     start = text.head_text(entry)
     return '"heartRateValues"' in start or ('"startGMT"' in start and '"steps"' in start)
 
 
 def read(entries, left_out):
+    """Yield the series of all entries; `left_out` counts what is not read."""
     for entry in entries:
         value = text.json_value(entry)
         for day in value if isinstance(value, list) and '"heartRateValues"' in text.head_text(entry) else [value]:

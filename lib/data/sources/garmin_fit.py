@@ -19,10 +19,12 @@ _ACTIVITY_BITS = 0x1F  # of current_activity_type_intensity
 
 
 def recognises(entry):
+    """Whether an entry is one of this format's files."""
     return entry.head[8:12] == b".FIT"
 
 
 def read(entries, left_out):
+    """Yield the series of all entries; `left_out` counts what is not read."""
     heart_rates, counters = [], []
     for entry in entries:
         try:

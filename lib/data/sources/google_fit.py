@@ -19,11 +19,13 @@ _CHANNELS = {
 
 
 def recognises(entry):
+    """Whether an entry is one of this format's files."""
     start = text.head_text(entry)[:2000]
     return start.lstrip().startswith("{") and '"Data Source"' in start and '"Data Points"' in start
 
 
 def read(entries, left_out):
+    """Yield the series of all entries; `left_out` counts what is not read."""
     for entry in entries:
         if not any(f":{kind}:" in text.head_text(entry)[:2000] for kind in _CHANNELS):
             left_out["Google Fit files of other metrics"] += 1

@@ -25,10 +25,12 @@ _HEART_RATES = """
 
 
 def recognises(entry):
+    """Whether an entry is one of this format's files."""
     return database.is_sqlite(entry) and "steps_record_table" in database.tables(entry)
 
 
 def read(entries, left_out):
+    """Yield the series of all entries; `left_out` counts what is not read."""
     for entry in entries:
         with database.opened(entry) as connection:
             there = database.table_names(connection)

@@ -18,6 +18,7 @@ _STARTS = ("datetime", "startdatetime", "startdate")
 
 
 def recognises(entry):
+    """Whether an entry is one of this format's files."""
     names = set(text.header(entry))
     value = names & set(_VALUES)
     whose = names - set(_VALUES) <= {"", "user", "device", *_STARTS, "starttime", "enddatetime", "enddate", "endtime"}
@@ -25,6 +26,7 @@ def recognises(entry):
 
 
 def read(entries, left_out):
+    """Yield the series of all entries; `left_out` counts what is not read."""
     for entry in entries:
         names = [name for name in text.header(entry) if name]
         columns = text.columns(entry, names)

@@ -12,11 +12,13 @@ ASSUMED = (
 
 
 def recognises(entry):
+    """Whether an entry is one of this format's files."""
     start = text.head_text(entry)
     return '"deviceDays"' in start or ('"exportVersion"' in start and '"stepCount"' in start)
 
 
 def read(entries, left_out):
+    """Yield the series of all entries; `left_out` counts what is not read."""
     for entry in entries:
         value = text.json_value(entry)
         for day in value.get("deviceDays", []):

@@ -20,10 +20,12 @@ HOUR_MS = 3_600_000
 
 
 def recognises(entry):
+    """Whether an entry is one of this format's files."""
     return _table(entry) in (_HEART_RATE, _STEPS) or _is_binning(entry)
 
 
 def read(entries, left_out):
+    """Yield the series of all entries; `left_out` counts what is not read."""
     tables = [(_table(entry), entry) for entry in entries]
     bins = {entry.name.rsplit("/", 1)[-1]: entry for table, entry in tables if table is None}
     local = False
@@ -82,8 +84,8 @@ def is_local(start, offset, binned):
     Versions of the app differ. start, offset : ndarray, shape (N,), ms; binned : {row: its JSON values}.
     """
     ahead = [start[row] - values[0]["start_time"] for row, values in binned.items() if values and offset[row]]
-    told = [offset[row] for row, values in binned.items() if values and offset[row]]
-    return bool(ahead) and abs(np.median(np.array(ahead) - np.array(told))) < abs(np.median(ahead))
+    offsets = [offset[row] for row, values in binned.items() if values and offset[row]]
+    return bool(ahead) and abs(np.median(np.array(ahead) - np.array(offsets))) < abs(np.median(ahead))
 
 
 def _steps(entry, local):

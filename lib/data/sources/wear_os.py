@@ -17,11 +17,13 @@ _PER_S = {"steps": 5.0, "distance": 12.5, "calories": 0.5}  # the most that a bo
 
 
 def recognises(entry):
+    """Whether an entry is one of this format's files."""
     start = text.head_text(entry).split("\n", 1)[0]
     return '"dataType"' in start and '"bootInstant"' in start
 
 
 def read(entries, left_out):
+    """Yield the series of all entries; `left_out` counts what is not read."""
     for entry in entries:
         points = [json.loads(line) for line in entry.read(text.MOST_JSON_BYTES).splitlines() if line.strip()]
         rates = [point for point in points if point["dataType"] == "HEART_RATE_BPM"]

@@ -12,16 +12,18 @@ ASSUMED = (
     "times carry the wearer's own offset",
     "steps (count), distance (m) and calories (kcal, active) are amounts of their duration in seconds",
     "a time without a row is a time without steps",
-    "files of one form are told apart by their names: hr, steps, distance, calories-earned",
+    "files of one form differ in their names alone: hr, steps, distance, calories-earned",
 )
 _CHANNELS = {"hr": series.HEART_RATE, "steps": "steps", "distance": "distance", "calories-earned": "calories"}
 
 
 def recognises(entry):
+    """Whether an entry is one of this format's files."""
     return text.header(entry) == ("start", "duration", "value") and text.first_row(entry).get("value", "[")[:1] == "["
 
 
 def read(entries, left_out):
+    """Yield the series of all entries; `left_out` counts what is not read."""
     for entry in entries:
         metric = re.sub(r"^raw_(tracker|hr)_", "", entry.stem)
         if metric not in _CHANNELS:

@@ -12,11 +12,13 @@ _TIME = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
 
 
 def recognises(entry):
+    """Whether an entry is one of this format's files."""
     names = text.header(entry)
     return len(names) == 3 and names[:2] == ("date", "time") and names[2] in _FIELDS
 
 
 def read(entries, left_out):
+    """Yield the series of all entries; `left_out` counts what is not read."""
     for entry in entries:
         names = text.header(entry)
         columns = text.columns(entry, names)
