@@ -3,7 +3,7 @@
 Both folders lie under the environment variable RUNS_HOME, by default the repository root. `./run_all.sh` works in the
 staging folders `data/.<run>.partial` and `models/.<run>.partial`, and sets RUN_STAGED=1 for its notebooks. The staging
 folders replace the run's folders when every notebook has succeeded. A notebook executed by hand works in `data/<run>`
-and `models/<run>` directly.
+and `models/<run>` until the run is finished, and from then on in a copy (`lib.workflow.working_copy`).
 """
 
 import difflib
