@@ -10,6 +10,7 @@ from bad_reading import BadReading, number, shortened
 from lib.detector.baseline import Baseline
 from lib.detector.features import CALENDAR, COUNTERS, FEATURES
 from lib.detector.grid import HEART_RATE_RANGE
+from lib.detector.trend import Trend
 
 LARGEST_COUNT = 1e9  # steps, kcal or m: no watch has ever counted that far
 _CALENDAR = set(CALENDAR)
@@ -23,22 +24,24 @@ _NO_TIME, _NO_NUMBERS = (math.nan, math.nan), [math.nan] * len(FEATURES)
 class Readings:
     """One wearer's N readings in the order sent. A reading with an error gets no score.
 
-    If only its heart rate is bad, a reading is still countable: its time and its counters are known.
+    If only its heart rate is bad, a reading is still countable: its time and its counters are known. A heart rate of 0
+    means off the wrist: it becomes NaN, without an error.
     """
 
     index: np.ndarray  # (N,) each reading's place in the request
     seconds: np.ndarray  # (N,) when, in an order that holds across time zones
     clock_offset: np.ndarray  # (N,) s from that to the wearer's wall clock; NaN without a timestamp
-    heart_rate: np.ndarray  # (N,) bpm; NaN where it is bad
+    heart_rate: np.ndarray  # (N,) bpm; NaN if it is bad or 0
     counters: np.ndarray  # (N, 3) steps, kcal, m as sent; NaN for a channel that most readings lack
     calendar: np.ndarray  # (N, 3) hour_sin, hour_cos, is_weekend as sent; NaN to take them from the wall clock
     errors: list  # (N,) None, or what is wrong with the reading
     countable: np.ndarray  # (N,) booleans: time and counters are sound
     cumulative: bool  # whether the counters are running counters, else amounts
     baseline: Baseline | None = None  # the wearer's; None for an envelope, which cannot carry one
+    trend: Trend | None = None  # the wearer's; None for an envelope
 
 
-def check(metrics, places, clock, *, interval_s, cumulative, baseline):
+def check(metrics, places, clock, *, interval_s, cumulative, baseline, trend=None):
     """Check the readings of one wearer.
 
     Parameters
@@ -52,6 +55,7 @@ def check(metrics, places, clock, *, interval_s, cumulative, baseline):
         Seconds from one reading to the next where none has a timestamp.
     cumulative : bool
     baseline : Baseline or None
+    trend : Trend or None
 
     Returns
     -------
@@ -71,6 +75,7 @@ def check(metrics, places, clock, *, interval_s, cumulative, baseline):
         countable=countable,
         cumulative=cumulative,
         baseline=baseline,
+        trend=trend,
     )
 
 
@@ -151,7 +156,10 @@ def _reading(metric, reported, clock):
 
 
 def _heart_rate(metric):
-    """(bpm, None), or (NaN, what is wrong with it)."""
+    """(bpm, None), or (NaN, what is wrong with it). 0 is off the wrist, which is not wrong."""
+    value = metric.get("heartRate")
+    if type(value) in (int, float) and value == 0:
+        return math.nan, None
     try:
         return number(metric, "heartRate", *HEART_RATE_RANGE), None
     except BadReading as error:

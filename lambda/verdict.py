@@ -11,7 +11,8 @@ from lib.detector.persistence import IN_A_ROW
 
 MAX_SPACING = 3  # times the model's interval: the model was trained on nothing sparser
 _DAY_S = 86_400
-_OFF_WRIST = "off the wrist, as a later reading of the same instant says"
+_OFF_WRIST = "off the wrist: heartRate is 0"
+_LATER_OFF_WRIST = "off the wrist, as a later reading of the same instant says"
 _FAULTS = {  # of the sensors: why a window has no score
     grid.STUCK: f"stuck sensor: the heart rate has hardly moved for {grid.STUCK_S / 60:g} minutes",
     grid.IMPLAUSIBLE: "implausible counters: more steps, calories or metres at once than a body can do",
@@ -84,8 +85,9 @@ def _gridded(readings, detector):
     worn = ~np.isnan(resampled.heart_rate)
     seconds = resampled.seconds[worn]
     rows, is_worn = _rows_of(readings.seconds[usable], seconds, detector.interval_s)
+    is_worn &= ~np.isnan(readings.heart_rate[usable])
     for place in usable[~is_worn]:
-        unscored[place] = _OFF_WRIST
+        unscored[place] = _OFF_WRIST if np.isnan(readings.heart_rate[place]) else _LATER_OFF_WRIST
     if not is_worn.any():
         return GriddedReadings(Verdict(no_scores, unscored, baseline=readings.baseline))
     return GriddedReadings(

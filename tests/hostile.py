@@ -66,6 +66,7 @@ LARGE = [  # requests as large as allowed, or larger
     {"metrics": [NESTED] * 100},
     [item for place in range(100) for item in small_model.envelope(small_model.moving(1), user=str(place))],
     small_model.envelope(small_model.moving(101)),
+    {"metrics": [[]] * 1440},
 ]
 LARGE_BODIES = [
     " " * 6_000_000,
@@ -196,7 +197,7 @@ def check(answer, log):
 
 
 def _check_scores(body):
-    assert list(body) == [*ANSWER.split(), "baseline", "model"]
+    assert list(body) == [*ANSWER.split(), "baseline", "trend", "model"]
     assert body["success"] is True
     results = body["results"]
     assert [item["index"] for item in results] == list(range(len(results)))

@@ -1,8 +1,8 @@
 """SHA256SUMS and CRC32SUMS: sums of all other files of a folder. Standard library alone.
 
-A bundle is checked by them before anything else of it is imported, for a damaged module may do anything. Its own files
-are held to their SHA-256, as `sha256sum --check` would. Of the packages, nine tenths of the bytes, the CRC-32 is enough
-to find any flipped byte, and takes less than half the time of each cold start; their list is a file like the others.
+A bundle is checked before anything else of it is imported, because a damaged module may do anything. The function's own
+files are compared with their SHA-256, as by `sha256sum --check`. Packages are nine tenths of the bytes: their CRC-32
+finds any flipped byte in less than half the time. The list of CRCs is itself covered by a SHA-256.
 """
 
 import hashlib
@@ -32,25 +32,25 @@ def sha256(path):
 
 def crc32(path):
     """The CRC-32 (hex) of a file's bytes, read piece by piece."""
-    found, piece = 0, memoryview(bytearray(_PIECE))
+    crc, piece = 0, memoryview(bytearray(_PIECE))
     with open(path, "rb", buffering=0) as file:
         while read := file.readinto(piece):
-            found = zlib.crc32(piece[:read], found)
-    return f"{found:08x}"
+            crc = zlib.crc32(piece[:read], crc)
+    return f"{crc:08x}"
 
 
 def write(folder, files, *, is_quick=lambda name: False):
     """Write the lists of {name: path} to `folder`; returns {name: path} of the lists.
 
-    is_quick: whether a file of that name is held to its CRC-32 alone.
+    is_quick: whether a file of that name is compared by its CRC-32 alone.
     """
     folder, quick = Path(folder), {name: path for name, path in files.items() if is_quick(name)}
-    made = {CRCS: folder / CRCS} if quick else {}
+    lists = {CRCS: folder / CRCS} if quick else {}
     if quick:
         (folder / CRCS).write_text(_text(quick, crc32), encoding="ascii")
-    own = {name: path for name, path in files.items() if name not in quick} | made
-    (folder / SUMS).write_text(_text(own, sha256), encoding="ascii")
-    return {**made, SUMS: folder / SUMS}
+    checked = {name: path for name, path in files.items() if name not in quick} | lists
+    (folder / SUMS).write_text(_text(checked, sha256), encoding="ascii")
+    return {**lists, SUMS: folder / SUMS}
 
 
 def _text(files, sum_of):
@@ -58,15 +58,15 @@ def _text(files, sum_of):
 
 
 def listed(folder, kind=SUMS):
-    """What a folder's SHA256SUMS, or CRC32SUMS, lists: {name: sum}. Raises DamagedFile unless `write` made it."""
+    """A folder's SHA256SUMS or CRC32SUMS: {name: sum}. Raises DamagedFile unless `write` made it."""
     try:
         text = (Path(folder) / kind).read_bytes().decode("ascii")
     except (OSError, ValueError) as error:
-        raise DamagedFile(kind, f"can not be read ({type(error).__name__})") from None
+        raise DamagedFile(kind, f"cannot be read ({type(error).__name__})") from None
     *lines, end = text.split("\n")
     matches = [_LINE.fullmatch(line) for line in lines]
     if end or not lines or not all(match and len(match[1]) == _DIGITS[kind] for match in matches):
-        raise DamagedFile(kind, "can not be read")
+        raise DamagedFile(kind, "cannot be read")
     sums = {match[2]: match[1] for match in matches}
     if len(sums) < len(lines):
         raise DamagedFile(kind, "lists a file twice")
@@ -74,19 +74,19 @@ def listed(folder, kind=SUMS):
 
 
 def check(folder):
-    """Raise DamagedFile, naming the file, unless the folder holds a SHA256SUMS and all that is listed, unchanged."""
+    """Raise DamagedFile, naming the file, unless the folder holds a SHA256SUMS and all listed files, unchanged."""
     folder = Path(folder)
-    own = listed(folder)
-    _compare(folder, own, sha256)
-    if CRCS in own:
+    sums = listed(folder)
+    _compare(folder, sums, sha256)
+    if CRCS in sums:
         _compare(folder, listed(folder, CRCS), crc32)
 
 
 def _compare(folder, sums, sum_of):
     for name, expected in sums.items():
         try:
-            found = sum_of(folder / name)
+            actual = sum_of(folder / name)
         except (OSError, ValueError) as error:
-            raise DamagedFile(name, f"can not be read ({type(error).__name__})") from None
-        if found != expected:
+            raise DamagedFile(name, f"cannot be read ({type(error).__name__})") from None
+        if actual != expected:
             raise DamagedFile(name, "is not the file that was bundled")

@@ -11,6 +11,7 @@ from lib.detector.heart_rate import usual
 from lib.detector.neighbours import Reference
 from lib.detector.persistence import Persistence
 from lib.detector.reasons import reasons
+from lib.detector.scoring import ScoringInput
 
 _STEPS = features.FEATURES.index("steps")
 
@@ -134,8 +135,7 @@ class Detector:
         offset, known = (np.repeat(values, numbers) for values in zip(*personal, strict=True))
         descriptors, fault = self.describer.describe(samples, first, size=size, counted=counted)
         names = np.repeat([name for name, _ in sets], numbers)
-        by_window = {"counted": counted, "channel_set": names, "size": size, "offset": offset, "known": known}
-        scored = self.score_windows(descriptors, faults=fault, **by_window)
+        scored = self.score_windows(ScoringInput(descriptors, fault, counted, names, size, offset, known))
         at_rest = still(descriptors) & (fault == grid.OK) & (size == self.sequence_length)
         resting = np.where(at_rest, descriptors[:, HEART_RATE], np.nan)
         ends = np.cumsum(numbers)
@@ -154,9 +154,9 @@ class Detector:
             for span, (name, _), windows_of_wearer in zip(spans, sets, closing, strict=True)
         ]
 
-    def score_windows(self, descriptors, **by_window):
-        """`scoring.score_windows` with this detector's reference and calibration: the one path to a score."""
-        return scoring.score_windows(self.reference, self.calibration, descriptors, **by_window)
+    def score_windows(self, windows):
+        """The WindowScores of a ScoringInput by this detector's reference and calibration: the one path to a score."""
+        return scoring.score_windows(self.reference, self.calibration, windows)
 
     def score_rebuilt(self, raw, scaled, rebuilt, *, size, channel_set=None, own=None):
         """Score windows that any engine rebuilt: what formats and engines are compared by.
@@ -176,16 +176,9 @@ class Detector:
         """
         name = channel_set or next(iter(self._sets))
         counted = self._sets[name]
-        offset, known = self.personal(own, counted)
-        return self.score_windows(
-            self.describer.describe_rebuilt(raw, scaled, rebuilt, size),
-            faults=faults.faults(raw, interval_s=self.interval_s, counted=counted, size=size),
-            counted=counted,
-            channel_set=name,
-            size=size,
-            offset=offset,
-            known=known,
-        )
+        descriptors = self.describer.describe_rebuilt(raw, scaled, rebuilt, size)
+        fault = faults.faults(raw, interval_s=self.interval_s, counted=counted, size=size)
+        return self.score_windows(ScoringInput(descriptors, fault, counted, name, size, *self.personal(own, counted)))
 
     def personal(self, own, counted):
         """bpm that a wearer's resting heart rate lies above the usual one, and whether that is known well.

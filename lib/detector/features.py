@@ -1,7 +1,7 @@
-"""The seven features of a sample and their scaling: NumPy alone, shared by the notebooks and the handler.
+"""The seven features of a sample and their scaling. NumPy alone, shared by the notebooks and the handler.
 
-An array of features is (…, 7), in the order of FEATURES. The first four tell of the wearer's body and are scaled with
-statistics of the training wearers; the last three are calendar values in −1..1 and stay as they are.
+Feature arrays are (…, 7), in the order of FEATURES. The first four, the channels, are scaled with statistics of the
+training wearers. The last three are calendar values in −1..1 and are not scaled.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ FEATURES = ("heartRate", "steps", "calories", "distance", "hour_sin", "hour_cos"
 CHANNELS = FEATURES[:4]
 COUNTERS = CHANNELS[1:]  # what a watch counts
 COUNTER_FORMS = ("cumulative", "interval")  # running counters, or amounts since the reading before
-AMOUNTS = slice(1, len(CHANNELS))  # their places among the features
+AMOUNTS = slice(1, len(CHANNELS))  # the counters' places among the features
 CALENDAR = FEATURES[4:]
 CHANNEL_SETS = {  # what watches report, from most to least
     "all channels": CHANNELS,
@@ -32,14 +32,15 @@ def calendar(wall_s):
 
 
 def fit_scaler(samples):
-    """Mean and standard deviation of each channel over samples (T, 7), as plain lists.
+    """Mean and standard deviation of each channel over samples (T, 7): {"mean": [4], "scale": [4]}.
 
-    A channel the data lack (all NaN) gets mean 0 and scale 1; one that never changes gets scale 1. Raises ValueError
-    when there are no samples.
+    A channel that the data lack (all NaN) gets mean 0 and scale 1; one that never changes gets scale 1. Raises
+    ValueError if there are no samples.
     """
     if not len(samples):
-        wanted = "trusted samples of the training wearers are wanted; quality.json says what became of the readings"
-        raise ValueError(f"no samples to fit the scaler on: {wanted}")
+        raise ValueError(
+            "expected trusted samples of the training wearers, got none: quality.json says what became of the readings"
+        )
     mean, scale = np.zeros(len(CHANNELS)), np.ones(len(CHANNELS))
     for channel in range(len(CHANNELS)):
         known = samples[:, channel][~np.isnan(samples[:, channel])]
@@ -50,7 +51,7 @@ def fit_scaler(samples):
 
 
 def scale(samples, scaler):
-    """Features (…, 7) in the model's units, float32; NaN, what is not reported, becomes 0: the training mean."""
+    """Features (…, 7) in the model's units, float32; NaN (not reported) becomes 0, the training mean."""
     scaled = np.array(samples, dtype=np.float64)
     scaled[..., : len(CHANNELS)] = (scaled[..., : len(CHANNELS)] - scaler["mean"]) / scaler["scale"]
     return np.where(np.isnan(scaled), 0.0, scaled).astype(np.float32)
@@ -69,9 +70,9 @@ def present(samples):
 
 
 def channel_sets(channels):
-    """The CHANNEL_SETS of a model whose error counts the features `channels` (7,): {name: (7,) boolean mask}."""
+    """The CHANNEL_SETS of a model that counts the features `channels` (7,): {name: (7,) boolean mask}."""
     channels = np.asarray(channels, dtype=bool)
     return {
-        name: channels & [feature in CALENDAR or feature in held for feature in FEATURES]
-        for name, held in CHANNEL_SETS.items()
+        name: channels & [feature in CALENDAR or feature in members for feature in FEATURES]
+        for name, members in CHANNEL_SETS.items()
     }

@@ -6,7 +6,7 @@ import numpy as np
 
 from lib.detector import baseline, grid, windows
 from lib.detector.features import FEATURES, channel_sets
-from lib.detector.scoring import WindowScores
+from lib.detector.scoring import ScoringInput, WindowScores
 
 _STEPS = FEATURES.index("steps")
 
@@ -39,8 +39,15 @@ class Followed(WindowScores):
         """Which windows (N,) get no score because a sensor is at fault."""
         return self.faults != grid.OK
 
+    def without_baselines(self, detector):
+        """The WindowScores of the same windows if no wearer's baseline were known."""
+        sets = channel_sets(detector.channels)
+        counted = np.array([sets[name] for name in self.channel_set]).reshape(-1, len(FEATURES))
+        size = detector.sequence_length
+        return detector.score_windows(ScoringInput(self.descriptors, self.faults, counted, self.channel_set, size))
 
-def follow(detector, samples, first, wearer, *, baselines=True, described=None, progress=iter):
+
+def follow(detector, samples, first, wearer, *, progress=iter):
     """Score whole windows in time order, learning each wearer's baseline on the way.
 
     Parameters
@@ -51,10 +58,6 @@ def follow(detector, samples, first, wearer, *, baselines=True, described=None, 
     first : ndarray, shape (n_windows,)
         The rows that the windows start at.
     wearer : sequence, length n_samples
-    baselines : bool
-        Whether baselines are learned.
-    described : tuple of ndarray, optional
-        The windows' descriptors (N, 23) and faults (N,), where they are known already.
     progress : callable
         Wraps the loop over batches.
 
@@ -64,27 +67,13 @@ def follow(detector, samples, first, wearer, *, baselines=True, described=None, 
     """
     _, owner = np.unique(np.asarray(wearer)[first], return_inverse=True)
     channel_set, counted = _channel_sets(detector, samples, first)
-    if described is None:
-        described = detector.describer.describe(samples, first, counted=counted, progress=progress)
-    descriptors, faults = described
-    learns = (faults == grid.OK) & counted[:, _STEPS] & baselines & ("own" in detector.calibration)
+    descriptors, faults = detector.describer.describe(samples, first, counted=counted, progress=progress)
+    learns = (faults == grid.OK) & counted[:, _STEPS] & ("own" in detector.calibration)
     offset, minutes = baseline.follow(owner, descriptors, learns, first, interval_s=detector.interval_s)
-    scored = detector.score_windows(
-        descriptors,
-        faults=faults,
-        counted=counted,
-        channel_set=channel_set,
-        size=detector.sequence_length,
-        offset=offset,
-        known=minutes >= baseline.KNOWN,
-    )
+    known, size = minutes >= baseline.KNOWN, detector.sequence_length
+    scored = detector.score_windows(ScoringInput(descriptors, faults, counted, channel_set, size, offset, known))
     return Followed(
-        **vars(scored),
-        faults=faults,
-        offset=offset,
-        minutes=minutes,
-        channel_set=channel_set,
-        descriptors=descriptors,
+        **vars(scored), faults=faults, offset=offset, minutes=minutes, channel_set=channel_set, descriptors=descriptors
     )
 
 

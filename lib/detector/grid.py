@@ -1,9 +1,9 @@
-"""One wearer's readings, put on a regular grid: NumPy alone, shared by the notebooks and the handler.
+"""One wearer's readings on a regular grid. NumPy alone, shared by the notebooks and the handler.
 
-A sample stands at a multiple of `interval_s`. Its heart rate is the last one reported since the sample before; where
-there is none, the earlier one is carried forward, at most `MAX_CARRY` steps. A longer hole ends the segment. Counters
-are interpolated as counters and then differenced, so that a step's amount is what the counter grew by in it; before a
-counter is first reported, and after it is last, its amounts are unknown.
+Samples stand at multiples of `interval_s`. A sample's heart rate is the last one reported since the sample before, or
+else the one carried forward, by at most MAX_CARRY samples. A longer hole ends the segment. Counters are interpolated
+and then differenced: a sample's amount is what the counter grew by in it. Amounts are unknown before a counter's first
+report and after its last.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ import numpy as np
 
 MAX_CARRY = 3
 HEART_RATE_RANGE = (20.0, 250.0)  # bpm
-UNIX_MS_RANGE = (946_684_800_000, 4_102_444_800_000)  # of a timestamp: the years 2000 to 2100
-LONGEST_SILENCE_S = 300.0  # of amounts since the last reading: what is reported once a minute is spread over it
-STUCK_S = 300.0  # sleeping wearers of real watches hold one value for up to two minutes, rarely for five
+UNIX_MS_RANGE = (946_684_800_000, 4_102_444_800_000)  # the years 2000 to 2100
+LONGEST_SILENCE_S = 300.0  # an amount is spread over the time since the last report, if that is no longer
+STUCK_S = 300.0  # watches of sleeping wearers show one heart rate for up to two minutes, rarely for five
 
 # What a body can do in a second: sprinters reach 5 steps and 12.4 m; a 6 L/min oxygen uptake burns 0.5 kcal.
 PLAUSIBLE_PER_S = np.array([5.0, 0.5, 12.5])  # steps, calories (kcal), distance (m)
@@ -31,41 +31,68 @@ def per_minute(interval_s):
 
 @dataclass(frozen=True)
 class Grid:
-    """T samples of one wearer, `interval_s` seconds apart: arrays of shape (T,), and amounts (T, 3)."""
+    """T samples of one wearer.
 
-    seconds: np.ndarray  # multiples of interval_s
-    segment: np.ndarray  # 0, 1, … ; changes at a hole, and where the watch is taken off or put on
-    heart_rate: np.ndarray  # bpm; NaN where not worn
-    amounts: np.ndarray  # (T, 3) steps, kcal, m in the step; NaN where a channel is not reported
-    row: np.ndarray  # the reading whose heart rate (or state) the sample holds
-    carried: np.ndarray  # samples since that reading's own
+    Attributes
+    ----------
+    seconds : ndarray, shape (T,)
+        Multiples of interval_s.
+    segment : ndarray, shape (T,)
+        0, 1, …: changes at a hole, and where the watch is taken off or put on.
+    heart_rate : ndarray, shape (T,)
+        bpm; NaN where the watch is not worn.
+    amounts : ndarray, shape (T, 3)
+        Steps, kcal and m in the sample; NaN where a channel is not reported.
+    row : ndarray, shape (T,)
+        The reading whose heart rate the sample holds.
+    carried : ndarray, shape (T,)
+        Samples since that reading's own sample.
+    interval_s : float
+    """
+
+    seconds: np.ndarray
+    segment: np.ndarray
+    heart_rate: np.ndarray
+    amounts: np.ndarray
+    row: np.ndarray
+    carried: np.ndarray
     interval_s: float
 
     @cached_property
     def quality(self):
-        """An index into QUALITIES, (T,): the function never asks."""
+        """Each sample's index into QUALITIES, (T,). Only cleaning asks for it."""
         return _quality(self.heart_rate, self.amounts, self.segment, self.carried, self.interval_s)
 
 
 def resets(counter, day):
-    """Where a counter (N,) began anew since the reading before: (N,) booleans, False where it is NaN.
+    """Where a counter restarted since the reading before.
 
-    day (N,): each reading's date, as any number. A counter begins anew when it falls to less than half, or at all
-    since another day; a smaller fall within a day is a correction.
+    A counter restarts when it falls to less than half, or falls at all on another day. A smaller fall within a day is a
+    correction.
+
+    Parameters
+    ----------
+    counter : ndarray, shape (N,)
+    day : ndarray, shape (N,)
+        Each reading's date, as any number.
+
+    Returns
+    -------
+    ndarray of bool, shape (N,)
+        False where the counter is NaN.
     """
-    anew = np.zeros(len(counter), dtype=bool)
+    restarted = np.zeros(len(counter), dtype=bool)
     known = np.flatnonzero(~np.isnan(counter))[1:]
     values = counter[~np.isnan(counter)]
     fell_far = values[1:] < 0.5 * values[:-1]
-    anew[known] = fell_far | ((values[1:] < values[:-1]) & (np.diff(day[~np.isnan(counter)]) != 0))
-    return anew
+    restarted[known] = fell_far | ((values[1:] < values[:-1]) & (np.diff(day[~np.isnan(counter)]) != 0))
+    return restarted
 
 
 def totals(counter, day):
-    """Running totals (N,) of a counter (N,) that falls toward 0 at midnight or a restart.
+    """Running totals (N,) of a counter (N,) that falls toward 0 at midnight or a restart; NaN where it is NaN.
 
-    day: as in `resets`, after which all that the counter shows is new. A correction adds nothing. NaN where the
-    counter is NaN.
+    After a restart (`resets`) all that the counter shows is new. A correction adds nothing.
     """
     known = ~np.isnan(counter)
     values = counter[known]
@@ -79,11 +106,23 @@ def totals(counter, day):
 
 
 def resample(seconds, heart_rate, running, *, interval_s, before=None):
-    """Put N readings in time order on the grid.
+    """Put readings in time order on the grid.
 
-    seconds (N,) strictly increasing; heart_rate (N,) bpm, NaN = none (off the wrist); running (N, 3) totals of steps,
-    calories and distance, NaN where it was not reported; before (3,): the totals one interval before each was first
-    reported, where they are known: of amounts since the last reading, 0. Returns a Grid.
+    Parameters
+    ----------
+    seconds : ndarray, shape (N,)
+        Strictly increasing.
+    heart_rate : ndarray, shape (N,)
+        bpm; NaN where the watch is off the wrist.
+    running : ndarray, shape (N, 3)
+        Totals of steps, calories and distance; NaN where they were not reported.
+    interval_s : float
+    before : ndarray, shape (3,), optional
+        The totals one interval before the first reports, where they are known: 0 for amounts since the last reading.
+
+    Returns
+    -------
+    Grid
     """
     cell = np.ceil(seconds / interval_s).astype(np.int64)
     worn = ~np.isnan(heart_rate)
@@ -102,7 +141,7 @@ def resample(seconds, heart_rate, running, *, interval_s, before=None):
 
 
 def _one_per_cell(cell, worn):
-    """The row each cell is read from: its last worn one, else its last. Short spells without heart rate go."""
+    """The row each cell is read from: its last with a heart rate, else its last. Short spells without are bridged."""
     if worn.all() and (cell[1:] > cell[:-1]).all():
         return np.arange(len(cell))
     order = np.lexsort((worn, cell))
@@ -130,9 +169,9 @@ def _amounts(grid_s, seconds, running, interval_s, before):
 
 
 def _amount(grid_s, at, total, interval_s, before):
-    """What a channel with these totals at these times grew by in each step (T,).
+    """The growth, in each sample (T,), of a channel with these totals at these times.
 
-    NaN in the steps before the one it was first reported in, and after the one it was last reported in.
+    NaN in samples before its first report, and after its last.
     """
     first, last = np.searchsorted(grid_s, at[[0, -1]])
     if before is not None:
@@ -140,7 +179,7 @@ def _amount(grid_s, at, total, interval_s, before):
     at, total = _to_the_end(at, total, grid_s[last])
     amount = np.interp(grid_s, at, total) - np.interp(grid_s - interval_s, at, total)
     amount[:first] = amount[last + 1 :] = np.nan
-    if before is None and first + 1 < len(grid_s):  # nothing was read before the first: it goes on as the next does
+    if before is None and first + 1 < len(grid_s):  # growth in the first sample is unknown: that of the next stands in
         amount[first] = amount[first + 1]
     return amount
 
@@ -148,14 +187,14 @@ def _amount(grid_s, at, total, interval_s, before):
 def _silent(grid_s, at, rows):
     """Which samples (T,) lie in a long silence of a channel that is reported at these times, by these readings.
 
-    What was counted between two readings is lost with the second; a silence of all the watch is a hole, and no silence.
+    What was counted in such a silence is not known. A silence of the whole watch is a hole instead.
     """
     lost = (at[1:] - at[:-1] > LONGEST_SILENCE_S) & (rows[1:] - rows[:-1] > 1)
     return np.concatenate([[False], lost, [False]])[np.searchsorted(at, grid_s)]
 
 
 def _to_the_end(at, total, end):
-    """Times and totals of a channel, carried on to the end of the sample it was last reported in, at its last rate."""
+    """Times and totals of a channel, continued at its last rate to the end of the sample of its last report."""
     if at[-1] >= end or len(at) < 2:
         return at, total
     a_second = (total[-1] - total[-2]) / (at[-1] - at[-2])
@@ -172,7 +211,7 @@ def _quality(heart_rate, amounts, segment, carried, interval_s):
 
 
 def constant_for(heart_rate, segment):
-    """How many samples in a row, within its segment, share each sample's heart rate: (T,) counts."""
+    """How many consecutive samples of its segment share each sample's heart rate: (T,) counts."""
     change = (heart_rate[1:] != heart_rate[:-1]) | (segment[1:] != segment[:-1])
     starts = np.append(0, np.flatnonzero(change) + 1)
     lengths = np.diff(np.append(starts, len(heart_rate)))

@@ -1,22 +1,22 @@
-"""The autoencoder's forward pass, by onnxruntime: what the notebooks, batch scoring and Lambda run.
+"""The autoencoder's forward pass by onnxruntime, for notebooks, batch scoring and Lambda.
 
-Equal to Keras' within rounding. One thread does it, and what it needed is given back after each call: onnxruntime
-would else keep room for the largest batch it ever saw.
+It equals Keras' within rounding. It runs in one thread, and memory is returned after each call; by default onnxruntime
+keeps room for the largest batch it has seen.
 """
 
 import numpy as np
 import onnxruntime
 
-_ERRORS_ALONE = 3  # of onnxruntime's own log
+_ERRORS_ALONE = 3  # onnxruntime's log level
 
 
 class Network:
     """An exported autoencoder, ready to rebuild windows. Threads may share it; it can be pickled."""
 
     def __init__(self, content):
-        """content: the bytes of an ONNX file that lib.training.onnx_graph wrote. Raises ValueError for another's.
+        """content: the bytes of an ONNX file that lib.training.onnx_graph wrote. Raises ValueError for any other.
 
-        A damaged file can end the process: its SHA-256 is to be checked before.
+        A damaged file can end the process: check its SHA-256 first.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -25,10 +25,10 @@ class Network:
         self._content = content
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # a dozen kinds, which have nothing else in common
+        except Exception as error:  # a dozen kinds without a common base
             raise ValueError(f"no ONNX model ({type(error).__name__})") from None
-        if [given.name for given in self._session.get_inputs()] != ["windows"]:
-            raise ValueError("an ONNX model of something else than windows")
+        if [value.name for value in self._session.get_inputs()] != ["windows"]:
+            raise ValueError("expected an ONNX model of windows, got one with other inputs")
         self.shape = tuple(self._session.get_inputs()[0].shape[1:])  # (length, features) of a window
 
     @classmethod
@@ -42,5 +42,5 @@ class Network:
 
     def reconstruct(self, windows):
         """Reconstructions (N, length, features) float32 of scaled windows of that shape."""
-        given = np.ascontiguousarray(windows, dtype=np.float32)
-        return self._session.run(None, {"windows": given})[0] if len(given) else given.copy()
+        windows = np.ascontiguousarray(windows, dtype=np.float32)
+        return self._session.run(None, {"windows": windows})[0] if len(windows) else windows.copy()

@@ -1,13 +1,23 @@
-"""Windows: stretches of consecutive samples, none across a hole. NumPy alone, shared by notebooks and handler."""
+"""Windows: consecutive samples, none across a hole. NumPy alone, shared by the notebooks and the handler."""
 
 import numpy as np
 
 
 def starts(group, *, length, stride=1, trusted=None):
-    """First rows (N,) of the windows that lie within one group, `stride` samples apart in each.
+    """First rows of the windows that lie within one group.
 
-    group (T,): a number or name that changes where a window may not cross (wearer and segment). trusted (T,) boolean:
-    windows with a sample that is not are left out.
+    Parameters
+    ----------
+    group : ndarray, shape (T,)
+        Changes where no window may cross (wearer and segment).
+    length, stride : int
+        Samples in a window; samples between window starts in a group.
+    trusted : ndarray of bool, shape (T,), optional
+        Windows with an untrusted sample are left out.
+
+    Returns
+    -------
+    ndarray of int, shape (N,)
     """
     edges = np.flatnonzero(group[1:] != group[:-1]) + 1
     bounds = np.concatenate([[0], edges, [len(group)]])
@@ -20,9 +30,9 @@ def starts(group, *, length, stride=1, trusted=None):
 
 
 def closing(group, *, length):
-    """First rows (N,) and sizes (N,) of the windows by which samples (T,) are scored: one ends at each sample.
+    """First rows (N,) and sizes (N,) of the windows that score samples (T,): one ends at each sample.
 
-    A group's first window closes at its `length`-th sample; a shorter group is one window of its own size.
+    A group's first window ends at its `length`-th sample. A shorter group is one window of its own size.
     """
     edges = np.flatnonzero(group[1:] != group[:-1]) + 1
     bounds = np.concatenate([[0], edges, [len(group)]])
@@ -32,17 +42,17 @@ def closing(group, *, length):
 
 
 def whole(values, first, *, length):
-    """Which columns (N, C) the windows of values (T, C) that start at rows `first` (N,) hold in full: without a NaN."""
+    """Which columns (N, C) are without a NaN in the windows of values (T, C) that start at rows `first` (N,)."""
     absent = np.concatenate([np.zeros((1, values.shape[1]), dtype=int), np.isnan(values).cumsum(axis=0)])
     first = np.asarray(first)
     return absent[first + length] == absent[first]
 
 
 def gather(values, first, *, length, size=None):
-    """Windows (N, length, C) of values (T, C) that start at rows `first` (N,): a copy, made a batch at a time.
+    """Windows (N, length, C) of values (T, C) that start at rows `first` (N,): a copy.
 
-    size (N,): how many samples each rests on, `length` unless given. A shorter window is padded at its start with
-    its first sample.
+    size (N,): how many samples each rests on; `length` by default. A shorter window is padded at its start with its
+    first sample.
     """
     first = np.asarray(first)[:, None]
     offset = np.arange(length)
@@ -52,9 +62,9 @@ def gather(values, first, *, length, size=None):
 
 
 def spread_evenly(first, strata, *, at_most, rng):
-    """At most `at_most` of the windows `first` (N,), drawn evenly over their strata (N,) (wearer and hour).
+    """At most `at_most` of the windows `first` (N,), drawn evenly over their strata (N,), in time order.
 
-    A stratum with fewer windows than its share gives all it has; the others share what is left. In time order.
+    A stratum (wearer and hour) with fewer windows than its share gives all; the others share the rest.
     """
     if len(first) <= at_most:
         return first
@@ -67,14 +77,14 @@ def spread_evenly(first, strata, *, at_most, rng):
 
 
 def stretches(owner, *, at_most):
-    """Places, rising, of at most `at_most` of N windows: of each owner (N,) a stretch in a row, as long for each.
+    """Places, ascending, of at most `at_most` of N windows: a run of equal length from each owner (N,).
 
-    One owner's stretch begins where the one before's would have ended, so that together they go through the day; one
-    that reaches the owner's end goes on at their start.
+    Each owner's run begins where the previous owner's would have ended, so that together they cover the day. A run that
+    reaches the owner's last window continues at the first.
     """
     _, code = np.unique(owner, return_inverse=True)
     order = np.argsort(code, kind="stable")
-    mine = np.split(order, np.cumsum(np.bincount(code))[:-1])
-    share = at_most // max(len(mine), 1)
-    chosen = [np.roll(rows, -share * number)[:share] for number, rows in enumerate(mine)]
+    by_owner = np.split(order, np.cumsum(np.bincount(code))[:-1])
+    share = at_most // max(len(by_owner), 1)
+    chosen = [np.roll(rows, -share * number)[:share] for number, rows in enumerate(by_owner)]
     return np.sort(np.concatenate([*chosen, np.empty(0, dtype=np.intp)]).astype(np.intp))

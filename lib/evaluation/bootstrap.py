@@ -1,8 +1,12 @@
-"""How sure the scorecard's figures are of wearers not in it: bootstrap over wearers, all of a wearer or nothing.
+"""Confidence intervals of the evaluation for other wearers: a bootstrap over wearers.
 
-Windows of one wearer are alike, so wearers are drawn, with replacement, and not windows (Efron and Tibshirani 1993,
-"An introduction to the bootstrap", chapter 8). Every method gets the same draws: a difference is that of two columns.
+Windows of one wearer are alike, so whole wearers are drawn with replacement, not windows (Efron and Tibshirani 1993,
+"An introduction to the bootstrap", chapter 8). Every method gets the same draws, so the difference of two columns is
+the draw of their difference.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,11 +15,25 @@ from lib.evaluation import operating_point
 from lib.evaluation.events import wearer_days
 from lib.evaluation.vus import BUFFER_MINUTES, Surface
 
-RESAMPLES = 200
+
+@dataclass(frozen=True)
+class Resampling:
+    """How wearers are drawn."""
+
+    seed: int
+    resamples: int = 200
+    progress: Callable = iter  # wraps the loop over methods
+
+    def times_drawn(self, n_wearers):
+        """How often each wearer is in each resample, shape (resamples, n_wearers); NaN for fewer than two wearers."""
+        if n_wearers < 2:
+            return np.full((self.resamples, n_wearers), np.nan)
+        rng = np.random.default_rng(self.seed)
+        return rng.multinomial(n_wearers, np.full(n_wearers, 1 / n_wearers), size=self.resamples).astype(float)
 
 
 def interval(draws, *, confidence=0.95):
-    """(low, high) that hold the middle `confidence` of draws (R,). Those that are NaN are left out; NaN without any."""
+    """The interval (low, high) that holds the middle `confidence` of the draws. NaN draws are left out."""
     draws = np.asarray(draws, dtype=np.float64)
     draws = draws[~np.isnan(draws)]
     if not len(draws):
@@ -24,70 +42,92 @@ def interval(draws, *, confidence=0.95):
     return float(low), float(high)
 
 
-def vus_pr_draws(windows, errors_by_method, *, seed, resamples=RESAMPLES, buffer_minutes=BUFFER_MINUTES, progress=iter):
-    """VUS-PR of resampled wearers: a frame (resamples, methods), from {method: errors (N,)}.
+def vus_pr_draws(windows, errors_by_method, resampling, *, buffer_minutes=BUFFER_MINUTES):
+    """VUS-PR of resampled wearers.
 
-    A resample's figure is that of `volume.vus_pr` on its wearers' windows. NaN for one without anomalous windows,
-    and throughout for fewer than two wearers.
+    Parameters
+    ----------
+    windows : DataFrame
+    errors_by_method : dict of str to ndarray, shape (n_windows,)
+    resampling : Resampling
+    buffer_minutes : int
+        As in `vus.vus_pr`.
+
+    Returns
+    -------
+    DataFrame, resamples by methods
+        NaN for a resample without anomalous windows, and throughout for fewer than two wearers.
     """
-    wearers = windows["user_id"].unique()
-    times = _times_drawn(len(wearers), resamples, seed)
-    found = {}
-    for name, errors in progress(errors_by_method.items()):
+    times = resampling.times_drawn(windows["user_id"].nunique())
+    draws = {}
+    for name, errors in resampling.progress(errors_by_method.items()):
         surface = Surface(windows, errors, buffer_minutes)
-        found[name] = [surface.volume(drawn) for drawn in times]
-    return pd.DataFrame(found, dtype=np.float64)
+        draws[name] = [surface.volume(drawn) for drawn in times]
+    return pd.DataFrame(draws, dtype=np.float64)
 
 
-def recall_draws(
-    windows, events, errors_by_method, false_alarms_per_day=1.0, *, days, seed, resamples=RESAMPLES, progress=iter
-):
-    """Macro recall at a rate of false alarms of resampled wearers: a frame (resamples, methods).
+def recall_draws(windows, events, errors_by_method, resampling, *, days, false_alarms_per_day=1.0):
+    """Macro recall of resampled wearers at a rate of false alarms.
 
-    days: worn, unlabelled days of each wearer, a Series by user_id, of `days_by_wearer`. Each resample finds its
-    own threshold, as `operating_point.recall_at`; kinds that it lacks do not count. NaN for a resample without
-    events or days, and throughout for fewer than two wearers.
+    Each resample sets its own threshold, as `operating_point.recall_at` does. Kinds that it lacks do not count.
+
+    Parameters
+    ----------
+    windows, events : DataFrame
+    errors_by_method : dict of str to ndarray, shape (n_windows,)
+    resampling : Resampling
+    days : Series by user_id
+        Worn, unlabelled days, of `days_by_wearer`.
+    false_alarms_per_day : float
+
+    Returns
+    -------
+    DataFrame, resamples by methods
+        NaN for a resample without events or days, and throughout for fewer than two wearers.
+
+    Raises
+    ------
+    ValueError
+        If `days` lacks a wearer of the windows or events.
     """
-    times = _times_drawn(len(days), resamples, seed)
-    member = _places(days, events["user_id"])
-    kind = pd.get_dummies(events["kind"]).to_numpy(np.float64)  # (E, kinds)
-    found = {}
-    for name, errors in progress(errors_by_method.items()):
+    times = resampling.times_drawn(len(days))
+    of_event = times[:, _positions(days, events["user_id"])]  # (resamples, n_events)
+    kind = pd.get_dummies(events["kind"]).to_numpy(np.float64)  # (n_events, kinds)
+    days_drawn = (times @ days.to_numpy())[:, None]
+    draws = {}
+    for name, errors in resampling.progress(errors_by_method.items()):
         counts = operating_point.count(windows, events, errors)
         episodes = np.zeros((len(days), len(counts.thresholds)))
-        episodes[_places(days, counts.wearers)] = counts.episodes
-        rates = _quotient(times @ episodes, (times @ days.to_numpy())[:, None])  # (R, K)
+        episodes[_positions(days, counts.wearers)] = counts.episodes
+        rates = _quotient(times @ episodes, days_drawn)  # (resamples, thresholds)
         places = [operating_point.lowest_within(rate, false_alarms_per_day) for rate in rates]
-        detected = ~np.isnan(counts.delays[:, places].T) * times[:, member]  # (R, E)
-        shares = _quotient(detected @ kind, times[:, member] @ kind)  # (R, kinds)
-        there = ~np.isnan(shares)
-        found[name] = _quotient(np.where(there, shares, 0).sum(axis=1), there.sum(axis=1))
-        found[name][np.isnan(rates).any(axis=1)] = np.nan
-    return pd.DataFrame(found, dtype=np.float64)
+        detected = ~np.isnan(counts.delays[:, places].T) * of_event
+        draws[name] = _mean_over_known(_quotient(detected @ kind, of_event @ kind))
+        draws[name][np.isnan(rates).any(axis=1)] = np.nan
+    return pd.DataFrame(draws, dtype=np.float64)
 
 
 def days_by_wearer(table, *, interval_s):
-    """Worn, unlabelled days of each wearer of a clean table, as `evaluation.wearer_days`: a Series by user_id."""
+    """Worn, unlabelled days of each wearer of a clean table, as `events.wearer_days`: a Series by user_id."""
     groups = table.groupby("user_id", observed=True, sort=False).indices
     days = {name: wearer_days(table.iloc[rows], interval_s=interval_s) for name, rows in groups.items()}
     return pd.Series(days, dtype=np.float64, name="days").rename_axis("user_id")
 
 
-def _times_drawn(wearers, resamples, seed):
-    """How many times each wearer is in each resample, (resamples, wearers); NaN where there is no choice."""
-    if wearers < 2:
-        return np.full((resamples, wearers), np.nan)
-    return np.random.default_rng(seed).multinomial(wearers, np.full(wearers, 1 / wearers), size=resamples).astype(float)
-
-
-def _places(days, wearers):
-    """The place of each wearer among those of `days`. Raises ValueError for one that is not there."""
-    places = days.index.get_indexer(np.asarray(wearers, dtype=object))
-    if (places < 0).any():
-        raise ValueError(f"days: {len(set(np.asarray(wearers)[places < 0]))} wearers of the windows have none")
-    return places
+def _positions(days, wearers):
+    positions = days.index.get_indexer(np.asarray(wearers, dtype=object))
+    if (positions < 0).any():
+        missing = len(set(np.asarray(wearers)[positions < 0]))
+        raise ValueError(f"expected days of every wearer of the windows and events, got none for {missing} of them")
+    return positions
 
 
 def _quotient(above, below):
     """above / below, NaN where below is 0."""
     return np.divide(above, below, out=np.full(np.broadcast_shapes(above.shape, below.shape), np.nan), where=below != 0)
+
+
+def _mean_over_known(recalls):
+    """The mean over the columns that are not NaN, shape (rows,)."""
+    known = ~np.isnan(recalls)
+    return _quotient(np.where(known, recalls, 0).sum(axis=1), known.sum(axis=1))

@@ -1,12 +1,13 @@
-"""Champion and challenger: whether a retrained model may take the place of the one before it, and why not.
+"""Champion and challenger: whether a retrained model may replace the previous one, and why not.
 
-Both score the same windows of the same wearers, of whom neither knows more than its own baseline told it. Which of them
-ranks better is asked without any threshold (VUS-PR), and at a price in false alarms (event recall at one a
-wearer-day); whether the challenger's own thresholds mean what they promise is asked of its normal windows.
+Both models score the same windows of the same wearers. VUS-PR compares their ranking without a threshold, and event
+recall compares them at one false alarm per wearer-day. The challenger's own thresholds are checked on its normal
+windows.
 """
 
 import hashlib
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -17,39 +18,61 @@ from lib.evaluation.summary import RECALL, VUS, plain
 from lib.run import Run
 
 CHALLENGER, CHAMPION, CHANCE = "challenger", "champion", "chance"
-MARGINS = {VUS: 1, RECALL: 2}  # of `margin`: recall rests on some hundred events, and varies twice as much
-OFF = {"reach 0.3": (0.2, 3.0), "reach 0.7": (0.1, 5.0)}  # times what is promised: further off is nonsense
-MOST_ALARMED = 0.25  # of normal windows: a champion that alerts at more of them is told of something else than before
-_PROMISED = 20  # windows: where fewer are promised, that none reaches a level says nothing
+MARGINS = {VUS: 1, RECALL: 2}  # times `margin`: recall rests on some hundred events and varies twice as much
+TOLERATED = {"reach 0.3": (0.2, 3.0), "reach 0.7": (0.1, 5.0)}  # times the promised share
+MOST_ALARMED = 0.25  # of normal windows: if the champion alerts at more, the readings have changed
+_FEWEST_PROMISED = 20  # windows: if fewer are promised, a share of 0 is no evidence
 
 
 class NotExported(Exception):
-    """A retrained model is worse than its base, or nobody can tell; the message says in what."""
+    """A retrained model is worse than its base, or the test cannot tell. The message gives the reasons."""
 
 
-def compare(windows, events, excess, *, days, seed):
-    """What challenger and champion do on the same windows: a frame with a row a measure.
+@dataclass(frozen=True)
+class Findings:
+    """What a challenge measured."""
 
-    windows, events: of `evaluation`; excess: {CHALLENGER: (N,), CHAMPION: (N,)}, the evidence over each one's own
-    threshold, NaN where there is no score; days: of `resampling.days_by_wearer`. Columns: challenger, champion,
-    difference with low and high (95 % of a bootstrap over wearers), and above_chance, the low end of the challenger's
-    lead over scores drawn at random. NaN where there are fewer than two wearers or no events.
+    measures: pd.DataFrame  # of `compare`
+    shares: pd.DataFrame  # of its normal windows: rows as TOLERATED; columns promised, measured, windows
+    alarmed: float = 0.0  # the share of these windows at which the champion alerts
+
+
+def compare(windows, events, error_ratios, *, days, seed):
+    """Measure challenger and champion on the same windows.
+
+    Parameters
+    ----------
+    windows, events : DataFrame
+        As in `lib.evaluation.events`.
+    error_ratios : dict
+        CHALLENGER and CHAMPION: the evidence over each model's threshold, shape (n_windows,); NaN without a score.
+    days : Series by user_id
+        Of `bootstrap.days_by_wearer`.
+    seed : int
+
+    Returns
+    -------
+    DataFrame, one row a measure
+        Columns challenger, champion, difference with low and high (95 %, a bootstrap over wearers), and above_chance,
+        the low end of the challenger's lead over random scores. NaN with fewer than two wearers or without events.
     """
-    told = ~np.isnan(excess[CHALLENGER])
-    chance = np.where(told, np.random.default_rng(seed).random(len(told)), np.nan)
-    excess = {CHALLENGER: excess[CHALLENGER], CHAMPION: excess[CHAMPION], CHANCE: chance}
+    scored = ~np.isnan(error_ratios[CHALLENGER])
+    chance = np.where(scored, np.random.default_rng(seed).random(len(scored)), np.nan)
+    error_ratios = {CHALLENGER: error_ratios[CHALLENGER], CHAMPION: error_ratios[CHAMPION], CHANCE: chance}
+    resampling, all_days = bootstrap.Resampling(seed), float(days.sum())
     draws = {
-        VUS: bootstrap.vus_pr_draws(windows, excess, seed=seed),
-        RECALL: bootstrap.recall_draws(windows, events, excess, days=days, seed=seed),
+        VUS: bootstrap.vus_pr_draws(windows, error_ratios, resampling),
+        RECALL: bootstrap.recall_draws(windows, events, error_ratios, resampling, days=days),
     }
     measured = {
-        VUS: {name: vus.vus_pr(windows, of) for name, of in excess.items()},
+        VUS: {name: vus.vus_pr(windows, errors) for name, errors in error_ratios.items()},
         RECALL: {
-            name: operating_point.recall_at(windows, events, of, days=float(days.sum())).recall_macro
-            for name, of in excess.items()
+            name: operating_point.recall_at(windows, events, errors, days=all_days).recall_macro
+            for name, errors in error_ratios.items()
         },
     }
-    return pd.DataFrame({what: _row(measured[what], draws[what]) for what in draws}).T.rename_axis("measure")
+    rows = {measure: _row(measured[measure], draws[measure]) for measure in draws}
+    return pd.DataFrame(rows).T.rename_axis("measure")
 
 
 def _row(measured, draws):
@@ -65,57 +88,56 @@ def _row(measured, draws):
     }
 
 
-def judge(compared, shares, *, margin, alarmed=0.0):
-    """What speaks against the challenger, a list of sentences; empty where it may be exported.
+def judge(findings, *, margin):
+    """The reasons against the challenger, a list of sentences; empty if it may be exported.
 
-    compared: of `compare`; shares: a frame with the rows of OFF and the columns promised, measured and windows, of the
-    challenger's normal windows; alarmed: the share of the same at which the champion alerts. Not worse is a difference
-    whose low end is above -margin (for recall, twice that): a test of non-inferiority, by which too small a test speaks
-    against. So does one of a single wearer, which has no interval.
+    The challenger is not worse if the low end of a difference is above -margin (for recall, -2 margin). This is a test
+    of non-inferiority, so a test that is too small speaks against it. A test with one wearer has no interval and also
+    speaks against it.
     """
-    against = [_worse(what, row, MARGINS[what] * margin) for what, row in compared.iterrows()]
-    against += [_nonsense(level, **shares.loc[level]) for level in OFF]
-    if alarmed > MOST_ALARMED:
+    against = [_worse(measure, row, MARGINS[measure] * margin) for measure, row in findings.measures.iterrows()]
+    against += [_broken_promise(level, **findings.shares.loc[level]) for level in TOLERATED]
+    if findings.alarmed > MOST_ALARMED:
         against.append(
-            f"the champion alerts at {alarmed:.0%} of these wearers' normal windows: the readings are not what they "
-            "were; where they are right, and the wearers or the watch are others, force=true"
+            f"the champion alerts at {findings.alarmed:.0%} of these wearers' normal windows, so the readings have "
+            "changed; if they are right because the wearers or the watch are new, use force=true"
         )
     return [reason for reason in against if reason]
 
 
-def _worse(what, row, margin):
-    """A sentence where a measure (a row of `compare`) is worse, or tells nothing; else None."""
+def _worse(measure, row, margin):
+    """Why a measure (a row of `compare`) speaks against the challenger, or None."""
     if np.isnan(row["difference"]):
-        return f"{what} can not be told: the test holds no labelled event, or too little normal life"
-    if row["above_chance"] <= 0 and what == VUS:
-        return f"{what} of {row[CHALLENGER]:.3f} is no better than chance on this test"
+        return f"{measure} cannot be measured: the test has no labelled event, or too little normal life"
+    if row["above_chance"] <= 0 and measure == VUS:
+        return f"{measure} of {row[CHALLENGER]:.3f} is no better than chance on this test"
     if row["low"] > -margin:
         return None
-    told = f"{what} is {row[CHALLENGER]:.3f}, the champion's {row[CHAMPION]:.3f}: {row['difference']:+.3f}"
+    figures = f"{measure} is {row[CHALLENGER]:.3f}, the champion's {row[CHAMPION]:.3f}: {row['difference']:+.3f}"
     if np.isnan(row["low"]):
-        return f"{told}, of a single test wearer, who tells nothing of others: two at least are wanted"
-    return f"{told} ({row['low']:+.3f} to {row['high']:+.3f}), where above {-margin:+g} is wanted"
+        return f"{figures}, from a test with one wearer: expected 2 or more, to tell how much wearers differ"
+    return f"{figures}: expected above {-margin:+g}, got {row['low']:+.3f} to {row['high']:+.3f}"
 
 
-def _nonsense(level, promised, measured, windows):
-    """A sentence where the share of normal windows that reach a level is nothing like what is promised; else None."""
-    least, most = OFF[level]
-    few = windows * promised < _PROMISED
-    if np.isnan(measured) or measured > promised * most or (measured < promised * least and not few):
-        return f"{measured:.2%} of {windows:,.0f} normal windows {level}, {promised:.2%} were promised"
+def _broken_promise(level, promised, measured, windows):
+    """Why the share of normal windows that reach a level is far from what is promised, or None."""
+    least, most = TOLERATED[level]
+    too_few = windows * promised < _FEWEST_PROMISED
+    if np.isnan(measured) or measured > promised * most or (measured < promised * least and not too_few):
+        return f"{measured:.2%} of {windows:,.0f} normal windows {level}: expected about {promised:.2%}"
     return None
 
 
 def known_wearers(base, names):
-    """How many of the wearers `names` run `base` learned from or was calibrated on; None where its data are gone.
+    """How many of the wearers `names` run `base` learned from or was calibrated on; None if its data are gone.
 
-    Of a run with another's weights at other limits, those of that one count.
+    For a run that adjusted the limits of another run's model, the wearers of that run count.
     """
     path = Run.at(base).models / "lambda_export" / MODEL
     adjusted = json.loads(path.read_text(encoding="utf-8")).get("adjusted") if path.exists() else None
     if adjusted:
         return known_wearers(adjusted["from"]["run"], names)
-    tables = [Run.at(base).data / f"processed/{part}.csv" for part in ("health_metrics", "calibration")]
+    tables = [Run.at(base).data / f"processed/{table}.csv" for table in ("health_metrics", "calibration")]
     if not all(path.exists() for path in tables):
         return None
     known = [pd.read_csv(path, usecols=["user_id"], dtype=str)["user_id"].unique() for path in tables]
@@ -123,63 +145,83 @@ def known_wearers(base, names):
 
 
 def fingerprint(model):
-    """The SHA-256 of what decides on a model's scores, of model.json's content: weights, normal windows, limits."""
+    """The SHA-256 of what decides the scores of a model.json's content: weights, normal windows, limits."""
     files = {name: model["files"].get(name) for name in (NETWORK, NORMAL)}
-    decides = [files, *(model[name] for name in ("calibration", "scaler", "channels"))]
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+    deciding = [files, *(model[name] for name in ("calibration", "scaler", "channels"))]
+    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
 
-def verdict(base, compared, shares, *, margin, model_sha256, known=None, alarmed=0.0):
-    """All that is to be recorded of a challenge, as JSON has it.
+def verdict(base, findings, *, margin, model_sha256, known=None):
+    """The record of a challenge, ready for JSON.
 
-    model_sha256: of `fingerprint`, of the model that was judged; known: of `known_wearers`; alarmed: as for `judge`.
+    Parameters
+    ----------
+    base : str
+        Name of the champion's run.
+    findings : Findings
+    margin : float
+        Of VUS-PR; for recall, twice that.
+    model_sha256 : str
+        Of `fingerprint`, of the model that was judged.
+    known : int, optional
+        Of `known_wearers`.
     """
-    against = judge(compared, shares, margin=margin, alarmed=alarmed)
+    against = judge(findings, margin=margin)
     return {
         "base": base,
         "margin": margin,
         "passed": not against,
         "against": against,
-        "measures": plain(compared),
-        "calibration": plain(shares),
-        "normal_at_which_the_champion_alerts": plain(alarmed),
+        "measures": plain(findings.measures),
+        "calibration": plain(findings.shares),
+        "normal_at_which_the_champion_alerts": plain(findings.alarmed),
         "test_wearers_known_to_the_champion": known,
         "model_sha256": model_sha256,
     }
 
 
-def sentence(found):
+def sentence(judgement):
     """A verdict in one line."""
-    if not found["passed"]:
-        return f"not shown to be as good as {found['base']!r}: " + "; ".join(found["against"])
-    lead = ", ".join(f"{what} {row['difference']:+.3f}" for what, row in found["measures"].items())
-    return f"as good as {found['base']!r} within a margin of {found['margin']:g}: {lead}"
+    base = repr(judgement["base"])
+    if not judgement["passed"]:
+        return f"not shown to be as good as {base}: " + "; ".join(judgement["against"])
+    lead = ", ".join(f"{measure} {row['difference']:+.3f}" for measure, row in judgement["measures"].items())
+    return f"as good as {base} within a margin of {judgement['margin']:g}: {lead}"
 
 
-def caution(found, *, wearers):
-    """What makes a comparison kinder to the champion than to the challenger, in a sentence."""
-    known = found["test_wearers_known_to_the_champion"]
+def caution(judgement, *, wearers):
+    """One sentence on what favours the champion: how many of the test's `wearers` it already knows."""
+    base, known = repr(judgement["base"]), judgement["test_wearers_known_to_the_champion"]
     if known is None:
-        return (
-            f"Whether {found['base']!r} learned from any of these {wearers} wearers can not be told: its data are gone."
-        )
-    flattered = ", on whatever days: that flatters it" if known else ""
-    return f"{found['base']!r} learned from {known} of these {wearers} wearers{flattered}."
+        return f"Whether {base} learned from any of these {wearers} wearers is unknown: its data are gone."
+    favour = ", which favours it even if the days differ" if known else ""
+    return f"{base} learned from {known} of these {wearers} wearers{favour}."
 
 
 def require(figures, *, model_sha256, force=False):
-    """What speaks against exporting, of metrics.json's content, is raised as NotExported unless `force`.
+    """Decide whether a model may be exported, and return one line that says why.
 
-    model_sha256: of `fingerprint`, of the model that is to be exported: a verdict on another is none. Returns a line
-    that says what was decided and why.
+    Parameters
+    ----------
+    figures : dict
+        Content of metrics.json.
+    model_sha256 : str
+        Of `fingerprint`, of the model to export.
+    force : bool
+        Export a model that did not pass.
+
+    Raises
+    ------
+    NotExported
+        If the challenge was not passed and `force` is false, or if another model was judged.
     """
-    found = figures.get("challenge")
-    if not found:
-        return "no base to compare with: exported as it is"
-    if found["model_sha256"] != model_sha256:
-        raise NotExported("04_evaluate judged another model than this one: --from 04 judges this")
-    if found["passed"]:
-        return sentence(found)
+    judgement = figures.get("challenge")
+    if not judgement:
+        return "exported without a comparison: the run has no base"
+    if judgement["model_sha256"] != model_sha256:
+        raise NotExported("expected a verdict on this model, got one on another: --from 04 judges this one")
+    if judgement["passed"]:
+        return sentence(judgement)
     if not force:
-        raise NotExported(sentence(found))
-    return f"exported by force=true, though {sentence(found)}"
+        raise NotExported(sentence(judgement))
+    return f"exported by force=true, though {sentence(judgement)}"

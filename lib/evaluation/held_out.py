@@ -1,12 +1,12 @@
-"""All that large data hold of the test's wearers, followed part by part as 04 follows the run's own test.
+"""The held-out test of data too large for a run's tables: all of it, scored partition by partition.
 
-The run's test table is a sample of it, whole days, with anomalies laid on them; here is everything, as it was recorded,
-with the labels that it came with. A wearer is in one part alone, so that what is counted by part adds up to what one
-table of all would give; but life in which there is no whole window counts for nothing. The windows of all
-parts are kept in memory, the readings are not.
+The run's test table is a sample: whole days, with anomalies injected. Here everything that was recorded counts, with
+the labels of the data. A wearer lies in one partition alone, so figures counted by partition add up to those of one
+table; life without a whole window does not count. The windows of all partitions are in memory, the readings are not.
 """
 
 import json
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -15,96 +15,138 @@ import pandas as pd
 
 from lib import parallel
 from lib.data import clean, partitions
-from lib.data import split as dataset
+from lib.data import split as splitting
 from lib.data.raw_files import ReadingsError
 from lib.detector import scoring, windows
+from lib.detector.detector import Detector
 from lib.detector.following import follow
 from lib.evaluation import alerts
-from lib.evaluation import events as evaluation
+from lib.evaluation.events import describe_windows, gate_delays, labelled_events, wearer_days
+from lib.evaluation.score_card import EvaluationSet, score_card
+
+LEVELS = {"0.3": scoring.BORDERLINE, "0.7": scoring.ALERT}
 
 
-class Followed(NamedTuple):
-    """The test's life in a part: what `evaluation.score_card` is told of it."""
+class ScoredLife(NamedTuple):
+    """The test's life in one partition."""
 
-    windows: pd.DataFrame  # of `evaluation.describe_windows`
-    scores: np.ndarray  # (N,) NaN where a sensor is at fault
-    lasting: np.ndarray  # (N,) the scores that last as long as an alert takes
-    events: pd.DataFrame  # of `evaluation.events`
-    gated: np.ndarray  # (E,) booleans: which the quality check finds
-    days: float  # of `evaluation.wearer_days`
+    windows: pd.DataFrame  # of `events.describe_windows`
+    scores: np.ndarray  # (n_windows,) NaN where a sensor is at fault
+    lasting: np.ndarray  # (n_windows,) scores that last as long as an alert takes
+    events: pd.DataFrame  # of `events.labelled_events`
+    gated: np.ndarray  # (n_events,) bool: the events that the quality check reports
+    days: float  # of `events.wearer_days`
 
 
-def asked(folder, *, detector, stride, counters):
-    """The tasks and the form of `score_card` for a run's data folder; no tasks where its tables hold everything.
+@dataclass(frozen=True)
+class Settings:
+    """How a partition is read and scored."""
 
-    Raises ValueError for a folder that an older version made.
+    detector: Detector
+    units: list  # wearers or days of the test, named as by `split.units`
+    by: str  # "wearer" or "day"
+    stride: int  # samples between windows
+    timezone: str = "UTC"
+    counters: str = "cumulative"
+
+
+def load_tasks(folder, *, detector, stride, counters):
+    """The partitions of a run's data folder, and the Settings to score them; ([], None) if its tables hold everything.
+
+    Raises ValueError for a folder of an older version.
     """
-    tasks, read_as = partitions.load(folder / "parts.json")
+    tasks, reading = partitions.load(folder / "parts.json")
     if not tasks:
-        return [], {}
+        return [], None
     split = json.loads((folder / "split.json").read_text(encoding="utf-8"))
     if "test" not in split:
-        raise ValueError("split.json was made by an older version: begin from 01, --from 01_generate")
-    form = {"detector": detector, "units": split["test"], "by": split["by"], "stride": stride}
-    return tasks, form | {"timezone": read_as["timezone"], "counters": counters}
+        raise ValueError("split.json: expected the test's units, got none; run it again, --from 01_generate")
+    return tasks, Settings(detector, split["test"], split["by"], stride, reading["timezone"], counters)
 
 
-def followed(part, *, detector, units, by, stride, timezone="UTC", counters="cumulative"):
-    """The Followed of a Partition, or None where it holds nothing of the test.
+def score_partition(partition, *, settings):
+    """The ScoredLife of a partition, or None if it holds nothing of the test.
 
-    detector: a Detector, which goes to the workers with the part; units: who or which days are in the test, `by` wearer
-    or day, as `dataset.units` names them; stride: samples between windows. Raises ReadingsError for a file that can not
-    be read.
+    Raises ReadingsError for a file that cannot be read.
     """
-    raw = partitions.read(part, timezone=timezone)
-    raw = raw[pd.Series(dataset.units(raw, by=by)).isin(units).to_numpy()].reset_index(drop=True)
+    raw = partitions.read(partition, timezone=settings.timezone)
+    tested = pd.Series(splitting.units(raw, by=settings.by)).isin(settings.units)
+    raw = raw[tested.to_numpy()].reset_index(drop=True)
     if raw.empty:
         return None
-    table, _ = clean.clean(raw, interval_s=detector.interval_s, counters=counters)
-    return of_table(table, detector, stride=stride)
+    table, _ = clean.clean(raw, interval_s=settings.detector.interval_s, counters=settings.counters)
+    return score_table(table, settings.detector, stride=settings.stride)
 
 
-def of_table(table, detector, *, stride):
-    """The Followed of a clean table, or None where it holds no whole window."""
+def score_table(table, detector, *, stride):
+    """The ScoredLife of a clean table, or None if it holds no whole window."""
     group, worn = clean.groups(table), clean.worn(table)
     first = windows.starts(group, length=detector.sequence_length, stride=stride, trusted=worn)
     if not len(first):
         return None
-    seen = evaluation.describe_windows(table, first, length=detector.sequence_length)
-    found = follow(detector, clean.samples(table), first, table["user_id"].astype("str"))
+    described = describe_windows(table, first, length=detector.sequence_length)
+    followed = follow(detector, clean.samples(table), first, table["user_id"].astype("str"))
     persistence = detector.persistence.spaced(stride * detector.interval_s)
-    events = evaluation.events(table)
-    gated = ~np.isnan(evaluation.gate_delays(table, seen, events, found.faulty))
-    lasting = persistence.lasting(found.scores, alerts.moments(seen), group[first])
-    return Followed(
-        seen, found.scores, lasting, events, gated, evaluation.wearer_days(table, interval_s=detector.interval_s)
+    events = labelled_events(table)
+    return ScoredLife(
+        windows=described,
+        scores=followed.scores,
+        lasting=persistence.lasting(followed.scores, alerts.end_times(described), group[first]),
+        events=events,
+        gated=~np.isnan(gate_delays(table, described, events, followed.faulty)),
+        days=wearer_days(table, interval_s=detector.interval_s),
     )
 
 
-def score_card(tasks, form, *, scheduler="", on_bad_part="stop", progress=iter):
-    """What `evaluation.score_card` says of the test's life in all parts, and {part: problem} of those set aside.
+def evaluate(tasks, settings, *, scheduler="", on_bad_part="stop", progress=iter):
+    """Score all partitions, and measure them as one test.
 
-    tasks: Partitions; form: the arguments of `followed`. The work is done by `parallel.map_parts`, whose errors it
-    raises, and ValueError where no part holds a window of the test.
+    Parameters
+    ----------
+    tasks : list of Partition
+    settings : Settings
+    scheduler, on_bad_part, progress
+        As in `lib.parallel`, whose errors this raises too.
+
+    Returns
+    -------
+    (card, total) : tuple
+        Of `score_card.score_card`.
+    set_aside : dict of str to str
+        The problem of each partition that was skipped.
+
+    Raises
+    ------
+    ValueError
+        If no partition holds a window of the test.
     """
     how = {"scheduler": scheduler, "on_bad_part": on_bad_part, "progress": progress}
-    found, set_aside = [], {}
-    for part, result, problem in parallel.map_parts(partial(followed, **form), tasks, part_error=ReadingsError, **how):
+    score = partial(score_partition, settings=settings)
+    lives, set_aside = [], {}
+    for task, life, problem in parallel.map_parts(score, tasks, part_error=ReadingsError, **how):
         if problem:
-            set_aside[str(part)] = problem
-        elif result is not None:
-            found.append(result)
-    if not found:
+            set_aside[str(task)] = problem
+        elif life is not None:
+            lives.append(life)
+    if not lives:
         because = "".join(f"; {problem}" for problem in list(set_aside.values())[:1])
-        raise ValueError(f"none of {len(tasks)} parts holds a window of the test{because}")
-    seen, scores, lasting, events, gated, days = zip(*found, strict=True)
-    seen, events = pd.concat(seen, ignore_index=True), _joined(events)
-    scores, lasting, gated = map(np.concatenate, (scores, lasting, gated))
-    levels = {"0.3": scoring.BORDERLINE, "0.7": scoring.ALERT}
-    rests = {"days": sum(days), "gated": gated, "lasting": {"0.7": lasting}, "faulty": np.isnan(scores)}
-    return evaluation.score_card(seen, events, scores, levels, **rests), set_aside
+        raise ValueError(f"expected a window of the test in {len(tasks)} partitions, got none{because}")
+    return _measure(ScoredLife(*zip(*lives, strict=True))), set_aside
+
+
+def _measure(lives):
+    """The score card of a ScoredLife whose fields hold one item a partition."""
+    scores = np.concatenate(lives.scores)
+    test = EvaluationSet(
+        windows=pd.concat(lives.windows, ignore_index=True),
+        events=_joined(lives.events),
+        days=sum(lives.days),
+        gated=np.concatenate(lives.gated),
+        faulty=np.isnan(scores),
+    )
+    return score_card(test, scores, LEVELS, lasting={"0.7": np.concatenate(lives.lasting)})
 
 
 def _joined(events):
-    """One table of these, of which all may be empty: pandas warns of the types of those that are."""
+    """One table of all events. pandas warns of the column types of empty tables, so those are left out."""
     return pd.concat([table for table in events if len(table)] or events[:1], ignore_index=True)

@@ -18,7 +18,7 @@ from lib.detector.features import CHANNELS
 from lib.detector.following import Followed
 from lib.detector.reasons import sentence
 from lib.detector.scoring import ALERT, BORDERLINE
-from lib.evaluation import events as evaluation
+from lib.evaluation.events import EPISODE_S, NORMAL, windows_during
 from lib.figures import style
 
 WORST, FALSE, MISSED = LISTS = ("worst windows", "false alarms", "misses")
@@ -41,7 +41,7 @@ def picks(windows, events, scores, *, level, reported=None):
     Parameters
     ----------
     windows, events : DataFrame
-        As returned by `evaluation.events`.
+        As in `lib.evaluation.events`.
     scores : ndarray, shape (N,)
         Scores of the windows, NaN if there is none.
     level : float
@@ -55,10 +55,9 @@ def picks(windows, events, scores, *, level, reported=None):
     """
     heights, kinds = np.nan_to_num(scores, nan=-1.0), windows["kind"].to_numpy()
     worst = _peaks(windows, heights, heights >= level)
-    false = _peaks(windows, heights, (heights >= level) & (kinds == evaluation.NORMAL))
+    false = _peaks(windows, heights, (heights >= level) & (kinds == NORMAL))
     unreported = events if reported is None else events[~np.asarray(reported)]
-    during = evaluation.windows_during(windows, unreported)
-    best = [rows[heights[rows].argmax()] for rows in during if len(rows)]
+    best = [rows[heights[rows].argmax()] for rows in windows_during(windows, unreported) if len(rows)]
     missed = sorted((row for row in best if -1 < heights[row] < level), key=lambda row: heights[row])
     rows = np.array([*worst, *false, *missed], dtype=int)
     names = np.repeat(LISTS, [len(worst), len(false), len(missed)])
@@ -72,7 +71,7 @@ def _peaks(windows, heights, selected):
     wearer, end = windows["user_id"].astype(str).to_numpy()[rows], windows["end"].to_numpy()[rows]
     order = np.lexsort((end, wearer))
     rows, wearer, end = rows[order], wearer[order], end[order]
-    begins = (wearer[1:] != wearer[:-1]) | (np.diff(end) >= np.timedelta64(evaluation.EPISODE_S, "s"))
+    begins = (wearer[1:] != wearer[:-1]) | (np.diff(end) >= np.timedelta64(EPISODE_S, "s"))
     episode = np.cumsum(np.append(0, begins))[: len(rows)]
     descending = np.argsort(-heights[rows], kind="stable")
     _, highest = np.unique(episode[descending], return_index=True)
@@ -85,7 +84,7 @@ class Test:
 
     table: pd.DataFrame
     events: pd.DataFrame
-    windows: pd.DataFrame  # of `evaluation.describe_windows`
+    windows: pd.DataFrame  # of `events.describe_windows`
     first: np.ndarray  # (N,) each window's first row in the table
     samples: np.ndarray  # (T, 7)
     followed: Followed

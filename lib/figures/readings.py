@@ -7,7 +7,7 @@ import seaborn as sns
 from lib.detector import features, heart_rate
 from lib.detector.features import CHANNELS
 from lib.detector.grid import QUALITIES
-from lib.evaluation import events
+from lib.evaluation.events import labelled_events
 from lib.figures import style
 
 MAX_WEARERS = 40
@@ -39,7 +39,7 @@ def day(table):
         time, values = style.unbroken(table, channel) if channel == "heartRate" else _per_minute(table, channel)
         axis.plot(time, values, color=style.BLUE, linewidth=0.7)
         axis.set_ylabel(style.label(channel, per=" a minute"))
-        style.shade(axis, events.events(table), named=axis is axes[0])
+        style.shade(axis, labelled_events(table), named=axis is axes[0])
     style.time_axis(axes[-1])
     axes[0].set_title(f"{name}: clean samples")
     return figure

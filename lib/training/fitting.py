@@ -6,7 +6,7 @@ it, it gives the limits, or it checks that these hold.
     fit = Fit(describer_of(network, samples, first[compared], ...), samples, channels)
     described = fit.describe(first, wearer)
     reference = fit.reference(described[compared], described[limiting], at_most=4_000, rng=rng)
-    limits = fit.limits(reference, described[limiting], threshold_percentile=95, alert_percentile=99.9)
+    limits = fit.limits(reference, described[limiting], (95, 99.9))
 """
 
 from collections.abc import Callable
@@ -146,14 +146,14 @@ class Fit:
             evidence[name][place] = reference.evidence(descriptors, counted, offset[holding[name]], known)
         return evidence
 
-    def limits(self, reference, limiting, *, threshold_percentile, alert_percentile, short=slice(None), sizes=None):
+    def limits(self, reference, limiting, percentiles, *, short=slice(None), sizes=None):
         """The limits for every size and channel set, without and with a known baseline.
 
         Parameters
         ----------
         reference : Reference
         limiting : DescribedWindows
-        threshold_percentile, alert_percentile : float
+        percentiles : pair of float
             Of the evidence: scores 0.3 and 0.7.
         short : ndarray, optional
             Which of the windows also give the limits of fewer samples and channels. Default: all.
@@ -167,12 +167,11 @@ class Fit:
         """
         sizes = sizes or calibration.sizes(self.describer.length)
         drawn = limiting[short]
-        known, own = drawn[drawn.known], {}
+        known, own = drawn[drawn.known], None
         by_set = self.evidence_by_channel_set(reference, drawn.first, sizes)
         if len(known) >= FEWEST_KNOWN:
             baselines = {"offset": known.offset, "known": True}
-            own["own"] = self.evidence_by_channel_set(reference, known.first, sizes, **baselines)
-            own["own_whole"] = self.evidence(reference, limiting[limiting.known], known=True)
-        percentiles = {"threshold_percentile": threshold_percentile, "alert_percentile": alert_percentile}
+            whole_known = self.evidence(reference, limiting[limiting.known], known=True)
+            own = (self.evidence_by_channel_set(reference, known.first, sizes, **baselines), whole_known)
         whole = self.evidence(reference, limiting, known=False)
-        return calibration.calibrate(by_set, sizes=sizes, whole=whole, **percentiles, **own)
+        return calibration.calibrate(by_set, whole, sizes=sizes, percentiles=percentiles, own=own)

@@ -1,4 +1,4 @@
-"""The autoencoder as an ONNX graph, which lib.detector.network runs: from Keras, or from plain arrays.
+"""The autoencoder as an ONNX graph for lib.detector.network: from Keras, or from plain arrays.
 
 The arrays are named `<layer>_kernel`, `<layer>_recurrent`, `<layer>_bias` for the LSTM layers 0, 1, … (gates in Keras'
 order: input, forget, cell, output), `repeat` (how many LSTM layers come before the window is one vector) and
@@ -20,21 +20,21 @@ def save(model, path):
 def arrays(model):
     """A Keras autoencoder's weights by the names above, float32."""
     recurrent = [layer for layer in model.layers if type(layer).__name__ == "LSTM"]
-    found = {"repeat": next(number for number, layer in enumerate(recurrent) if not layer.return_sequences) + 1}
+    by_name = {"repeat": next(number for number, layer in enumerate(recurrent) if not layer.return_sequences) + 1}
     for number, layer in enumerate(recurrent):
-        for part, values in zip(("kernel", "recurrent", "bias"), layer.get_weights(), strict=True):
-            found[f"{number}_{part}"] = values
-    found["dense_kernel"], found["dense_bias"] = model.layers[-1].get_weights()
-    return found
+        for weight, values in zip(("kernel", "recurrent", "bias"), layer.get_weights(), strict=True):
+            by_name[f"{number}_{weight}"] = values
+    by_name["dense_kernel"], by_name["dense_bias"] = model.layers[-1].get_weights()
+    return by_name
 
 
 def write(arrays, path, *, length):
     """Write the graph windows (N, length, features) → rebuilt, of `arrays` named as above."""
     nodes, constants = _graph(arrays, length)
     shape = ["N", length, arrays["0_kernel"].shape[0]]
-    given, made = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("windows", "rebuilt"))
+    inputs, outputs = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("windows", "rebuilt"))
     constants = [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()]
-    graph = helper.make_graph(nodes, "autoencoder", [given], [made], constants)
+    graph = helper.make_graph(nodes, "autoencoder", [inputs], [outputs], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
     onnx.checker.check_model(model)
     onnx.save(model, path)
@@ -43,14 +43,14 @@ def write(arrays, path, *, length):
 def _graph(arrays, length):
     """The nodes, and {name: array} of the constants that they use."""
     constants = {"axis": np.array([1]), "repeats": np.array([length, 1, 1])}
-    nodes = [helper.make_node("Transpose", ["windows"], ["steps"], perm=[1, 0, 2])]  # ONNX's LSTM wants time first
+    nodes = [helper.make_node("Transpose", ["windows"], ["steps"], perm=[1, 0, 2])]  # ONNX's LSTM takes time first
     last = "steps"
     for number in range(sum(name.endswith("_recurrent") for name in arrays)):
-        parts = {f"{part}{number}": value for part, value in zip("WRB", _lstm(arrays, number), strict=True)}
-        constants |= parts
+        weights = {f"{name}{number}": value for name, value in zip("WRB", _lstm(arrays, number), strict=True)}
+        constants |= weights
         outputs = [f"sequence{number}", f"final{number}"]
         units = arrays[f"{number}_recurrent"].shape[0]
-        nodes.append(helper.make_node("LSTM", [last, *parts], outputs, hidden_size=units))
+        nodes.append(helper.make_node("LSTM", [last, *weights], outputs, hidden_size=units))
         if number == arrays["repeat"] - 1:
             nodes.append(helper.make_node("Tile", [outputs[1], "repeats"], [last := f"repeated{number}"]))
         else:  # (length, one direction, N, units)
@@ -63,9 +63,9 @@ def _graph(arrays, length):
 
 
 def _lstm(arrays, number):
-    """A layer's W, R and B as ONNX has them: one direction, gates in the order input, output, forget, cell."""
-    for part in ("kernel", "recurrent", "bias"):
-        values = np.atleast_2d(arrays[f"{number}_{part}"]).astype(np.float32)
-        let_in, keep, new, let_out = np.split(values, 4, axis=1)
-        ordered = np.concatenate([let_in, let_out, keep, new], axis=1)
-        yield np.append(ordered, np.zeros_like(ordered), axis=1) if part == "bias" else ordered.T[None]
+    """A layer's W, R and B in ONNX' form: one direction, gates in the order input, output, forget, cell."""
+    for name in ("kernel", "recurrent", "bias"):
+        values = np.atleast_2d(arrays[f"{number}_{name}"]).astype(np.float32)
+        input_gate, forget_gate, cell, output_gate = np.split(values, 4, axis=1)
+        ordered = np.concatenate([input_gate, output_gate, forget_gate, cell], axis=1)
+        yield np.append(ordered, np.zeros_like(ordered), axis=1) if name == "bias" else ordered.T[None]

@@ -1,233 +1,314 @@
-"""Simple detectors that stand beside the autoencoder, fitted on the same windows and measured the same way.
+"""Simple detectors that the evaluation compares with the autoencoder. They see the same windows and the same measures.
 
-`fit` fits them all on scaled windows of normal life (N, length, 7) and names them; `errors` gives the errors (N,) of
-any of them, the larger the stranger, by the `score(windows)` that each has.
+To add one, write a subclass of `Rival` and give it a name in `unfitted`. Each is fitted on scaled windows of normal
+life, shape (n_windows, length, 7), and returns one error a window: the larger, the more unusual.
 """
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
 
 import numpy as np
+import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
-from sklearn.neighbors import NearestNeighbors
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from lib.detector import features
 from lib.detector.descriptors import log_errors
 from lib.detector.features import FEATURES
 from lib.detector.statistics import window_statistics
 from lib.detector.windows import gather
-from lib.training.recent_life import RecentLife
+from lib.training.outliers import Distance, Neighbours
 
-MOST_CALIBRATED = 15_000  # windows of the calibration wearers that give the rivals their thresholds
+MOST_CALIBRATED = 15_000  # calibration windows that set the rivals' thresholds
+_LEAST_SPREAD = 0.05  # scaled units: about the sensor's own noise
+_FEWEST_RECENT = 3  # fewer windows have no useful mean and spread
 
 
-@dataclass(frozen=True)
-class MeanRule:
-    """How far one feature's mean over a window is from that of the training windows, in standard deviations."""
+class Rival(ABC):
+    """A detector beside the autoencoder. Subclasses fit on normal windows and score any windows."""
 
-    feature: int  # its place among the seven
-    mean: float
-    deviation: float
+    compares = False  # whether it is fitted on the windows to compare with, not on those to learn from
 
-    @classmethod
-    def fit(cls, windows, *, feature):
-        """The rule of scaled windows (N, length, 7); windows that are all alike get deviation 1."""
-        by_window = windows[:, :, feature].mean(axis=1, dtype=np.float64)
-        return cls(feature, float(by_window.mean()), float(by_window.std()) or 1.0)
+    @abstractmethod
+    def fit(self, windows):
+        """Fit on scaled windows of normal life, shape (n_windows, length, 7). Returns self."""
 
+    @abstractmethod
     def score(self, windows):
-        """Errors (N,) of scaled windows (N, length, 7)."""
-        by_window = windows[:, :, self.feature].mean(axis=1, dtype=np.float64)
-        return np.abs(by_window - self.mean) / self.deviation
+        """Errors, shape (n_windows,), of scaled windows, shape (n_windows, length, 7)."""
+
+    def in_sequence(self, errors, wearer, ended):
+        """Errors of windows in the order of time; a rival that looks back at earlier windows overrides this."""
+        return errors
+
+    def errors(self, samples, first, *, length, wearer, ended=None, batch_size=4096):
+        """Score windows batch by batch, so that memory does not grow with their number.
+
+        Parameters
+        ----------
+        samples : ndarray, shape (n_samples, 7)
+            Scaled samples.
+        first : ndarray of int, shape (n_windows,)
+            The row at which each window starts.
+        length : int
+            Samples per window.
+        wearer : ndarray, shape (n_windows,)
+            The wearer of each window.
+        ended : ndarray of datetime64, shape (n_windows,), optional
+            Time of each window's last sample, in order within a wearer. Default: a minute apart.
+        batch_size : int
+
+        Returns
+        -------
+        ndarray, shape (n_windows,)
+        """
+        errors = np.empty(len(first))
+        for low in range(0, len(first), batch_size):
+            batch = slice(low, low + batch_size)
+            errors[batch] = self.score(gather(samples, first[batch], length=length))
+        ended = np.arange(len(first)).astype("datetime64[m]") if ended is None else ended
+        return self.in_sequence(errors, wearer, ended)
 
 
-@dataclass(frozen=True)
-class PrincipalComponents:
-    """Mean squared error of windows rebuilt from their first principal components: a linear autoencoder.
+class MeanRule(Rival):
+    """Distance of one feature's window mean from its mean in training, in standard deviations.
 
-    Baldi and Hornik (1989), "Neural networks and principal component analysis", Neural Networks 2(1).
+    Parameters
+    ----------
+    feature : int
+        Index of the feature among the seven.
     """
 
-    pca: PCA
+    def __init__(self, feature):
+        self.feature = feature
 
-    @classmethod
-    def fit(cls, windows, *, components, seed=0):
-        """The first components of scaled windows (N, length, 7).
-
-        Raises ValueError when there are fewer windows than components.
-        """
-        pca = PCA(components, svd_solver="randomized", random_state=seed)
-        return cls(pca.fit(windows.reshape(len(windows), -1)))
+    def fit(self, windows):
+        """Learn mean and standard deviation of the window means. A standard deviation of 0 becomes 1."""
+        means = self._means(windows)
+        self.mean, self.deviation = float(means.mean()), float(means.std()) or 1.0
+        return self
 
     def score(self, windows):
-        """Errors (N,) of scaled windows (N, length, 7)."""
+        return np.abs(self._means(windows) - self.mean) / self.deviation
+
+    def _means(self, windows):
+        return windows[:, :, self.feature].mean(axis=1, dtype=np.float64)
+
+
+class RecentLife(Rival):
+    """Distance of a window's mean heart rate from that of the wearer's windows shortly before it.
+
+    A control chart whose limits follow the wearer: Shewhart (1931), "Economic control of quality of manufactured
+    product". Nothing later than the window is used.
+
+    Parameters
+    ----------
+    before_s : int
+        How long before the window the others may have ended, in seconds.
+    in_spreads : bool
+        Divide by their standard deviation (a rolling z-score), or not (the residual of a moving average).
+    """
+
+    def __init__(self, before_s, *, in_spreads):
+        self.before_s, self.in_spreads = before_s, in_spreads
+
+    def fit(self, windows):
+        """Nothing is learned beforehand. Returns self."""
+        return self
+
+    def score(self, windows):
+        """Mean scaled heart rate of each window, which `in_sequence` turns into errors."""
+        return windows[:, :, 0].mean(axis=1, dtype=np.float64)
+
+    def in_sequence(self, means, wearer, ended):
+        """Errors of windows with these mean heart rates, shape (n_windows,).
+
+        An error is 0 where fewer than three of the wearer's windows are recent: at the start and after a long gap.
+
+        Raises
+        ------
+        ValueError
+            If a wearer's windows are not in time order.
+        """
+        usual, spread = np.full((2, len(means)), np.nan)
+        for rows in pd.Series(means).groupby(np.asarray(wearer)).indices.values():
+            series = pd.Series(means[rows], index=pd.DatetimeIndex(np.asarray(ended)[rows]))
+            if not series.index.is_monotonic_increasing:
+                raise ValueError("expected windows in time order, got some that go back: sort by wearer and end time")
+            recent = series.rolling(pd.Timedelta(seconds=self.before_s), min_periods=_FEWEST_RECENT, closed="left")
+            usual[rows], spread[rows] = recent.mean(), recent.std()
+        distance = np.abs(means - usual)
+        return np.nan_to_num(distance / (spread + _LEAST_SPREAD) if self.in_spreads else distance)
+
+
+class Rebuilder(Rival):
+    """Mean squared error of windows that the rival rebuilds from a few numbers."""
+
+    @abstractmethod
+    def rebuild(self, windows):
+        """Rebuilt windows, shape (n_windows, length, 7)."""
+
+    def score(self, windows):
         return np.square(windows - self.rebuild(windows), dtype=np.float64).mean(axis=(1, 2))
 
+
+class PrincipalComponents(Rebuilder):
+    """Windows rebuilt from their first principal components: a linear autoencoder.
+
+    Baldi and Hornik (1989), "Neural networks and principal component analysis", Neural Networks 2(1).
+
+    Parameters
+    ----------
+    components : int
+        At most the number of windows it is fitted on.
+    seed : int
+    """
+
+    def __init__(self, components, *, seed=0):
+        pca = PCA(components, svd_solver="randomized", random_state=seed)
+        self.pipeline = make_pipeline(FunctionTransformer(_flat), pca)
+
+    def fit(self, windows):
+        self.pipeline.fit(windows)
+        return self
+
     def rebuild(self, windows):
-        """Windows (N, length, 7) as the components make them."""
-        flat = windows.reshape(len(windows), -1)  # (N, length × 7)
-        return self.pca.inverse_transform(self.pca.transform(flat)).reshape(windows.shape)
+        return self.pipeline.inverse_transform(self.pipeline.transform(windows)).reshape(windows.shape)
 
 
-@dataclass(frozen=True)
-class ErrorsByChannel:
-    """How unusual a reconstruction's errors are channel by channel, instead of their mean, which one channel rules.
-
-    Each channel's error and that of its changes, in logarithms, are set beside those of the nearest normal windows.
-    """
-
-    rebuild: object  # of windows (N, length, 7): what is made of them
-    unlike: object  # of `log_errors` (N, 8): (N,), the larger the stranger
-
-    @classmethod
-    def fit(cls, windows, rebuild):
-        """Beside scaled windows (N, length, 7), best those of wearers that `rebuild` was not fitted on."""
-        return cls(rebuild, unlike(cls.columns(windows, rebuild)))
-
-    @staticmethod
-    def columns(windows, rebuild):
-        """The `log_errors` (N, 8) of windows (N, length, 7)."""
-        return log_errors((windows - rebuild(windows))[:, :, : len(features.CHANNELS)].astype(np.float64))
-
-    def score(self, windows):
-        """Errors (N,) of scaled windows (N, length, 7)."""
-        return self.unlike(self.columns(windows, self.rebuild))
-
-
-@dataclass(frozen=True)
-class OfStatistics:
-    """An outlier detector on the standardised fifteen statistics of `lib.detector.statistics`."""
-
-    scaler: dict
-    interval_s: float
-    standardised: StandardScaler
-    outlying: object  # of columns (N, 15): (N,), the larger the stranger
-
-    @classmethod
-    def fit(cls, windows, fitted, *, scaler, interval_s):
-        """fitted: of columns (N, 15) an `outlying`; windows (N, length, 7): scaled by `scaler`."""
-        statistics = window_statistics(features.unscale(windows, scaler), interval_s=interval_s)
-        standardised = StandardScaler().fit(statistics)
-        return cls(scaler, interval_s, standardised, fitted(standardised.transform(statistics)))
-
-    def score(self, windows):
-        """Errors (N,) of scaled windows (N, length, 7)."""
-        statistics = window_statistics(features.unscale(windows, self.scaler), interval_s=self.interval_s)
-        return self.outlying(self.standardised.transform(statistics))
-
-
-def isolation(columns, *, seed=0):
-    """How early random cuts of columns (N, D) set a point apart: a function of (M, D) that gives (M,).
-
-    Liu, Ting and Zhou (2008), "Isolation forest", ICDM.
-    """
-    forest = IsolationForest(n_jobs=1, random_state=seed).fit(columns)
-    return lambda asked: -forest.score_samples(asked)
-
-
-def neighbours(columns, *, number=5):
-    """The mean distance to the nearest `number` of columns (N, D): a function of (M, D) that gives (M,).
-
-    Ramaswamy, Rastogi and Shim (2000), "Efficient algorithms for mining outliers from large data sets", SIGMOD;
-    the mean instead of the last distance: Angiulli and Pizzuti (2002), "Fast outlier detection in high dimensional
-    spaces", PKDD.
-    """
-    known = NearestNeighbors(n_neighbors=min(number, len(columns))).fit(columns)
-    return lambda asked: known.kneighbors(asked)[0].mean(axis=1)
-
-
-def unlike(columns, *, number=3):
-    """How far columns (M, D) lie from the nearest of these (N, D), in their spreads: a function that gives (M,).
-
-    A column that is not known (NaN) counts as usual.
-    """
-    standardised = StandardScaler().fit(np.nan_to_num(columns))
-    near = neighbours(standardised.transform(np.nan_to_num(columns)), number=number)
-    return lambda asked: near(np.where(np.isnan(asked), 0.0, standardised.transform(np.nan_to_num(asked))))
-
-
-@dataclass(frozen=True)
-class DenseAutoencoder:
-    """Mean squared error of windows rebuilt by dense layers with a bottleneck, without a notion of time.
+class DenseAutoencoder(Rebuilder):
+    """Windows rebuilt by dense layers with a bottleneck, which have no notion of time.
 
     Hawkins et al. (2002), "Outlier detection using replicator neural networks", DaWaK.
     """
 
-    model: object
+    def __init__(self, components, *, epochs=20, seed=0):
+        self.components, self.epochs, self.seed = components, epochs, seed
 
-    @classmethod
-    def fit(cls, windows, *, components, epochs=20, seed=0):
-        """Trained on scaled windows (N, length, 7), its bottleneck `components` wide."""
+    def fit(self, windows):
         import keras
 
-        keras.utils.set_random_seed(seed)
-        flat = windows.reshape(len(windows), -1)
-        widths = [(128, "relu"), (components, "linear"), (128, "relu"), (flat.shape[1], "linear")]
-        layers = [keras.layers.Dense(units, activation=name) for units, name in widths]
-        model = keras.Sequential([keras.Input((flat.shape[1],)), *layers])
-        model.compile(optimizer="adam", loss="mse")
-        model.fit(flat, flat, batch_size=128, epochs=epochs, verbose=0)
-        return cls(model)
-
-    def score(self, windows):
-        """Errors (N,) of scaled windows (N, length, 7)."""
-        return np.square(windows - self.rebuild(windows), dtype=np.float64).mean(axis=(1, 2))
+        keras.utils.set_random_seed(self.seed)
+        flat = _flat(windows)
+        widths = [(128, "relu"), (self.components, "linear"), (128, "relu"), (flat.shape[1], "linear")]
+        layers = [keras.layers.Dense(units, activation=activation) for units, activation in widths]
+        self.model = keras.Sequential([keras.Input((flat.shape[1],)), *layers])
+        self.model.compile(optimizer="adam", loss="mse")
+        self.model.fit(flat, flat, batch_size=128, epochs=self.epochs, verbose=0)
+        return self
 
     def rebuild(self, windows):
-        """Windows (N, length, 7) as the layers make them."""
-        flat = windows.reshape(len(windows), -1)  # (N, length × 7)
-        return self.model.predict_on_batch(flat).reshape(windows.shape)
+        return self.model.predict_on_batch(_flat(windows)).reshape(windows.shape)
 
 
-class Chance:
-    """Random errors: what any method has to beat."""
+class Outliers(Rival):
+    """A scikit-learn pipeline from windows to columns to an outlier detector, fitted on the windows to compare with.
+
+    Parameters
+    ----------
+    steps : estimators
+        The last one has `score_samples`, which is the lower, the more unusual.
+    """
+
+    compares = True
+
+    def __init__(self, *steps):
+        self.pipeline = make_pipeline(*steps)
+
+    def fit(self, windows):
+        self.pipeline.fit(windows)
+        return self
+
+    def score(self, windows):
+        return -self.pipeline.score_samples(windows)
+
+
+class Chance(Rival):
+    """Random errors in 0..1: what any method has to beat."""
 
     def __init__(self, seed=0):
         self.rng = np.random.default_rng(seed)
 
+    def fit(self, windows):
+        return self
+
     def score(self, windows):
-        """Errors (N,) in 0..1, of no meaning."""
         return self.rng.random(len(windows))
 
 
-def fit(windows, compared, *, components, scaler, interval_s):
-    """The rivals by name, fitted on scaled windows (N, length, 7).
+def _flat(windows):
+    return windows.reshape(len(windows), -1)  # (n_windows, length × 7)
 
-    windows: what the autoencoder learned from, for all that learn to rebuild; compared: those of other wearers that the
-    deployed score compares with, for all that do. components: of PCA and of the dense autoencoder, as many as the
-    autoencoder's bottleneck has units. scaler: what the windows are scaled by; interval_s: seconds between their
-    samples.
+
+def errors_by_channel(rebuild):
+    """The rival that tells how unusual another one's reconstruction errors are, channel by channel.
+
+    A mean over channels follows the channel with the largest errors. Here the logarithms of each channel's error and
+    of the error of its changes are compared with those of the nearest normal windows.
+
+    Parameters
+    ----------
+    rebuild : callable
+        Rebuilt windows of windows, both of shape (n_windows, length, 7); best fitted on other wearers' windows.
     """
-    form = {"scaler": scaler, "interval_s": interval_s}
-    pca = PrincipalComponents.fit(windows, components=components)
-    dense = DenseAutoencoder.fit(windows, components=components)
+    return Outliers(FunctionTransformer(log_errors_by_channel, kw_args={"rebuild": rebuild}), Distance())
+
+
+def log_errors_by_channel(windows, *, rebuild):
+    """The `log_errors` of windows and of what is rebuilt of them, shape (n_windows, 8)."""
+    errors = (windows - rebuild(windows))[:, :, : len(features.CHANNELS)]
+    return log_errors(errors.astype(np.float64))
+
+
+def on_statistics(outliers, *, scaler, interval_s):
+    """The rival that applies an outlier detector to the 15 standardised statistics of `lib.detector.statistics`."""
+    in_raw_units = FunctionTransformer(features.unscale, kw_args={"scaler": scaler})
+    statistics = FunctionTransformer(window_statistics, kw_args={"interval_s": interval_s})
+    return Outliers(in_raw_units, statistics, StandardScaler(), outliers)
+
+
+def unfitted(*, components, scaler, interval_s):
+    """All rivals by name, in the order of the tables. The parameters are those of `fit`."""
+    pca, dense = PrincipalComponents(components), DenseAutoencoder(components)
+    forest = IsolationForest(n_jobs=1, random_state=0)  # Liu, Ting and Zhou (2008), "Isolation forest", ICDM
+    units = {"scaler": scaler, "interval_s": interval_s}
     return {
-        "heart-rate rule": MeanRule.fit(windows, feature=FEATURES.index("heartRate")),
-        "steps rule": MeanRule.fit(windows, feature=FEATURES.index("steps")),
+        "heart-rate rule": MeanRule(FEATURES.index("heartRate")),
+        "steps rule": MeanRule(FEATURES.index("steps")),
         "rolling z-score": RecentLife(3600, in_spreads=True),
         "moving average": RecentLife(1800, in_spreads=False),
         "PCA": pca,
-        "PCA, by channel": ErrorsByChannel.fit(compared, pca.rebuild),
+        "PCA, by channel": errors_by_channel(pca.rebuild),
         "dense autoencoder": dense,
-        "dense autoencoder, by channel": ErrorsByChannel.fit(compared, dense.rebuild),
-        "isolation forest": OfStatistics.fit(compared, isolation, **form),
-        "nearest neighbours": OfStatistics.fit(compared, neighbours, **form),
+        "dense autoencoder, by channel": errors_by_channel(dense.rebuild),
+        "isolation forest": on_statistics(forest, **units),
+        "nearest neighbours": on_statistics(Neighbours(), **units),
         "random": Chance(),
     }
 
 
-def errors(rival, samples, first, *, length, wearer, ended=None, batch_size=4096):
-    """A fitted rival's errors (N,) of the windows of samples (T, 7), scaled, that start at rows first (N,).
+def fit(learned, compared, *, components, scaler, interval_s):
+    """Fit all rivals on scaled windows of normal life, shape (n_windows, length, 7).
 
-    wearer (N,): whose windows they are; ended (N,): the datetime64 of their last samples, in order for each wearer,
-    a minute apart unless given. Windows are gathered a batch at a time, so memory does not grow with their number.
+    Parameters
+    ----------
+    learned : ndarray
+        The windows that the autoencoder learned from.
+    compared : ndarray
+        Windows of other wearers that the deployed score compares with. Rivals that `compares` are fitted on them.
+    components : int
+        Components of PCA and units of the dense bottleneck: as many as the autoencoder's bottleneck has.
+    scaler : dict
+        The scaler of the windows: "mean" and "scale" of each channel.
+    interval_s : float
+        Seconds between samples.
+
+    Returns
+    -------
+    dict of str to Rival
     """
-    found = np.empty(len(first))
-    for low in range(0, len(first), batch_size):
-        windows = gather(samples, first[low : low + batch_size], length=length)
-        found[low : low + batch_size] = rival.score(windows)
-    if not isinstance(rival, RecentLife):
-        return found
-    ended = np.arange(len(first)).astype("datetime64[m]") if ended is None else ended
-    return rival.follow(found, wearer, ended)
+    rivals = unfitted(components=components, scaler=scaler, interval_s=interval_s)
+    for rival in rivals.values():
+        rival.fit(compared if rival.compares else learned)
+    return rivals

@@ -1,8 +1,8 @@
-"""Training in Keras' own API, which an interruption does not change: any Keras backend trains the same.
+"""Training that an interruption does not change, in Keras' own API: any Keras backend will do.
 
-What an epoch does (the windows' order, what dropout drops, the learning rate) follows from the seed, its number and the
-settings alone, so a training taken up again is the one that was interrupted. Its folder holds `history.json`, one dict
-an epoch, and the weights, with the optimizer's, of the last epoch and of the best.
+What an epoch does (the order of the windows, dropout, the learning rate) follows from the seed, its number and the
+settings alone. So a resumed training equals an uninterrupted one. Its folder holds `history.json`, one dict an epoch,
+and the weights and optimizer state of the last and the best epoch.
 """
 
 import hashlib
@@ -20,17 +20,26 @@ from lib.detector.features import FEATURES
 from lib.detector.windows import gather
 from lib.training import autoencoder
 
-HEART_RATE = 0.6  # standard deviations: how far another wearer's heart rate may lie off, itself a standard deviation
-HOURS = 3  # how far the clock may be turned, either way
+HEART_RATE = 0.6  # standard deviation of the shift of the heart rate, in scaled units
+HOURS = 3  # the most that the clock is turned, either way
 CLIP = 1.0  # the largest norm of a weight's gradient
-WARM_UP = 0.1  # of all steps: the part in which the learning rate rises; in the others it falls to 0
+WARM_UP = 0.1  # share of all steps in which the learning rate rises; then it falls to 0
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of windows, gathered when they are asked for, as input and target at once.
+    """Batches of windows, gathered on demand, as input and target.
 
-    samples: (T, 7) scaled; first: the windows' first rows (N,). With a seed, each epoch has an order of its own, the
-    same for the same seed and epoch. With `augment`, which wants a seed, windows are `varied`, anew each epoch.
+    Parameters
+    ----------
+    samples : ndarray, shape (T, 7)
+        Scaled.
+    first : ndarray, shape (N,)
+        The rows that the windows start at.
+    length, batch_size : int
+    seed : int, optional
+        Each epoch has its own order, the same for the same seed. Default: the order of `first`.
+    augment : bool
+        Whether windows are `varied`, differently in each epoch. Needs a seed.
     """
 
     def __init__(self, samples, first, *, length, batch_size, seed=None, augment=False):
@@ -60,10 +69,9 @@ def _drawn(*numbers):
 
 
 def varied(windows, rng):
-    """Windows (N, length, 7), scaled, as if of wearers with another heart rate, at another hour: a copy.
+    """Scaled windows (N, length, 7) as if of wearers with another heart rate, at another hour: a copy.
 
-    Each window's heart rate is moved by one normal number (HEART_RATE), its clock turned by up to HOURS. A few wearers
-    are seen, each at a few hours: a model that has seen no more rebuilds others, at other hours, worse and worse.
+    Each window's heart rate is shifted by one normal number (HEART_RATE), and its clock turned by up to HOURS.
     """
     heart, sine, cosine = (FEATURES.index(name) for name in ("heartRate", "hour_sin", "hour_cos"))
     moved = windows.copy()
@@ -75,32 +83,47 @@ def varied(windows, rng):
 
 
 def train(model, training, validation, *, epochs, learning_rate, folder, callbacks=()):
-    """Fit `model` in place to `training` (Batches with a seed); it ends with its best weights on `validation`.
+    """Fit `model` in place. It ends with the weights of its best epoch on `validation`.
 
-    `learning_rate` is the highest of a schedule over all epochs (`schedule`): another number of epochs is another
-    training. After each epoch a checkpoint is left in `folder`; where there is one, training goes on from it. A bar
-    shows where it is, or where bars are off (TQDM_DISABLE) a line an epoch. `callbacks` are Keras', fitted an epoch
-    at a time.
+    Parameters
+    ----------
+    model : keras.Model
+    training, validation : Batches
+        The first with a seed.
+    epochs : int
+    learning_rate : float
+        The highest of a `schedule` over all epochs: another number of epochs is another training.
+    folder : Path
+        Of checkpoints, one an epoch. Training resumes from the one it finds there.
+    callbacks : sequence of keras.callbacks.Callback
+        Each fitted for one epoch at a time.
 
-    Returns the history, a list of dicts with epoch (from 1), loss, val_loss and learning_rate (the epoch's last).
-    Raises ValueError when a loss is not finite.
+    Returns
+    -------
+    list of dict
+        epoch (from 1), loss, val_loss and learning_rate (at the epoch's end).
+
+    Raises
+    ------
+    ValueError
+        If a loss is not finite.
     """
     steps = len(training)
     rate = schedule(learning_rate, steps=epochs * steps)
     model.compile(optimizer=keras.optimizers.Adam(rate, clipnorm=CLIP), loss="mse")
-    history = _take_up(model, folder)
+    history = _resume(model, folder)
     if history:
-        print(f"taken up after epoch {len(history)} of {epochs}", file=sys.stderr)
+        print(f"resuming after epoch {len(history)} of {epochs}", file=sys.stderr)
     with tqdm(total=epochs * steps, initial=len(history) * steps, leave=False) as bar:
         while len(history) < epochs:
-            history.append(_epoch(model, training, validation, len(history), bar, of=epochs, callbacks=callbacks))
-            _leave(model, folder, history)
+            history.append(_epoch(model, training, validation, len(history), bar, epochs=epochs, callbacks=callbacks))
+            _save(model, folder, history)
     model.load_weights(_weights(folder, best(history)))
     return history
 
 
 def schedule(highest, *, steps):
-    """The learning rate by step: from a tenth up to `highest` in a WARM_UP of `steps`, then to 0 by a half cosine.
+    """The learning rate by step: from a tenth to `highest` in the WARM_UP share of `steps`, then to 0 by a half cosine.
 
     Loshchilov & Hutter (2017), "SGDR: stochastic gradient descent with warm restarts", arXiv:1608.03983, without a
     restart; the warm-up allows a higher rate, Smith & Topin (2018), "Super-convergence", arXiv:1708.07120.
@@ -111,22 +134,22 @@ def schedule(highest, *, steps):
     )
 
 
-def _epoch(model, training, validation, epoch, bar, *, of, callbacks):
+def _epoch(model, training, validation, epoch, bar, *, epochs, callbacks):
     """Train epoch number `epoch`, from 0, and return its row."""
-    began = time.monotonic()
+    start = time.monotonic()
     training.begin(epoch)
     _seed_dropout(model, training.seed, epoch)
-    bar.set_description(f"epoch {epoch + 1} of {of}")
+    bar.set_description(f"epoch {epoch + 1} of {epochs}")
     step = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
     callbacks = [step, *callbacks]
     logs = model.fit(training, validation_data=validation, shuffle=False, callbacks=callbacks, verbose=0).history
     losses = {name: logs[name][0] for name in ("loss", "val_loss")}
     if not np.isfinite(list(losses.values())).all():
-        raise ValueError(f"epoch {epoch + 1} ends with {losses}: a lower learning_rate may help")
+        raise ValueError(f"expected finite losses, got {losses} after epoch {epoch + 1}: try a smaller learning_rate=")
     bar.set_postfix({name: f"{value:.4f}" for name, value in losses.items()})
     if bar.disable:
-        told = f"loss {losses['loss']:.4f}, validation {losses['val_loss']:.4f}"
-        print(f"epoch {epoch + 1} of {of}: {told}, {time.monotonic() - began:.0f} s", file=sys.stderr)
+        summary = f"loss {losses['loss']:.4f}, validation {losses['val_loss']:.4f}"
+        print(f"epoch {epoch + 1} of {epochs}: {summary}, {time.monotonic() - start:.0f} s", file=sys.stderr)
     return {"epoch": epoch + 1, **losses, "learning_rate": float(model.optimizer.learning_rate)}
 
 
@@ -142,8 +165,8 @@ def best(history):
     return 1 + int(np.argmin([row["val_loss"] for row in history]))
 
 
-def _take_up(model, folder):
-    """The history in `folder`, its last epoch's weights loaded; empty where there is none."""
+def _resume(model, folder):
+    """The history in `folder`, with its last epoch's weights loaded; empty if there is none."""
     record = folder / "history.json"
     history = json.loads(record.read_text(encoding="utf-8")) if record.exists() else []
     if history:
@@ -152,13 +175,13 @@ def _take_up(model, folder):
     return history
 
 
-def _leave(model, folder, history):
-    """Write the last epoch's checkpoint. The record comes after the weights, so it names none that are not there."""
+def _save(model, folder, history):
+    """Write the last epoch's checkpoint: the record after the weights, so that it names only weights that exist."""
     with files.writing(_weights(folder, len(history))) as new:
         model.save_weights(new)
     files.write_json(folder / "history.json", history)
-    kept = {_weights(folder, epoch) for epoch in (len(history), best(history))}
-    for path in set(folder.glob("*.weights.h5")) - kept:
+    current = {_weights(folder, epoch) for epoch in (len(history), best(history))}
+    for path in set(folder.glob("*.weights.h5")) - current:
         path.unlink()
 
 
@@ -167,7 +190,7 @@ def _weights(folder, epoch):
 
 
 def key(inputs, **settings):
-    """A name for one training's folder: another where a setting, a file's bytes, a library or this code differs."""
+    """The name of a training's folder: it differs if a setting, an input's bytes, a library or this code differs."""
     made_from = files.fingerprint([*inputs, __file__, autoencoder.__file__])
     text = json.dumps([made_from, settings, run.versions()])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -81,7 +81,7 @@ def test_a_byte_flipped_anywhere_in_a_list_itself_is_found(folder, name, bit):
 @pytest.mark.parametrize("name", [*LISTS, "model.json", "numpy/a.py"])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
-    with pytest.raises(DamagedFile, match=f"{name}: can not be read .FileNotFoundError.") as caught:
+    with pytest.raises(DamagedFile, match=f"{name}: cannot be read .FileNotFoundError.") as caught:
         checksums.check(folder)
     assert caught.value.file == name
 
@@ -92,7 +92,7 @@ def test_a_missing_file_is_named(folder, name):
 )
 def test_a_list_that_could_not_have_been_written_is_refused(tmp_path, text):
     (tmp_path / "SHA256SUMS").write_text(text)
-    with pytest.raises(DamagedFile, match="SHA256SUMS: can not be read"):
+    with pytest.raises(DamagedFile, match="SHA256SUMS: cannot be read"):
         checksums.listed(tmp_path)
 
 

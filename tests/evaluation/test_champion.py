@@ -1,4 +1,4 @@
-"""Which runs a retrained one can be compared with, and what is said of the others."""
+"""Which runs a retrained one compares with, and how the others are refused."""
 
 import json
 import shutil
@@ -8,7 +8,6 @@ import pytest
 
 from lib.evaluation import champion
 from lib.run import Run
-from lib.workflow.parameters import UsageError
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def base(tmp_path, monkeypatch, export):
 
 
 def complaint(**values):
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(ValueError, match="base=") as caught:
         champion.check(values)
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -31,7 +30,7 @@ def damage(base, **changes):
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def test_without_a_base_nothing_is_looked_at():
+def test_without_a_base_nothing_is_checked():
     champion.check({"run": "new", "base": "", "interval_s": 5})
 
 
@@ -43,15 +42,15 @@ def test_a_finished_base_of_the_same_windows_passes(base):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"base": "odl"}, "base=odl: there is no exported run of that name; see ./run_all.sh --runs"),
+        ({"base": "odl"}, "base=odl: no exported run has that name; ./run_all.sh --runs lists those that exist"),
         ({"base": "a/b"}, "base='a/b': expected a run's name of letters"),
-        ({"base": "old", "run": "old"}, "base=old: a run is compared with another; give run= another name"),
-        ({"base": "old", "interval_s": 30}, "base=old was made with interval_s=5, not 30"),
-        ({"base": "old", "sequence_length": 30}, "base=old was made with sequence_length=60, not 30"),
-        ({"warm_start": True}, "warm_start=true: base=, the run whose weights to start from, is wanted too"),
+        ({"base": "old", "run": "old"}, "base=old: expected another run than this one; give run= another name"),
+        ({"base": "old", "interval_s": 30}, "base=old: expected interval_s=5, as that run has, got 30"),
+        ({"base": "old", "sequence_length": 30}, "base=old: expected sequence_length=60, as that run has, got 30"),
+        ({"warm_start": True}, "warm_start=true: expected base=, the run whose weights to start from, got none"),
     ],
 )
-def test_a_base_that_can_not_be_compared_with_is_refused_in_one_line(base, values, message):
+def test_a_base_that_does_not_compare_is_refused_in_one_line(base, values, message):
     assert complaint(**values).startswith(message)
 
 
@@ -62,20 +61,25 @@ def test_an_unfinished_base_is_refused(base):
 
 def test_a_base_with_a_changed_file_is_refused_by_the_files_name(base):
     np.save(base.models / "lambda_export/threshold.npy", np.float64(9))
-    assert complaint(base="old").startswith("base=old: threshold.npy: is not the file that was exported; run it again")
+    assert complaint(base="old").startswith(
+        "base=old: threshold.npy: is not the file that was exported; ./run_all.sh --rebuild old"
+    )
 
 
-def test_a_base_of_before_the_normal_windows_is_refused(base):
+def test_a_base_of_an_older_version_is_refused(base):
     path = base.models / "lambda_export/model.json"
     files = json.loads(path.read_text())["files"]
     damage(base, files={name: sha for name, sha in files.items() if name != "normal.npz"})
     assert "is of an older version, without normal.npz" in complaint(base="old")
 
 
-def test_a_base_whose_weights_do_not_fit_can_not_be_started_from(base):
+def test_a_warm_start_from_weights_that_do_not_fit_is_refused(base):
     damage(base, parameters={"encoding_dim": 16})
-    given = {"base": "old", "warm_start": True, "encoding_dim": 32}
-    assert complaint(**given) == "warm_start=true: base=old has no lstm_autoencoder.h5 to start from"
+    values = {"base": "old", "warm_start": True, "encoding_dim": 32}
+    assert (
+        complaint(**values)
+        == "warm_start=true: base=old has no lstm_autoencoder.h5 to start from; give warm_start=false"
+    )
     (base.models / "lambda_export/lstm_autoencoder.h5").touch()
-    assert "was made with encoding_dim=16, not 32" in complaint(**given)
-    champion.check(given | {"warm_start": False})
+    assert "expected encoding_dim=16, as base=old has, got 32" in complaint(**values)
+    champion.check(values | {"warm_start": False})

@@ -1,8 +1,10 @@
-"""All of the test's life in parts: the same as in one table, on a cluster; and 04, which shows it."""
+"""The test in partitions gives what one table gives, on a cluster too; and 04 reports it."""
 
 import json
 import logging
+import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,18 +14,19 @@ from conftest import runs_in
 from distributed import LocalCluster
 from wearer_files import life, write
 
+from lib import parallel
 from lib.data import clean, partitions, readings
-from lib.detector import scoring
 from lib.detector.detector import Detector
-from lib.evaluation import events, held_out
+from lib.evaluation import held_out
+from lib.evaluation.held_out import LEVELS, Settings
+from lib.evaluation.score_card import EvaluationSet, score_card
 from lib.files import ROOT
 
 TESTED = ["w1", "w3", "w4"]
-LEVELS = {"0.3": scoring.BORDERLINE, "0.7": scoring.ALERT}
 
 
 def wearer(name):
-    """Four hours of a wearer; of w3 and w4 the second one is an anomaly."""
+    """Four hours of a wearer; the second hour of w3 and w4 is an anomaly."""
     table = life(name, interval_s=5).iloc[: 4 * 720].assign(label="")
     if name in ("w3", "w4"):
         table.iloc[720:1440, table.columns.get_loc("heartRate")] += 60
@@ -31,16 +34,22 @@ def wearer(name):
     return table
 
 
+@pytest.fixture(autouse=True)
+def one_core(monkeypatch):
+    """Partitions are read in this process: a worker takes seconds to start."""
+    monkeypatch.setattr(parallel, "cores", lambda: 1)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two parts, in each of which are wearers of the test and one who is not."""
+    """Two partitions, each with wearers of the test and one other."""
     files = {"a": ["w1", "w2"], "b": ["w3", "w4", "w5"]}
     return write(tmp_path_factory.mktemp("parts") / "watch", {name: map(wearer, who) for name, who in files.items()})
 
 
 @pytest.fixture(scope="module")
-def form(export):
-    return {"detector": Detector.load(export), "units": TESTED, "by": "wearer", "stride": 12}
+def settings(export):
+    return Settings(Detector.load(export), units=TESTED, by="wearer", stride=12)
 
 
 @pytest.fixture(scope="module")
@@ -48,23 +57,21 @@ def alone(folder, export):
     """The test's wearers in one table."""
     raw = readings.read(folder)
     table, _ = clean.clean(raw[raw["user_id"].isin(TESTED)].reset_index(drop=True), interval_s=5)
-    return held_out.of_table(table, Detector.load(export), stride=12)
+    return held_out.score_table(table, Detector.load(export), stride=12)
 
 
-def test_parts_on_a_cluster_give_what_one_table_gives(folder, form, alone):
+def test_partitions_on_a_cluster_give_what_one_table_gives(folder, settings, alone):
     tasks = partitions.survey(str(folder)).partitions
     local = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(**local, silence_logs=logging.CRITICAL) as cluster:
-        (card, summary), set_aside = held_out.score_card(tasks, form, scheduler=cluster.scheduler_address)
-    rests = {"days": alone.days, "gated": alone.gated, "lasting": {"0.7": alone.lasting}}
-    expected = events.score_card(
-        alone.windows, alone.events, alone.scores, LEVELS, **rests, faulty=np.isnan(alone.scores)
-    )
+        (card, total), set_aside = held_out.evaluate(tasks, settings, scheduler=cluster.scheduler_address)
+    test = EvaluationSet(alone.windows, alone.events, alone.days, alone.gated, faulty=np.isnan(alone.scores))
+    expected = score_card(test, alone.scores, LEVELS, lasting={"0.7": alone.lasting})
     pd.testing.assert_frame_equal(card, expected[0])
-    assert summary == pytest.approx(expected[1], nan_ok=True)
+    assert total == pytest.approx(expected[1], nan_ok=True)
     assert (len(tasks), set_aside) == (2, {})
     assert card["events"].to_dict() == {"tachycardia": 2}
-    assert summary["wearer_days"] == pytest.approx((3 * 4 - 2) / 24, abs=0.01)
+    assert total["wearer_days"] == pytest.approx((3 * 4 - 2) / 24, abs=0.01)
 
 
 def test_a_wearers_windows_are_a_minute_apart_and_scored_as_the_detector_follows_them(alone):
@@ -74,66 +81,62 @@ def test_a_wearers_windows_are_a_minute_apart_and_scored_as_the_detector_follows
     assert len(np.unique(alone.scores.round(4))) > 100
 
 
-def test_a_part_that_can_not_be_read_is_named_and_the_others_count(folder, form, tmp_path):
-    mine = shutil.copytree(folder, tmp_path / "watch")
-    tasks = partitions.survey(str(mine)).partitions
-    (mine / "a.parquet").write_bytes(b"PAR1 no more")
-    (card, summary), set_aside = held_out.score_card(tasks, form, on_bad_part="skip")
+def test_a_partition_that_cannot_be_read_is_named_and_the_others_count(folder, settings, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "watch")
+    tasks = partitions.survey(str(copy)).partitions
+    (copy / "a.parquet").write_bytes(b"PAR1 no more")
+    (card, total), set_aside = held_out.evaluate(tasks, settings, on_bad_part="skip")
     assert list(set_aside) == [str(tasks[0])]
-    assert "a.parquet: can not be read" in set_aside[str(tasks[0])]
+    assert re.search("a.parquet: can ?not be read", set_aside[str(tasks[0])])
     assert card["events"].to_dict() == {"tachycardia": 2}
-    assert summary["wearer_days"] == pytest.approx((2 * 4 - 2) / 24, abs=0.01)
+    assert total["wearer_days"] == pytest.approx((2 * 4 - 2) / 24, abs=0.01)
 
 
-def test_parts_that_hold_nothing_of_the_test_are_told(folder, form):
-    with pytest.raises(ValueError, match="none of 2 parts holds a window of the test$"):
-        held_out.score_card(partitions.survey(str(folder)).partitions, form | {"units": ["nobody"]})
+def test_partitions_without_the_test_are_refused(folder, settings):
+    with pytest.raises(ValueError, match="expected a window of the test in 2 partitions, got none$"):
+        held_out.evaluate(partitions.survey(str(folder)).partitions, replace(settings, units=["nobody"]))
 
 
-def test_where_no_part_can_be_read_it_is_said_why(folder, form, tmp_path):
-    mine = shutil.copytree(folder, tmp_path / "watch")
-    tasks = partitions.survey(str(mine)).partitions
-    for path in mine.iterdir():
+def test_if_no_partition_can_be_read_the_error_says_why(folder, settings, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "watch")
+    tasks = partitions.survey(str(copy)).partitions
+    for path in copy.iterdir():
         path.write_bytes(b"PAR1 no more")
-    with pytest.raises(ValueError, match="none of 2 parts .*; .*a.parquet: can not be read"):
-        held_out.score_card(tasks, form, on_bad_part="skip")
+    with pytest.raises(ValueError, match="in 2 partitions, got none; .*a.parquet: can ?not be read"):
+        held_out.evaluate(tasks, settings, on_bad_part="skip")
 
 
-def test_days_of_wearers_without_a_label_have_no_events_and_their_time_counts(form, tmp_path):
+def test_days_of_wearers_without_a_label_have_no_events_and_their_time_counts(settings, tmp_path):
     days = life("w1", interval_s=5, days=2).iloc[17_280 - 1440 : 17_280 + 720]  # two hours before midnight, one after
     write(tmp_path / "watch", {"a": [days]})
-    tasks, by_day = partitions.survey(str(tmp_path / "watch")).partitions, {"by": "day", "units": ["w1 2026-03-03"]}
-    (card, summary), _ = held_out.score_card(tasks, form | by_day)
+    tasks, by_day = (
+        partitions.survey(str(tmp_path / "watch")).partitions,
+        replace(settings, by="day", units=["w1 2026-03-03"]),
+    )
+    (card, total), _ = held_out.evaluate(tasks, by_day)
     assert card.empty
-    assert summary["wearer_days"] == pytest.approx(1 / 24, abs=0.001)
-    assert 0 <= summary["share_of_normal_0.3"] <= 1
+    assert total["wearer_days"] == pytest.approx(1 / 24, abs=0.001)
+    assert 0 <= total["share_of_normal_0.3"] <= 1
 
 
-def test_a_runs_parts_and_test_are_what_is_asked(folder, tmp_path):
+def test_a_runs_partitions_and_test_are_loaded(folder, tmp_path):
     source = partitions.survey(str(folder), timezone="Europe/Rome")
     partitions.save(source.partitions, tmp_path / "parts.json", timezone="Europe/Rome", labelled=True)
     (tmp_path / "split.json").write_text(json.dumps({"by": "wearer", "validation": [], "test": TESTED}))
-    tasks, form = held_out.asked(tmp_path, detector=None, stride=12, counters="interval")
+    tasks, settings = held_out.load_tasks(tmp_path, detector=None, stride=12, counters="interval")
     assert tasks == source.partitions
-    assert form == {
-        "detector": None,
-        "units": TESTED,
-        "by": "wearer",
-        "stride": 12,
-        "timezone": "Europe/Rome",
-        "counters": "interval",
-    }
+    assert settings == Settings(None, TESTED, "wearer", 12, timezone="Europe/Rome", counters="interval")
 
 
-def test_a_run_of_an_older_version_is_told_so(folder, tmp_path):
+def test_a_run_of_an_older_version_is_refused_with_the_remedy(folder, tmp_path):
     partitions.save(partitions.survey(str(folder)).partitions, tmp_path / "parts.json", timezone="UTC")
     (tmp_path / "split.json").write_text('{"by": "wearer", "validation": []}')
-    with pytest.raises(ValueError, match="split.json was made by an older version: begin from 01"):
-        held_out.asked(tmp_path, detector=None, stride=12, counters="cumulative")
+    with pytest.raises(ValueError, match="split.json: expected the test's units, got none; run it again, --from 01"):
+        held_out.load_tasks(tmp_path, detector=None, stride=12, counters="cumulative")
 
 
-def test_04_says_the_same_of_everything_as_of_a_test_that_holds_it(smoke, tmp_path):
-    """The smoke run's own test, given as if it were in parts."""
+def test_04_reports_the_same_for_everything_as_for_a_test_that_holds_it(smoke, tmp_path):
+    """The smoke run's own test, as if it were in partitions."""
     home = shutil.copytree(smoke.parents[1], tmp_path / "home")
     source = partitions.survey(str(home / "data/smoke/synthetic/anomalous_data.csv"))
     partitions.save(source.partitions, home / "data/smoke/parts.json", timezone="UTC", labelled=True)

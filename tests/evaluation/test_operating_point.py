@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.evaluation import events as evaluation
+from lib.evaluation.events import detections, false_alarms
 from lib.evaluation.operating_point import at_threshold, calibrated, count, curve, lowest_within, recall_at
 
 START = pd.Timestamp("2026-03-02T08:00:00")
@@ -32,8 +32,8 @@ def scored():
 
 
 @pytest.fixture
-def lived():
-    """Two wearers' windows, a minute apart, with events and windows without a score, drawn at random."""
+def random_life():
+    """Two wearers' random windows, a minute apart, with events and windows without a score."""
     rng = np.random.default_rng(5)
     kinds = np.repeat(["normal", "x", "normal", "mixed", "y", "normal"], [300, 10, 200, 5, 20, 100])
     rows = [window(user, 60 * k, kind) for user in "ab" for k, kind in enumerate(kinds)]
@@ -58,7 +58,7 @@ def test_the_delay_is_the_median_over_the_events_found(scored):
     assert point.delay_s == 120
 
 
-def test_events_found_by_the_gate_count_under_a_name_of_their_own(scored):
+def test_events_found_by_the_gate_count_separately(scored):
     delays = [20.0, np.nan, 500.0]  # the first is found by both: by the score after 60 s
     point = recall_at(*scored, 1.0, days=2, gate_delays=delays)
     assert point.recall_macro == 0.25
@@ -69,7 +69,7 @@ def test_events_found_by_the_gate_count_under_a_name_of_their_own(scored):
     assert np.isnan(recall_at(*scored, days=2).delay_with_gate_s)
 
 
-def test_no_false_alarm_at_all_leaves_the_events_above_every_normal_window(scored):
+def test_a_rate_of_zero_finds_the_events_above_every_normal_window(scored):
     windows, events, errors = scored
     errors[12] = 9.5
     point = recall_at(windows, events, errors, 0, days=2)
@@ -77,13 +77,13 @@ def test_no_false_alarm_at_all_leaves_the_events_above_every_normal_window(score
     assert point.recall_by_kind.to_dict() == {"x": 0.0, "y": 1.0}
 
 
-def test_a_rate_that_holds_everywhere_flags_all_that_has_a_score(scored):
+def test_a_rate_that_always_holds_flags_every_scored_window(scored):
     point = recall_at(*scored, 5.0, days=2)
     assert point.threshold == 0
     assert point.false_alarms_per_day == 5
 
 
-def test_a_rate_that_holds_again_below_a_threshold_that_breaks_it_is_not_taken():
+def test_thresholds_below_one_that_breaks_the_rate_are_not_used():
     assert lowest_within([0, 1, 3, 1], 2) == 1
     assert lowest_within([0, 1, 1], 2) == 2
     assert lowest_within([3, 1], 2) == 0
@@ -110,7 +110,7 @@ def test_without_any_score_nothing_is_found(scored):
     assert (point.threshold, point.recall_macro, point.false_alarms_per_day) == (np.inf, 0, 0)
 
 
-def test_without_normal_windows_all_that_has_a_score_is_flagged(scored):
+def test_without_normal_windows_every_scored_window_is_flagged(scored):
     windows, events, errors = scored
     point = recall_at(windows[10:].reset_index(drop=True), events, errors[10:], days=2)
     assert (point.threshold, point.recall_macro) == (4.5, 1.0)
@@ -124,45 +124,46 @@ def test_without_events_there_is_no_recall(scored):
     assert point.false_alarms_per_day == 1.0
 
 
-def test_episodes_and_delays_are_those_of_the_evaluation(lived):
-    windows, events, errors = lived
+def test_episodes_and_delays_are_those_of_events(random_life):
+    windows, events, errors = random_life
     counts = count(windows, events, errors)
     for place in range(0, len(counts.thresholds), 20):
         flagged = errors >= counts.thresholds[place]
-        assert counts.episodes[:, place].sum() == evaluation.false_alarms(windows, flagged)
-        delays = evaluation.detections(windows, events, flagged)["delay_s"]
+        assert counts.episodes[:, place].sum() == false_alarms(windows, flagged)
+        delays = detections(windows, events, flagged)["delay_s"]
         np.testing.assert_array_equal(counts.delays[:, place], delays)
 
 
-def test_the_windows_may_come_in_any_order(lived):
-    windows, events, errors = lived
-    mixed = np.random.default_rng(1).permutation(len(windows))
-    there = recall_at(windows.iloc[mixed].reset_index(drop=True), events, errors[mixed], 60, days=1)
-    here = recall_at(windows, events, errors, 60, days=1)
-    assert (there.threshold, there.recall_macro, there.delay_s) == (here.threshold, here.recall_macro, here.delay_s)
-    assert here.recall_macro > 0
+def test_the_windows_may_come_in_any_order(random_life):
+    windows, events, errors = random_life
+    order = np.random.default_rng(1).permutation(len(windows))
+    shuffled = recall_at(windows.iloc[order].reset_index(drop=True), events, errors[order], 60, days=1)
+    ordered = recall_at(windows, events, errors, 60, days=1)
+    for field in ("threshold", "recall_macro", "delay_s"):
+        assert getattr(shuffled, field) == getattr(ordered, field)
+    assert ordered.recall_macro > 0
 
 
-def test_a_curve_has_the_recall_of_each_rate_and_never_falls(lived):
+def test_a_curve_has_the_recall_of_each_rate_and_never_falls(random_life):
     rates = [0.5, 2, 8, 32, 128]
-    points = curve(*lived, days=1, rates=rates)
-    assert points["recall_macro"].tolist() == [recall_at(*lived, rate, days=1).recall_macro for rate in rates]
-    assert points["threshold"].tolist() == [recall_at(*lived, rate, days=1).threshold for rate in rates]
+    points = curve(*random_life, days=1, rates=rates)
+    assert points["recall_macro"].tolist() == [recall_at(*random_life, rate, days=1).recall_macro for rate in rates]
+    assert points["threshold"].tolist() == [recall_at(*random_life, rate, days=1).threshold for rate in rates]
     assert points["recall_macro"].is_monotonic_increasing
     assert points["recall_macro"].iloc[-1] == 1
 
 
-def test_days_rates_and_errors_that_make_no_sense_are_refused(scored):
+def test_impossible_days_rates_and_errors_are_refused(scored):
     windows, events, errors = scored
-    with pytest.raises(ValueError, match="days=0"):
+    with pytest.raises(ValueError, match="days: expected more than 0 .* got 0"):
         recall_at(windows, events, errors, days=0)
-    with pytest.raises(ValueError, match="false_alarms_per_day=-1"):
+    with pytest.raises(ValueError, match="false_alarms_per_day: expected 0 or more, got -1"):
         recall_at(windows, events, errors, -1, days=2)
-    with pytest.raises(ValueError, match="one is infinite"):
+    with pytest.raises(ValueError, match="got an infinite one"):
         recall_at(windows, events, np.where(errors == 9, np.inf, errors), days=2)
 
 
-def test_a_threshold_of_other_wearers_is_taken_as_it_is_whatever_it_comes_to(scored):
+def test_a_threshold_of_other_wearers_is_used_at_any_rate(scored):
     seen, events, errors = scored
     usual = seen[seen["kind"] == "normal"].reset_index(drop=True)
     threshold = calibrated(usual, np.arange(10.0) / 2, 1.0, days=2)  # their two largest are 4.5 and 4.0
@@ -173,8 +174,8 @@ def test_a_threshold_of_other_wearers_is_taken_as_it_is_whatever_it_comes_to(sco
     assert point.recall_by_kind.to_dict() == {"x": 1.0, "y": 1.0}
 
 
-def test_at_the_threshold_that_recall_at_finds_there_is_the_same_point(lived):
-    seen, events, errors = lived
+def test_at_the_threshold_that_recall_at_finds_there_is_the_same_point(random_life):
+    seen, events, errors = random_life
     gate = np.array([30.0, np.nan, np.nan, np.nan])
     one = recall_at(seen, events, errors, 4.0, days=0.5, gate_delays=gate)
     same = at_threshold(seen, events, errors, one.threshold, days=0.5, gate_delays=gate)

@@ -1,4 +1,4 @@
-"""VUS-PR on rows of windows small enough to follow by hand, and beside aeon's."""
+"""VUS-PR on windows that can be followed by hand, and compared with aeon."""
 
 import numpy as np
 import pandas as pd
@@ -19,12 +19,12 @@ def test_a_buffer_is_as_long_however_close_the_windows_lie():
     """The same alarm, four minutes before the event, in windows half a minute and a reading apart."""
     kinds, errors = np.array(list("n" * 30 + "x" * 6 + "n" * 30)), np.zeros(66)
     errors[25:27] = 1
-    found = []
+    volumes = []
     for times in (2, 12):
         dense = minutes(np.repeat(kinds, times))
         dense["end"] = dense["end"].iloc[0] + (dense["end"] - dense["end"].iloc[0]) / times
-        found.append(vus_pr(dense, np.repeat(errors, times)))
-    assert found[0] == pytest.approx(found[1], rel=0.05)
+        volumes.append(vus_pr(dense, np.repeat(errors, times)))
+    assert volumes[0] == pytest.approx(volumes[1], rel=0.05)
 
 
 def two_wearers():
@@ -63,19 +63,19 @@ def test_the_volume_is_aeons(buffer, seed):
     errors = np.round(anomalous + rng.gamma(2, 1, len(windows)), 1)  # with ties
     ranks = pd.Series(errors).rank(method="dense").to_numpy()
     gap = buffer // 2 + 1
-    wanted = range_pr_vus_score(padded(anomalous, gap).astype(int), padded(ranks, gap), buffer)
-    assert vus_pr(windows, errors, buffer_minutes=buffer) == pytest.approx(wanted, abs=1e-12)
+    expected = range_pr_vus_score(padded(anomalous, gap).astype(int), padded(ranks, gap), buffer)
+    assert vus_pr(windows, errors, buffer_minutes=buffer) == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_resample_has_the_volume_of_its_wearers_windows_one_after_the_other():
     windows, errors = two_wearers(), np.random.default_rng(3).random(228)
-    again = windows[:114].assign(user_id="c")
-    drawn = pd.concat([windows[:114], again], ignore_index=True)
-    wanted = vus_pr(drawn, np.tile(errors[:114], 2))
-    assert Surface(windows, errors, 10).volume(np.array([2, 0])) == pytest.approx(wanted, abs=1e-12)
+    copy = windows[:114].assign(user_id="c")
+    drawn = pd.concat([windows[:114], copy], ignore_index=True)
+    expected = vus_pr(drawn, np.tile(errors[:114], 2))
+    assert Surface(windows, errors, 10).volume(np.array([2, 0])) == pytest.approx(expected, abs=1e-12)
 
 
-def test_an_alarm_a_minute_early_is_worth_something_with_a_buffer_alone():
+def test_an_alarm_a_minute_early_counts_only_with_a_buffer():
     windows = minutes(["n"] * 20 + ["x"] * 3 + ["n"] * 20)
     early, late = np.zeros(43), np.zeros(43)
     early[19], late[5] = 1, 1
@@ -98,9 +98,9 @@ def test_a_window_without_a_score_is_the_least_evidence():
 
 def test_wearers_and_windows_may_come_in_any_order():
     windows, errors = two_wearers(), np.random.default_rng(0).random(228)
-    mixed = np.random.default_rng(1).permutation(228)
-    shuffled = windows.iloc[mixed].reset_index(drop=True)
-    assert vus_pr(shuffled, errors[mixed]) == pytest.approx(vus_pr(windows, errors), abs=1e-12)
+    order = np.random.default_rng(1).permutation(228)
+    shuffled = windows.iloc[order].reset_index(drop=True)
+    assert vus_pr(shuffled, errors[order]) == pytest.approx(vus_pr(windows, errors), abs=1e-12)
 
 
 @pytest.mark.parametrize(("kinds", "errors"), [("nnn", [1, 2, 3]), ("nxn", [np.nan] * 3), ("", [])])
@@ -109,6 +109,6 @@ def test_without_anomalous_windows_or_scores_there_is_no_volume(kinds, errors):
 
 
 @pytest.mark.parametrize("buffer", [-1, 2.5])
-def test_the_buffer_is_whole_minutes(buffer):
-    with pytest.raises(ValueError, match=f"buffer_minutes={buffer}: a whole number"):
+def test_a_buffer_that_is_no_whole_number_of_minutes_is_refused(buffer):
+    with pytest.raises(ValueError, match=f"buffer_minutes: expected a whole number, 0 or more, got {buffer}"):
         vus_pr(minutes("nx"), [0, 1], buffer_minutes=buffer)

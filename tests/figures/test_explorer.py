@@ -11,7 +11,7 @@ from conftest import life
 from lib.detector import features
 from lib.detector.detector import Detector
 from lib.detector.following import follow
-from lib.evaluation import events as evaluation
+from lib.evaluation.events import describe_windows, labelled_events
 from lib.figures import explorer
 
 MORNING = pd.Timestamp("2026-03-02 08:00")
@@ -121,10 +121,10 @@ def life_test(export):
     channels = dict(zip(features.CHANNELS, samples.T, strict=False))
     table = pd.DataFrame({"user_id": "a", "segment": 0, "timestamp": clock, **channels})
     first = np.arange(0, 341, 20)
-    windows = evaluation.describe_windows(table, first, length=60)
+    windows = describe_windows(table, first, length=60)
     detector = Detector.load(export)
     followed = follow(detector, samples, first, table["user_id"].to_numpy())
-    return explorer.Test(table, evaluation.events(table), windows, first, samples, followed, detector)
+    return explorer.Test(table, labelled_events(table), windows, first, samples, followed, detector)
 
 
 def test_a_window_is_drawn_with_the_reasons_of_the_function(life_test):

@@ -4,17 +4,17 @@ import pytest
 from lib.detector import scoring
 from lib.training import calibration
 
-PERCENTILES = {"threshold_percentile": 95, "alert_percentile": 99.9}
+PERCENTILES = (95, 99.9)
 
 
-def calibrate(whole, **percentiles):
+def calibrate(whole, percentiles=PERCENTILES):
     errors = {"all channels": np.stack([whole * 3, whole])}
-    return calibration.calibrate(errors, sizes=[1, 60], whole=whole, **(PERCENTILES | percentiles))
+    return calibration.calibrate(errors, whole, sizes=[1, 60], percentiles=percentiles)
 
 
 def test_whole_windows_have_the_percentiles_of_all_their_errors():
     errors = {"all channels": np.ones((2, 5))}
-    made = calibration.calibrate(errors, sizes=[1, 60], whole=np.arange(1001.0), **PERCENTILES)
+    made = calibration.calibrate(errors, np.arange(1001.0), sizes=[1, 60], percentiles=PERCENTILES)
     assert made["threshold"] == pytest.approx(950)
     assert made["windows"] == 1001
     assert made["sets"]["all channels"]["threshold"] == [pytest.approx(1), pytest.approx(950)]
@@ -48,7 +48,7 @@ def test_errors_that_are_all_alike_still_make_two_levels():
 def test_percentiles_out_of_order_are_refused_by_name(percentiles):
     low, high = percentiles
     with pytest.raises(ValueError, match=f"threshold_percentile={low} and alert_percentile={high}"):
-        calibrate(np.ones(9), threshold_percentile=low, alert_percentile=high)
+        calibrate(np.ones(9), percentiles)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_sizes_go_from_one_sample_to_a_whole_window():
 
 def test_the_shares_of_the_calibration_errors_are_those_promised():
     errors = {"all channels": np.random.default_rng(0).exponential(size=(2, 60_000))}
-    made = calibration.calibrate(errors, sizes=[1, 60], whole=errors["all channels"][1], **PERCENTILES)
+    made = calibration.calibrate(errors, errors["all channels"][1], sizes=[1, 60], percentiles=PERCENTILES)
     found = calibration.shares(errors, made, sizes=[1, 60])
     np.testing.assert_allclose(found["reach 0.3"], 0.05, atol=1e-3)
     np.testing.assert_allclose(found["reach 0.7"], 0.001, atol=1e-4)
@@ -104,8 +104,8 @@ def test_a_short_window_at_its_threshold_scores_borderline():
 def test_limits_of_those_whose_baseline_is_known_stand_beside_the_others():
     errors = {"all channels": np.arange(1001.0) * [[0.1], [1.0]]}
     own = {"all channels": errors["all channels"] / 2}
-    form = {"sizes": [1, 60], "whole": np.arange(1001.0), **PERCENTILES}
-    made = calibration.calibrate(errors, own=own, own_whole=np.arange(1001.0) / 2, **form)
+    form = {"whole": np.arange(1001.0), "sizes": [1, 60], "percentiles": PERCENTILES}
+    made = calibration.calibrate(errors, own=(own, np.arange(1001.0) / 2), **form)
     size = np.array([1, 60])
     known, other = (
         scoring.limits(made, channel_set="all channels", size=size, known=of)["threshold"] for of in (True, False)
