@@ -56,6 +56,15 @@ def test_a_single_day_is_not_drawn_among_years():
     assert high - low == 1  # days
 
 
+def test_a_version_with_the_syntax_of_a_formula_is_drawn_as_text():
+    monitoring.style.style()
+    index = pd.MultiIndex.from_tuples([("$\\bad{3$/1", pd.Timestamp("2026-03-02"))])
+    columns = ["alerts_per_day", "rejected", "unknown", "cold", "failed", "median_ms", "p99_ms"]
+    figure = monitoring.rates(pd.DataFrame([[1.0] * 7], index=index, columns=columns))
+    figure.canvas.draw()
+    assert figure.axes[0].get_legend().get_texts()[0].get_text() == "$\\bad{3$/1"
+
+
 def test_a_replay_shows_false_alarms_missed_alerts_and_the_proposal():
     rows = [
         {"factor": factor, "persistence": persistence, "false_alarms": 2 - factor, "missed": missed}
