@@ -8,6 +8,7 @@ import browser
 import nbformat
 import numpy as np
 import pytest
+import small_model
 import streamed_log
 from browser import ERRORS, FIGURES, LINKS, OVERFLOWING, WIDTHS, WINDOWS
 from conftest import runs_in
@@ -50,7 +51,7 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def days(run):
     """Of each wearer the lines of two days, and of one more on which the sensor reads 6 bpm too high."""
-    detector = Detector.load(run.models / "lambda_export")
+    detector = small_model.load(run.models / "lambda_export")
     lines = []
     for number in range(WEARERS):
         first, second = streamed_log.life(number, days=2)[:2]
