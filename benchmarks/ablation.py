@@ -1,11 +1,11 @@
-"""What is each part of the deployed score worth? Prints a table.
+"""What does each component of the deployed score contribute? Prints a table.
 
     .venv/bin/python benchmarks/ablation.py [--run default] [--seed 101]
 
 New wearers are simulated, none of whom the run has in its tables. Half of those without an anomaly give the windows to
 compare with, the other half the limits; wearers with anomalies show what is found. All windows are described once, by
-the run's model. Then the evidence is fitted without one part at a time, with as large a reference as the run's. Parts
-may be chosen by this table, because the run's own test has no say in it.
+the run's model. Then the evidence is fitted without one component at a time, with as large a reference as the run's.
+Components may be chosen by this table, because the run's own test is not used.
 """
 
 import argparse
@@ -38,7 +38,7 @@ WHOLE, PLAIN = "all of it", "the LSTM's plain error alone"
 
 @dataclass(frozen=True)
 class Variant:
-    """The score without a part of it, or with another part in its place."""
+    """The score without a component, or with another in its place."""
 
     descriptors: np.ndarray | bool = True  # (23,) booleans: those that windows are compared by
     errors: str = LSTM  # whose reconstruction errors
@@ -64,7 +64,7 @@ BATCH = 48  # windows rebuilt at once
 
 @dataclass(frozen=True)
 class Described:
-    """A table's windows, a minute apart, by all that any part of the score rests on."""
+    """A table's windows, a minute apart, by all that any component of the score needs."""
 
     table: pd.DataFrame  # clean
     first: np.ndarray  # (N,) the rows they start at
@@ -75,8 +75,8 @@ class Described:
     minutes: np.ndarray  # (N,) still minutes that it rests on
 
     @classmethod
-    def of(cls, raw, detector, rebuild):
-        """Those of a raw table; rebuild: what PCA makes of scaled windows (N, length, 7)."""
+    def from_raw(cls, raw, detector, rebuild):
+        """Describe a raw table's windows; rebuild: callable, PCA's reconstruction of scaled windows (N, length, 7)."""
         describer, channels = detector.describer, detector.channels
         table, _ = clean.clean(raw, interval_s=describer.interval_s)
         usable = clean.worn(table) if "label" in table else clean.trusted(table)
@@ -180,7 +180,7 @@ def main(options):
     pca = fitted_pca(run, detector)
     people = {"normal": options.normal, "labelled": options.labelled, "days": options.days}
     raw = simulated(options.seed, **people, interval_s=int(detector.interval_s))
-    tables = [Described.of(table, detector, pca.rebuild) for table in raw]
+    tables = [Described.from_raw(table, detector, pca.rebuild) for table in raw]
     measured = {name: error_ratio(*tables, detector, variant) for name, variant in tqdm(VARIANTS.items())}
     measured[PLAIN] = np.where(tables[-1].faulty, np.nan, tables[-1].plain)
     heads = [*HEADS, *(kind.replace("_", " ") for kind in KINDS)]

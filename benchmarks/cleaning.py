@@ -1,4 +1,4 @@
-"""How fast does one machine clean, Parquet to clean Parquet, and in how much memory? Prints the README's tables.
+"""How fast does one machine clean, Parquet to clean Parquet, and in how much memory? Prints two tables.
 
     .venv/bin/python benchmarks/cleaning.py [--wearers 1100] [--times 3] [--real FOLDER]
 
@@ -55,11 +55,11 @@ def alone(path, times):
     return {"readings": account["readings"], "seconds": min(seconds), "peak": peak}
 
 
-def in_parts(path, workers):
+def in_partitions(path, workers):
     """Readings, seconds and peak memory of cleaning `path` into a folder, with workers already running."""
-    form = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"}
+    cluster = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"}
     with dask.config.set({"distributed.nanny.pre-spawn-environ": parallel.ENVIRON}):
-        local = LocalCluster(**form)
+        local = LocalCluster(**cluster)
     with tempfile.TemporaryDirectory() as folder, local, Client(local) as client:
         client.run(_warm)
         with Memory() as memory:
@@ -70,7 +70,7 @@ def in_parts(path, workers):
             account, _ = clean_partitions.clean_all(source.partitions, Path(folder), timezone="UTC", **FORM, **how)
             done = time.perf_counter()
     times = {"survey": counted - began, "seconds": done - counted}
-    return {"readings": account["readings"], "parts": len(source.partitions), "peak": memory.peak, **times}
+    return {"readings": account["readings"], "partitions": len(source.partitions), "peak": memory.peak, **times}
 
 
 def _warm():
@@ -118,17 +118,17 @@ def main():
     options = _arguments()
     if options.one:
         name, path, number = options.one
-        print(json.dumps({"alone": alone, "in_parts": in_parts}[name](path, int(number))))
+        print(json.dumps({"alone": alone, "in_partitions": in_partitions}[name](path, int(number))))
         return
     with tempfile.TemporaryDirectory() as folder:
         write_parts(Path(folder), wearers=options.wearers)
         _print_alone(sorted(Path(folder).iterdir())[0], options.real)
-        _print_in_parts(folder, options.wearers, options.times)
+        _print_in_partitions(folder, options.wearers, options.times)
 
 
-def _print_alone(part, real):
+def _print_alone(file, real):
     print("| one process | readings | s | readings a second | peak MB |\n|---|---|---|---|---|")
-    sources = {"simulated, Parquet": part} | ({"real, CSV": real} if real else {})
+    sources = {"simulated, Parquet": file} | ({"real, CSV": real} if real else {})
     for name, path in sources.items():
         measured = in_a_process("alone", path, 5)
         cells = [name, f"{measured['readings']:,}", f"{measured['seconds']:.2f}"]
@@ -138,18 +138,20 @@ def _print_alone(part, real):
         print("real wearers: skipped, because --real FOLDER is missing")
 
 
-def _print_in_parts(folder, wearers, times):
-    print(f"\n{wearers:,} wearer-days in parts, read, cleaned and written (the best of {times}), after the survey\n")
+def _print_in_partitions(folder, wearers, times):
+    print(
+        f"\n{wearers:,} wearer-days in partitions, read, cleaned and written (the best of {times}), after the survey\n"
+    )
     print("| workers | readings | s | readings a second and worker | times one | survey s | all processes' peak GiB |")
     print("|---|---|---|---|---|---|---|")
     one = None
     for workers in (1, 2):
-        runs = [in_a_process("in_parts", folder, workers) for _ in range(times)]
-        found = min(runs, key=lambda run: run["seconds"])
-        one = one or found["seconds"]
-        rate = found["readings"] / found["seconds"] / workers
-        cells = [str(workers), f"{found['readings']:,}", f"{found['seconds']:.1f}", f"{rate:,.0f}"]
-        cells += [f"{one / found['seconds']:.2f}", f"{found['survey']:.1f}", f"{found['peak'] / 2**30:.2f}"]
+        runs = [in_a_process("in_partitions", folder, workers) for _ in range(times)]
+        fastest = min(runs, key=lambda run: run["seconds"])
+        one = one or fastest["seconds"]
+        rate = fastest["readings"] / fastest["seconds"] / workers
+        cells = [str(workers), f"{fastest['readings']:,}", f"{fastest['seconds']:.1f}", f"{rate:,.0f}"]
+        cells += [f"{one / fastest['seconds']:.2f}", f"{fastest['survey']:.1f}", f"{fastest['peak'] / 2**30:.2f}"]
         print(f"| {' | '.join(cells)} |", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Which engine should run the model on Lambda: NumPy, onnxruntime or LiteRT? Prints the README's table.
+"""Which engine should run the model on Lambda: NumPy, onnxruntime or LiteRT? Prints a table of benchmarks/README.md.
 
     .venv/bin/python benchmarks/engines.py --run default
 

@@ -54,8 +54,8 @@ def seconds_of(run, recipe, windows, threads, feed):
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     samples, learn, _ = train.samples_of(run, recipe["window_stride"], windows)
-    form = {"length": 60, "batch_size": recipe["batch_size"], "augment": recipe["augment"]}
-    batches = FEEDS[feed](training.Batches(samples, learn, seed=1, **form))
+    options = {"batch_size": recipe["batch_size"], "augment": recipe["augment"]}
+    batches = FEEDS[feed](training.Batches(samples, learn, length=60, seed=1, **options))
     model = train.fresh()
     model.compile(optimizer=keras.optimizers.Adam(recipe["learning_rate"], clipnorm=training.CLIP), loss="mse")
     model.fit(batches, steps_per_epoch=2, shuffle=False, verbose=0)

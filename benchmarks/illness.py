@@ -1,4 +1,4 @@
-"""Are people who fall ill noticed by the trend, how early, and at what price? Prints three tables.
+"""Are people who fall ill noticed by the trend, how early, and at what price? Prints two tables.
 
     .venv/bin/python benchmarks/illness.py [--data FOLDER --counters interval] [--events events.csv]
 
@@ -13,26 +13,17 @@ import os
 import sys
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
-from lib.data import readings
-from lib.data.heartbeats import by_wearer
-from lib.evaluation import illness
-from lib.evaluation.illness_rules import RULES
+from lib.evaluation import illness, illness_rules, illness_tables
+from lib.evaluation.illness_lives import read_lives, simulate_lives
+from lib.figures import style, trend
 from lib.run import ROOT
 
 REAL = Path(os.environ.get("REAL_DATA") or ROOT.parent / "shared/data")
 SOURCES = {"fitbit": "cumulative", "garmin": "cumulative", "stanford": "interval"}  # folder: counters
-PERIODS = {"one a week": 7, "one a month": 30}  # wearer-days that a false alarm may come in
-RISES = [(bpm, hours) for bpm in (8, 11, 14) for hours in (4, 8, 24, 72)]
-
-
-def lives(folder, counters):
-    """The Life of each wearer of a folder of readings."""
-    files = [path for path in sorted(Path(folder).iterdir()) if path.name.endswith((".csv", ".csv.gz", ".parquet"))]
-    tables = [readings.read(str(path)) for path in files if path.name != "events.csv"]
-    return [illness.life(beats) for table in tables for beats in by_wearer(table, counters=counters)]
+DAYS = 90  # of the simulated wearer in the picture
 
 
 def real():
@@ -40,50 +31,55 @@ def real():
     folders = {name: counters for name, counters in SOURCES.items() if (REAL / name).is_dir()}
     if not folders:
         sys.exit(f"no real wearers at {REAL} (REAL_DATA names another folder)")
-    wearers = [life for name, counters in tqdm(folders.items(), desc="read") for life in lives(REAL / name, counters)]
     events = REAL / "stanford" / "events.csv"
-    return wearers, illness.read_events(events) if events.exists() else []
+    path = str(events) if events.exists() else ""
+    lives = []
+    for name, counters in tqdm(folders.items(), desc="read"):
+        lives += read_lives(str(REAL / name), counters=counters, events_path=path)
+    return lives, illness.read_events(events) if path else []
 
 
-def found(finding):
-    """The cells of a Finding."""
-    delays = ", ".join("-" if delay is None else f"{delay:+.1f}" for delay in finding.delays.values())
-    rate = finding.wearer_days / max(finding.false_alarms, 1)
-    alarms = f"{finding.false_alarms} in {finding.wearer_days:.0f} days, one in {rate:.0f}"
-    return f"{finding.found} of {len(finding.delays)} | {delays} | {alarms}"
-
-
-def rises(wearers, rule, illnesses, level, *, count, seed):
-    """The cells of each of RISES: share found (mean over wearers) and median hours to the alarm."""
-    for bpm, hours in RISES:
-        form = {"bpm": bpm, "hours": hours, "count": count, "seed": seed}
-        delays = [d for d in illness.injections(wearers, rule, illnesses, level, **form) if len(d)]
-        every = np.concatenate(delays)
-        median = f"{np.nanmedian(every):.0f} h" if not np.isnan(every).all() else "-"
-        yield f"{np.mean([np.mean(~np.isnan(d)) for d in delays]):.0%} {median}"
-
-
-def main(options):
-    """Print the tables."""
-    wearers, illnesses = real() if options.data is None else (lives(options.data, options.counters), [])
-    illnesses = illness.read_events(options.events) if options.events else illnesses
-    scores = {name: [rule(life) for life in wearers] for name, rule in tqdm(RULES.items(), desc="rules")}
+def print_findings(table):
+    """Print the table of people who fell ill."""
     print("| rule | level | found | days from onset | false alarms |\n|---|---|---|---|---|")
-    for level in (0.3, 0.7):
-        print(f"| trend | {level} | {found(illness.evaluate(wearers, scores['trend'], illnesses, level))} |")
-    levels = {}
-    for period, days in PERIODS.items():
-        for name in RULES:
-            level = levels[name, period] = illness.level_for(wearers, scores[name], illnesses, days=days)
-            finding = illness.evaluate(wearers, scores[name], illnesses, level)
-            print(f"| {name} | {period}: {level:.2f} | {found(finding)} |")
-    print("\n| rule | level | " + " | ".join(f"+{bpm} bpm, {hours} h" for bpm, hours in RISES) + " |")
-    print("|---" * (2 + len(RISES)) + "|")
-    rows = [("trend", f"{level}", level) for level in (0.3, 0.7)]
-    rows += [(name, f"{period}: {level:.2f}", level) for (name, period), level in levels.items()]
-    for name, text, level in tqdm(rows, desc="rises"):
-        cells = rises(wearers, RULES[name], illnesses, level, count=options.rises, seed=options.seed)
-        print(f"| {name} | {text} | {' | '.join(cells)} |")
+    for row in table.itertuples():
+        days = ", ".join("-" if delay is None else f"{delay:+.1f}" for delay in row.days)
+        rate = row.wearer_days / max(row.false_alarms, 1)
+        alarms = f"{row.false_alarms} in {row.wearer_days:.0f} days, one in {rate:.0f}"
+        print(f"| {row.rule} | {row.setting}: {row.level:.2f} | {row.found} of {row.ill} | {days} | {alarms} |")
+
+
+def print_rises(findings, rises):
+    """Print the table of injected rises, a row for each rule and level of the findings."""
+    shapes = illness_tables.RISES
+    print("\n| rule | level | " + " | ".join(f"+{bpm} bpm, {hours} h" for bpm, hours in shapes) + " |")
+    print("|---" * (2 + len(shapes)) + "|")
+    cells = [f"{row.share:.0%} {row.delay:.0f} h" if row.share else "0%" for row in rises.itertuples()]
+    for order, row in enumerate(findings.itertuples()):
+        of_row = " | ".join(cells[order * len(shapes) : (order + 1) * len(shapes)])
+        print(f"| {row.rule} | {row.setting}: {row.level:.2f} | {of_row} |")
+
+
+def draw(path, seed):
+    """Write the picture of a simulated wearer's weeks about a fever."""
+    (life,), (event,) = simulate_lives(wearers=1, days=DAYS, seed=seed)
+    style.style()
+    onset = pd.Timestamp(3600 * event.onset, unit="s")
+    style.save(trend.weeks(illness_rules.track(life), name="A simulated wearer", onset=onset), Path(path))
+
+
+def print_tables(options):
+    """Judge the rules, and print the tables."""
+    if options.data is None:
+        lives, illnesses = real()
+    else:
+        lives, illnesses = read_lives(options.data, counters=options.counters, events_path=options.events or ""), []
+    illnesses = illness.read_events(options.events) if options.events else illnesses
+    findings = illness_tables.findings(lives, illnesses, progress=lambda rules: tqdm(rules, desc="rules"))
+    print_findings(findings)
+    levels = zip(findings["rule"], findings["level"], strict=True)
+    settings = {"count": options.rises, "seed": options.seed, "progress": lambda rows: tqdm(rows, desc="rises")}
+    print_rises(findings, illness_tables.rises(lives, illnesses, levels, **settings))
 
 
 def parsed(words=None):
@@ -94,8 +90,13 @@ def parsed(words=None):
     parser.add_argument("--events", help="events.csv: who fell ill, and when")
     parser.add_argument("--rises", type=int, default=10, help="injected into each wearer (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--figure", metavar="FILE", help="only write the picture of a simulated wearer's weeks")
     return parser.parse_args(words)
 
 
 if __name__ == "__main__":
-    main(parsed())
+    options = parsed()
+    if options.figure:
+        draw(options.figure, options.seed)
+    else:
+        print_tables(options)

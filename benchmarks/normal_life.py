@@ -16,11 +16,11 @@ from ablation import refuse_known_seed
 from tqdm import tqdm
 
 from lib.data import clean, readings
-from lib.detector import grid, scoring, windows
+from lib.detector import features, grid, scoring, windows
 from lib.detector.following import follow
+from lib.detector.scoring import ScoringInput
 from lib.evaluation import champion
 from lib.simulation import watch
-from lib.training import fitting
 
 SIZES = (1, 4, 8, 20, 40, 56)  # samples; 60, and others between, are what is calibrated
 LEVELS = (scoring.BORDERLINE, scoring.ALERT)
@@ -47,12 +47,14 @@ def whole_windows(detector, samples, first, wearer):
 def short_windows(detector, samples, first, wearer, *, at_most, rng):
     """Rows for shortened windows, without a baseline."""
     drawn = np.sort(rng.permutation(first)[:at_most])
-    fit = fitting.Fit(detector.describer, samples, detector.channels, progress=tqdm)
-    evidence_by_set = fit.evidence_by_channel_set(detector.reference, drawn, SIZES)
-    for name, by_size in evidence_by_set.items():
-        for size, evidence in zip(SIZES, by_size, strict=True):
-            limits = scoring.limits(detector.calibration, channel_set=name, size=np.full(len(drawn), size))
-            yield cells(name, size, "none", scoring.anomaly_scores(evidence, limits), wearer[drawn])
+    ends = drawn + detector.sequence_length
+    for name, counted in features.channel_sets(detector.channels).items():
+        for size in SIZES:
+            window = {"size": np.full(len(ends), size), "counted": counted, "progress": tqdm}
+            descriptors, faults = detector.describer.describe(samples, ends - size, **window)
+            scores = detector.score_windows(ScoringInput(descriptors, faults, counted, name, size)).scores
+            sound = faults == grid.OK
+            yield cells(name, size, "none", scores[sound], wearer[drawn][sound])
 
 
 def main(options):
@@ -62,8 +64,8 @@ def main(options):
     raw = watch.record_days(wearers=options.wearers, days=1, interval_s=interval_s, seed=options.seed, first_id=0)
     table, _ = clean.clean(readings.parse(raw), interval_s=interval_s)
     samples, wearer = clean.samples(table), table["user_id"].to_numpy()
-    form = {"length": detector.sequence_length, "stride": grid.per_minute(interval_s), "trusted": clean.trusted(table)}
-    first = windows.starts(clean.groups(table), **form)
+    stride, trusted = grid.per_minute(interval_s), clean.trusted(table)
+    first = windows.starts(clean.groups(table), length=detector.sequence_length, stride=stride, trusted=trusted)
     promised = (100 - detector.calibration[f"{name}_percentile"] for name in ("threshold", "alert"))
     heads = [*HEADS[:4], *(head.format(share) for head, share in zip(HEADS[4:], promised, strict=True))]
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")

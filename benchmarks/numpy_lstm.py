@@ -48,8 +48,8 @@ def export_weights(model, path):
     recurrent = [layer for layer in model.layers if type(layer).__name__ == "LSTM"]
     arrays = {"repeat": np.int64(_bottleneck(recurrent))}
     for number, layer in enumerate(recurrent):
-        for part, values in zip(("kernel", "recurrent", "bias"), layer.get_weights(), strict=True):
-            arrays[f"{number}_{part}"] = np.asarray(values, dtype=np.float32)
+        for weight, values in zip(("kernel", "recurrent", "bias"), layer.get_weights(), strict=True):
+            arrays[f"{number}_{weight}"] = np.asarray(values, dtype=np.float32)
     arrays["dense_kernel"], arrays["dense_bias"] = model.layers[-1].get_weights()
     with open(path, "wb") as stream:
         np.savez(stream, **arrays)
@@ -74,7 +74,7 @@ def _stack(layers):
     kernels, biases = zip(*layers, strict=True)
     units = [kernel.shape[2] for kernel in kernels]
     rows = [kernel.transpose(1, 0, 2).reshape(kernel.shape[1], -1) for kernel in kernels]
-    places = [4 * sum(units[:layer]) + np.arange(4 * own).reshape(4, own) for layer, own in enumerate(units)]
+    places = [4 * sum(units[:layer]) + np.arange(4 * count).reshape(4, count) for layer, count in enumerate(units)]
     return Stack(
         kernels=tuple(_aligned(of_layer.T) for of_layer in rows),
         rows=tuple(map(_aligned, rows)),
@@ -86,7 +86,7 @@ def _stack(layers):
 
 def _folded(arrays, number):
     """A layer's kernel and bias by gate."""
-    kernel, recurrent, bias = (arrays[f"{number}_{part}"] for part in ("kernel", "recurrent", "bias"))
+    kernel, recurrent, bias = (arrays[f"{number}_{weight}"] for weight in ("kernel", "recurrent", "bias"))
     return _by_gate(np.concatenate([kernel, recurrent])), _by_gate(bias[None])
 
 

@@ -1,8 +1,8 @@
-"""How long until the autoencoder is as good as the common recipe ever makes it? Prints the README's table.
+"""How long until the autoencoder is as good as the common recipe ever makes it? Prints a table of benchmarks/README.md.
 
-The common recipe (README, "How long training takes") and the default of 03_train train one after the other on a run's
-samples (02_clean must have run). They start from the same weights and are judged on the same validation windows. The
-full comparison takes an hour or two.
+The common recipe (described in "How long training takes" there) and the default of 03_train train one after the other
+on a run's samples (02_clean must have run). They start from the same weights and are judged on the same validation
+windows. The full comparison takes an hour or two.
 
     .venv/bin/python benchmarks/train.py [--run default] [--common-epochs 20] [--torch]
 

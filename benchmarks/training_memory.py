@@ -56,20 +56,20 @@ def _trained(samples, *, batch_size, steps, gathered):
     batches = training.Batches(samples, first, length=LENGTH, batch_size=batch_size, seed=1)
     model = autoencoder.build()
     model.compile(optimizer=keras.optimizers.Adam(clipnorm=1.0), loss="mse")
-    own = []
-    after = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: own.append(_resident("RssAnon")))
+    resident = []
+    after = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: resident.append(_resident("RssAnon")))
     with silence.stderr():
         model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[after])
     before = _resident("RssFile")
     for index in range(steps, steps + gathered):
         batches[index % len(batches)]
-        own.append(_resident("RssAnon"))
+        resident.append(_resident("RssAnon"))
     return {
         "windows": len(first),
         "as_arrays": len(first) * LENGTH * samples.itemsize * samples.shape[1],
         "samples": samples.nbytes,
         "row_numbers": first.nbytes + batches.order.nbytes,
-        "own": max(own),
+        "own": max(resident),
         "pages": _resident("RssFile") - before,
     }
 

@@ -45,10 +45,11 @@ class Windows:
     first: np.ndarray  # (N,) the rows they start at
 
     @classmethod
-    def of(cls, table, channels, detector, *, usable):
-        """Those of `usable` samples (T,) alone; channels (7,): what all wearers report."""
-        form = {"length": detector.sequence_length, "stride": grid.per_minute(detector.interval_s), "trusted": usable}
-        return cls(table, np.where(channels, clean.samples(table), np.nan), starts(clean.groups(table), **form))
+    def from_clean(cls, table, channels, detector, *, usable):
+        """Windows of `usable` samples (T,) alone; channels (7,): what all wearers report."""
+        stride = grid.per_minute(detector.interval_s)
+        first = starts(clean.groups(table), length=detector.sequence_length, stride=stride, trusted=usable)
+        return cls(table, np.where(channels, clean.samples(table), np.nan), first)
 
 
 def prepared(path, detector, *, seed=1):
@@ -73,9 +74,15 @@ def adapted(detector, calm, role, *, channels, compare):
     channels (7,): the features that all wearers report.
     """
     describer, compared = detector.describer, role == fitting.COMPARED
-    form = {"length": describer.length, "interval_s": describer.interval_s, "scaler": describer.scaler}
     if compare:
-        describer = fitting.describer_of(describer.network, calm.values, calm.first[compared], **form)
+        describer = fitting.describer_of(
+            describer.network,
+            calm.values,
+            calm.first[compared],
+            scaler=describer.scaler,
+            length=describer.length,
+            interval_s=describer.interval_s,
+        )
     fit = fitting.Fit(describer, calm.values, channels, progress=tqdm)
     wearer = pd.factorize(calm.table["user_id"])[0][calm.first]
     described = fit.describe(calm.first, wearer, learns=lambda faults: faults == grid.OK)
@@ -93,12 +100,15 @@ def row(name, detector, test):
     seen = describe_windows(test.table, test.first, length=detector.sequence_length)
     events = labelled_events(test.table)
     days = wearer_days(test.table, interval_s=detector.interval_s)
-    found = follow(detector, test.values, test.first, test.table["user_id"].astype("str"), progress=tqdm)
+    followed = follow(detector, test.values, test.first, test.table["user_id"].astype("str"), progress=tqdm)
     labelled = EvaluationSet(seen, events, days, gated=np.full(len(events), False))
-    _, of = score_card(labelled, found.scores, LEVELS)
-    cells = [f"{vus_pr(seen, np.where(found.faulty, np.nan, found.error_ratio)):.3f}", f"{of['auroc_macro']:.3f}"]
-    cells += [f"{of['share_of_normal_0.3']:.1%}", f"{of['share_of_normal_0.7']:.2%}"]
-    cells += [f"{of['recall_macro_0.7']:.2f}", f"{of['false_alarms_per_day_0.7']:.1f}"]
+    _, figures = score_card(labelled, followed.scores, LEVELS)
+    cells = [
+        f"{vus_pr(seen, np.where(followed.faulty, np.nan, followed.error_ratio)):.3f}",
+        f"{figures['auroc_macro']:.3f}",
+    ]
+    cells += [f"{figures['share_of_normal_0.3']:.1%}", f"{figures['share_of_normal_0.7']:.2%}"]
+    cells += [f"{figures['recall_macro_0.7']:.2f}", f"{figures['false_alarms_per_day_0.7']:.1f}"]
     return f"| {name} | {' | '.join(cells)} |"
 
 
@@ -107,8 +117,12 @@ def without_each(calm, test, detector, channels):
     for name in test.table["user_id"].unique():
         others, this_one = calm.table["user_id"] != name, test.table["user_id"] == name
         usable = {"calm": clean.trusted(calm.table)[others], "test": clean.worn(test.table)[this_one]}
-        of_others = Windows.of(calm.table[others].reset_index(drop=True), channels, detector, usable=usable["calm"])
-        of_this_one = Windows.of(test.table[this_one].reset_index(drop=True), channels, detector, usable=usable["test"])
+        of_others = Windows.from_clean(
+            calm.table[others].reset_index(drop=True), channels, detector, usable=usable["calm"]
+        )
+        of_this_one = Windows.from_clean(
+            test.table[this_one].reset_index(drop=True), channels, detector, usable=usable["test"]
+        )
         yield of_others, _roles(of_others, by="day"), of_this_one
 
 
@@ -121,8 +135,8 @@ def main(options):
     detector = champion.load(options.run)
     calm, test, by = prepared_by(Run.at(options.real)) if options.real else prepared(options.data, detector)
     channels = np.logical_and.reduce([coverage.reported_channels(table).all(axis=0) for table in (calm, test)])
-    calm = Windows.of(calm, channels, detector, usable=clean.trusted(calm))
-    test = Windows.of(test, channels, detector, usable=clean.worn(test))
+    calm = Windows.from_clean(calm, channels, detector, usable=clean.trusted(calm))
+    test = Windows.from_clean(test, channels, detector, usable=clean.worn(test))
     role = _roles(calm, by=by)
     print(f"| | {' | '.join(HEADS)} |\n|---|{'---|' * len(HEADS)}")
     print(row("simulated model, as it is", detector, test), flush=True)

@@ -56,7 +56,10 @@ def _baseline(verdict, readings):
     """What was learned about the wearer; nothing for an envelope, which cannot carry it."""
     if verdict.baseline is None:
         return {}
-    return verdict.baseline.to_json() | ({"trend": readings.trend.to_json()} if readings.trend.started else {})
+    learned, followed = verdict.baseline.to_json(), readings.trend
+    if followed.started:
+        learned |= {"asOf": max(learned.get("asOf", 0), 1000 * followed.rest.as_of), "trend": followed.to_json()}
+    return learned
 
 
 def _restarted(readings):

@@ -49,6 +49,7 @@ class GriddedReadings:
     index: np.ndarray | None = None  # (T,) place in the request of the reading behind a sample
     usable: np.ndarray | None = None  # places among the N readings of those without an error
     rows: np.ndarray | None = None  # the sample of each usable reading
+    timed: bool = False  # whether `seconds` are those of a clock
 
 
 def verdicts_of(wearers, detector):
@@ -99,6 +100,7 @@ def _gridded(readings, detector):
         index=readings.index[order][resampled.row[worn]],
         usable=usable[is_worn],
         rows=rows[is_worn],
+        timed=not np.isnan(readings.clock_offset).all(),
     )
 
 
@@ -145,7 +147,7 @@ def _verdict(gridded, scored, detector):
         n_readings=int(((gridded.rows >= first) & (gridded.rows < first + size)).sum()),
         channel_set=scored.channel_set,
         reasons=_reasons(scored, alerting, gridded, detector),
-        baseline=gridded.baseline and gridded.baseline.updated(scored.first, scored.resting, interval_s=interval_s),
+        baseline=gridded.baseline and _learned(scored, gridded, interval_s),
         sustained=_sustained(_alert_ratios(scored, gridded.segment)),
         counts=histograms.count(
             detector.population, gridded.samples, gridded.segment, error_ratio, interval_s=interval_s
@@ -153,6 +155,12 @@ def _verdict(gridded, scored, detector):
         alert=bool(alerting.any()),
         new_seconds=_new_seconds(gridded, scored.by_sample, detector),
     )
+
+
+def _learned(scored, gridded, interval_s):
+    """The wearer's Baseline after these windows."""
+    end_s = gridded.seconds[scored.first + scored.size - 1] if gridded.timed else None
+    return gridded.baseline.updated(scored.first, scored.resting, interval_s=interval_s, end_s=end_s)
 
 
 def _new_seconds(gridded, scores, detector):

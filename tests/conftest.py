@@ -27,9 +27,7 @@ from lib.workflow import cli
 
 pytest_plugins = ["s3"]
 
-FITBIT = Path(
-    os.environ.get("FITBIT_DATA") or ROOT.parent / "shared/data/fitbit"
-)  # real wearers: README, "Dependencies"
+FITBIT = Path(os.environ.get("FITBIT_DATA") or ROOT.parent / "shared/data/fitbit")  # README, "Development"
 needs_fitbit = pytest.mark.skipif(
     not FITBIT.is_dir(), reason=f"no Fitbit readings at {FITBIT} (FITBIT_DATA names another folder)"
 )

@@ -9,7 +9,7 @@ anomalies that pass through it. While minutes are few it is shrunk toward the po
 import numpy as np
 
 from lib.detector.descriptors import HEART_RATE, still
-from lib.detector.grid import per_minute
+from lib.detector.grid import UNIX_MS_RANGE, per_minute
 
 BELOW, STEP, BINS = -40.0, 2.0, 51  # bpm: bins from −40 to 62, the outermost ones open
 SHRUNK = 120  # still minutes that weigh as much as the population
@@ -19,10 +19,14 @@ _VERSION = 1
 
 
 class Baseline:
-    """One wearer's still minutes: `minutes` (BINS,) integers, by how far they lie from what is usual."""
+    """One wearer's still minutes: `minutes` (BINS,) integers, by how far they lie from what is usual.
 
-    def __init__(self, minutes=None):
-        self.minutes = np.zeros(BINS, dtype=np.int64) if minutes is None else minutes
+    as_of : float or None
+        Unix seconds of the last sample seen. Earlier ones are not learned from again. None without timestamps.
+    """
+
+    def __init__(self, minutes=None, as_of=None):
+        self.minutes, self.as_of = np.zeros(BINS, dtype=np.int64) if minutes is None else minutes, as_of
 
     def __repr__(self):
         return f"<Baseline of {self.total} still minutes>"
@@ -50,8 +54,11 @@ class Baseline:
             if self.minutes.sum() > FORGETS:
                 self.minutes //= 2
 
-    def updated(self, first, residuals, *, interval_s):
+    def updated(self, first, residuals, *, interval_s, end_s=None):
         """A copy that has learned from windows, from at most one in each minute.
+
+        With `end_s`, minutes are those of the clock, and only minutes after that of `as_of` are learned from. So a
+        request may be sent again, and requests may overlap.
 
         Parameters
         ----------
@@ -60,18 +67,23 @@ class Baseline:
         residuals : ndarray, shape (n_windows,)
             bpm above what is usual; NaN for a window that is not to be learned from.
         interval_s : float
+        end_s : ndarray, shape (n_windows,), optional
+            Unix seconds of the windows' last samples; None without timestamps.
         """
-        updated = Baseline(self.minutes.copy())
-        usable = np.flatnonzero(~np.isnan(residuals))
-        if not len(usable):
-            return updated
-        minute = first[usable] // per_minute(interval_s)
-        updated.add(residuals[usable[np.unique(minute, return_index=True)[1]]])
+        updated = Baseline(self.minutes.copy(), self.as_of)
+        learns, minute = ~np.isnan(residuals), first // per_minute(interval_s)
+        if end_s is not None:
+            minute, seen = end_s // 60, -np.inf if self.as_of is None else self.as_of // 60
+            learns &= minute > seen
+            updated.as_of = max(self.as_of or 0.0, float(end_s.max()))
+        usable = np.flatnonzero(learns)
+        updated.add(residuals[usable[np.unique(minute[usable], return_index=True)[1]]])
         return updated
 
     def to_json(self):
-        """A dict that JSON can hold, below 1 KB."""
-        return {"version": _VERSION, "stillMinutes": self.minutes.tolist()}
+        """A dict that JSON can hold, below 1 KB. `asOf` is in Unix ms, and absent without timestamps."""
+        as_of = {} if self.as_of is None else {"asOf": min(round(1000 * self.as_of), UNIX_MS_RANGE[1])}
+        return {"version": _VERSION, "stillMinutes": self.minutes.tolist()} | as_of
 
     @classmethod
     def from_json(cls, value):
@@ -85,7 +97,16 @@ class Baseline:
             raise ValueError(f"stillMinutes is not a list of {BINS} counts")
         if not all(_is_whole(count) and 0 <= count <= FORGETS for count in minutes):
             raise ValueError(f"a count of stillMinutes is not a whole number from 0 to {FORGETS}")
-        return cls(np.array(minutes, dtype=np.int64))
+        return cls(np.array(minutes, dtype=np.int64), _instant(value.get("asOf")))
+
+
+def _instant(unix_ms):
+    """Unix seconds of `asOf`, or None for None. Raises ValueError."""
+    if unix_ms is None:
+        return None
+    if not _is_whole(unix_ms) or not UNIX_MS_RANGE[0] <= unix_ms <= UNIX_MS_RANGE[1]:
+        raise ValueError("asOf is not a whole number of Unix milliseconds")
+    return unix_ms / 1000
 
 
 def _is_whole(number):

@@ -6,6 +6,7 @@ false alarms.
 """
 
 import numpy as np
+import pandas as pd
 
 from lib.detector.rest import Hour
 from lib.detector.trend import STALE_H, Trend
@@ -14,16 +15,35 @@ NIGHT = 7  # hours from midnight
 PAST_DAYS = 28
 
 
-def trend(life):
-    """Score hours as the product does."""
-    state, scores = Trend(), np.full(len(life.bpm), np.nan)
+def track(life):
+    """Follow a life as the product does, and keep what it knew hour by hour.
+
+    Parameters
+    ----------
+    life : illness.Life
+
+    Returns
+    -------
+    DataFrame
+        A row for each hour: timestamp (its begin), bpm (resting heart rate, NaN without rest), usual and spread (of
+        this clock hour, in bpm, before the hour was learned from), and score (0..1, NaN while unknown).
+    """
+    state, rows = Trend(), np.full((len(life.bpm), 3), np.nan)
     for place, (bpm, seconds) in enumerate(zip(life.bpm.tolist(), life.seconds.tolist(), strict=True)):
         number = life.first + place
+        rows[place, :2] = state.usual.at(number % 24), state.usual.spread(number % 24)
         if seconds:
             state.take(Hour(number, number, seconds, bpm, 0))
         known = state.score is not None and number - state.last <= STALE_H
-        scores[place] = state.score if known else np.nan
-    return scores
+        rows[place, 2] = state.score if known else np.nan
+    hours = (life.first + np.arange(len(rows))).astype("datetime64[h]").astype("datetime64[s]")
+    columns = {"timestamp": hours, "bpm": life.bpm, "usual": rows[:, 0], "spread": rows[:, 1], "score": rows[:, 2]}
+    return pd.DataFrame(columns)
+
+
+def trend(life):
+    """Score hours as the product does."""
+    return track(life)["score"].to_numpy()
 
 
 def nightsignal(life):

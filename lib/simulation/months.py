@@ -13,6 +13,8 @@ DRINKS_BPM = (1.4, 4.0, 8.7)  # after little, some and much alcohol: Pietilä et
 LUTEAL_BPM = 3.8  # above menstruation: Shilaih et al. 2017, Sci Rep 7: 1294
 TRAINED_BPM = (3.0, 8.0)  # after a hard day, falling over some ten hours
 LATE_BPM = (4.0, 9.0)  # up until two or three o'clock
+BPM_A_DEGREE = 8.5  # of fever: Karjalainen and Viitasalo 1986, Arch Intern Med 146: 1169
+FEVER_DEGREES = (0.8, 2.0)
 RESETS_H = 1.0  # by which the body's clock follows another time zone each day
 
 
@@ -43,6 +45,26 @@ def simulate_months(wearer, *, start, days, interval_s=60, rng):
     heart = np.where(off, np.nan, np.round(life["heartRate"].to_numpy() + raised))
     steps = np.where(off, 0.0, life["steps"].to_numpy())
     return Heartbeats(wearer.user_id, times, heart, steps, _journey(hours, days, rng))
+
+
+def add_fever(beats, *, begin, rng):
+    """Add a fever to a wearer's readings: heart rate rises over half a day, stays up for days, and falls over a day.
+
+    Parameters
+    ----------
+    beats : Heartbeats
+    begin : float
+        Hours after the first reading at which heart rate begins to rise.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Heartbeats
+    """
+    since = (beats.times - beats.times[0]) / 3600 - begin
+    peak, length = BPM_A_DEGREE * rng.uniform(*FEVER_DEGREES), rng.uniform(48, 96)
+    raised = np.interp(since, (0, 12, 12 + length, 36 + length), (0, peak, peak, 0))
+    return beats._replace(heart_rate=np.round(beats.heart_rate + raised))
 
 
 def _evenings(hours, days, rng):

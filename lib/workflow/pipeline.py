@@ -58,20 +58,21 @@ def execute_run(name, plan, notebooks, values):
     journal = resumed.journal if resumed else {}
     known = notebooks.parameters
     check_skipped(values, known, plan, journal.get("ran", {}))
-    values = carried_values(journal.get("given", {}), known, finished=resumed == Run.at(name)) | values
+    carried = carried_values(journal.get("given", {}), known, finished=resumed == Run.at(name))
+    given, values = carried | _of_the_run(values, known, plan), carried | values
     check_values(values | {"run": name}, known, plan)
     _protect_unfinished(name, plan, origin)
     _announce(name, plan, origin, values)
     try:
         staged = staging.stage(name, origin, without=plan.selected)
-        staged.record("given", **values)
+        staged.record("given", **given)
         began = time.monotonic()
         for step in plan.selected:
             run_step(staged, notebooks.paths[step], known, values | {"run": name})
         _finish(staged, plan, seconds=time.monotonic() - began)
     except OSError as error:
         staged = Run.at(name, staged=True)
-        if not is_full(error) or staged.journal.get("given") != values:
+        if not is_full(error) or staged.journal.get("given") != given:
             raise
         raise Stopped(_full_disk_message(staged, plan, error), FAILED) from None
 
@@ -94,6 +95,13 @@ def carried_values(earlier, known, *, finished):
     dropped = {"test_path", "force"} if finished else set()
     dropped |= {name for name in known if not any(notebook[0].isdigit() for notebook in known[name].notebooks)}
     return {name: value for name, value in earlier.items() if name in known and name not in dropped}
+
+
+def _of_the_run(values, known, plan):
+    """Return those of `values` that the run is made with: a notebook without a number may read other data."""
+    if set(plan.selected) & set(plan.numbered):
+        return values
+    return {name: value for name, value in values.items() if not set(known[name].notebooks) & set(plan.numbered)}
 
 
 def _protect_unfinished(name, plan, origin):

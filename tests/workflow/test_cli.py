@@ -42,7 +42,7 @@ TOYS = {
         OPEN + USE,
         '# NBVAL_CHECK_OUTPUT\n{"product": product, "product below 100": product < 100}',
     ],
-    "watch": [RUN + "limit: int = 1", "# Watch"],
+    "watch": [RUN + 'limit: int = 1\ndata_path: str = ""', "# Watch"],
 }
 
 
@@ -230,6 +230,21 @@ def test_continuing_a_finished_run_drops_its_test_path(run_toys, monkeypatch):
         {"run": "finished", "factor": 3.0},
         {"run": "unfinished", "factor": 3.0, "test_path": "a.csv"},
     ]
+
+
+def test_a_notebook_without_a_number_reads_other_data_and_the_run_keeps_its_own(run_toys, monkeypatch, tmp_path):
+    taken = []
+    monkeypatch.setattr(pipeline, "run_step", lambda staged, notebook, known, values: taken.append(values))
+    (tmp_path / "other.csv").write_text("")
+    run = Run.at("x")
+    run.models.mkdir(parents=True)
+    run.record("given", data_path=f"{tmp_path}/own.csv")
+    run.record("ran", **{"01_make": {}, "02_use": {}})
+    run_toys("run=x", "--only", "watch")
+    run_toys("run=x", "--only", "watch", f"data_path={tmp_path}/other.csv", "limit=2")
+    run_toys("run=x", "--only", "02_use")
+    own, other = ({"run": "x", "data_path": f"{tmp_path}/{name}.csv"} for name in ("own", "other"))
+    assert taken == [own, other | {"limit": 2}, own]
 
 
 def test_a_run_worse_than_its_base_ends_with_status_4_and_the_reason(run_toys, tmp_path, monkeypatch):
