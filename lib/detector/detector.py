@@ -48,6 +48,9 @@ class Scored:
     resting: np.ndarray
     descriptors: np.ndarray
 
+    def __repr__(self):
+        return f"<Scored {len(self.window)} samples by {len(self.scores)} windows, {self.channel_set}>"
+
     @property
     def by_sample(self):
         """Each sample's score, (T,)."""
@@ -66,6 +69,9 @@ class Detector:
     sha256: str  # of the network
     population: dict = field(default_factory=dict)  # of `histograms.fit`: the bins in which the log counts
     persistence: Persistence = Persistence()  # how many windows an alert takes
+
+    def __repr__(self):
+        return f"<Detector of run {self.run!r}, windows of {self.sequence_length} samples, {self.interval_s:g} s apart>"
 
     @property
     def sequence_length(self):

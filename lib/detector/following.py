@@ -34,6 +34,9 @@ class Followed(WindowScores):
     channel_set: np.ndarray
     descriptors: np.ndarray
 
+    def __repr__(self):
+        return f"<Followed {len(self.scores)} windows, {int(self.faulty.sum())} of them faulty>"
+
     @property
     def faulty(self):
         """Which windows (N,) get no score because a sensor is at fault."""

@@ -70,6 +70,9 @@ class Reference:
         product = np.concatenate([-2 * descriptors, np.square(descriptors)], axis=1)
         return cls(descriptors=descriptors, **attributes, _product=np.ascontiguousarray(product.T))
 
+    def __repr__(self):
+        return f"<Reference of {len(self.descriptors)} windows of normal life>"
+
     @classmethod
     def fit(cls, descriptors, offset, counted, *, curve, at_most, rng):
         """Choose reference windows: half at random, and the half of the others that lie furthest from those.
@@ -87,7 +90,7 @@ class Reference:
         curve : ndarray, shape (8,)
         at_most : int
             The largest number of reference windows.
-        rng : numpy.random.Generator
+        rng : Generator
 
         Raises
         ------

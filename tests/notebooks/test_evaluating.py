@@ -43,7 +43,7 @@ def cleaned(table, path):
 def home(tmp_path_factory):
     """RUNS_HOME with a run that is complete up to 03."""
     with runs_in(tmp_path_factory.mktemp("home")) as home:
-        run = runs.open_run("by-hand")
+        run = runs.open_run("by-hand", create=True)
         learned, calm = (cleaned(raw(name, seed=seed), home / "raw.csv") for seed, name in enumerate((LEARNED, CALM)))
         (run.data / "processed").mkdir()
         clean.save(learned, run.data / "processed/health_metrics.csv")
