@@ -35,7 +35,7 @@ def base(tmp_path, monkeypatch, small_export):
 def small_export(tmp_path_factory):
     """The export and zip of the hand-made model."""
     folder = tmp_path_factory.mktemp("export")
-    small_model.write(folder)
+    small_model.write(folder, limits={"threshold": [1000.0] * 2, "alert": [4000.0] * 2})  # above what it scores
     model = json.loads((folder / "model.json").read_text())
     bins = {"Errors": {"edges": [0.5, 1.0], "shares": [0.6, 0.3, 0.1]}, "Steps": {"edges": [0.0], "shares": [0.5, 0.5]}}
     (folder / "model.json").unlink()
