@@ -143,7 +143,7 @@ def _verdict(gridded, scored, detector):
         n_readings=int(((gridded.rows >= first) & (gridded.rows < first + size)).sum()),
         channel_set=scored.channel_set,
         reasons=_reasons(scored, alerting, gridded, detector),
-        baseline=gridded.baseline and gridded.baseline.updated(scored.first, scored.resting, interval_s=interval_s),
+        baseline=_learned(gridded.baseline, scored, detector),
         sustained=_sustained(_alert_ratios(scored, gridded.segment)),
         counts=histograms.count(
             detector.population, gridded.samples, gridded.segment, error_ratio, interval_s=interval_s
@@ -151,6 +151,14 @@ def _verdict(gridded, scored, detector):
         alert=bool(alerting.any()),
         new_seconds=_new_seconds(gridded, scored.by_sample, detector),
     )
+
+
+def _learned(baseline, scored, detector):
+    """The wearer's baseline after these windows; None where none can be carried."""
+    if baseline is None:
+        return None
+    windows = {name: getattr(scored, name) for name in ("first", "descriptors", "error_ratio", "learns")}
+    return detector.learned(baseline, scored.personal, **windows)
 
 
 def _new_seconds(gridded, scores, detector):
@@ -221,7 +229,6 @@ def _reasons(scored, alerting, gridded, detector):
     if not alerting.any():
         return []
     top = int(np.argmax(np.where(alerting, scored.scores, -1.0)))
-    offset, _ = detector.personal(gridded.baseline, detector.channel_set(gridded.samples)[1])
     first, size = int(scored.first[top]), int(scored.size[top])
     return [
         {
@@ -234,7 +241,7 @@ def _reasons(scored, alerting, gridded, detector):
             "from": int(gridded.index[reason["begin"]]),
             "to": int(gridded.index[reason["end"]]),
         }
-        for reason in detector.explain(gridded.samples, first, size, offset, scored.descriptors[top])
+        for reason in detector.explain(gridded.samples, first, size, scored.personal, scored.descriptors[top])
     ]
 
 

@@ -1,7 +1,8 @@
-"""A wearer's own baseline: by how much their resting heart rate lies above what is usual at that hour. NumPy alone.
+"""A wearer's own baseline: their resting heart rate, and their habits (`lib.detector.habits`). NumPy alone.
 
-It is a histogram of still minutes, small enough to travel with each request. Its median is little moved by the
-anomalies that pass through it. While minutes are few it is shrunk toward the population, which is 0:
+It is small enough to travel with each request. The resting heart rate is a histogram of still minutes, by how much
+they lie above what is usual at that hour. Its median is little moved by the anomalies that pass through it. While
+minutes are few it is shrunk toward the population, which is 0:
 
     offset = median * n / (n + SHRUNK),     n: still minutes
 """
@@ -10,19 +11,21 @@ import numpy as np
 
 from lib.detector.descriptors import HEART_RATE, still
 from lib.detector.grid import per_minute
+from lib.detector.habits import Habits, once_a_minute
 
 BELOW, STEP, BINS = -40.0, 2.0, 51  # bpm: bins from −40 to 62, the outermost ones open
 SHRUNK = 120  # still minutes that weigh as much as the population
 KNOWN = 120  # still minutes from which the baseline counts as known
 FORGETS = 20_160  # still minutes past which all counts are halved: about a month of life
-_VERSION = 1
+_VERSION = 2
 
 
 class Baseline:
-    """One wearer's still minutes: `minutes` (BINS,) integers, by how far they lie from what is usual."""
+    """One wearer's still minutes, `minutes` (BINS,) integers by how far they lie from what is usual, and habits."""
 
-    def __init__(self, minutes=None):
+    def __init__(self, minutes=None, habits=None):
         self.minutes = np.zeros(BINS, dtype=np.int64) if minutes is None else minutes
+        self.habits = habits or Habits()
 
     def __repr__(self):
         return f"<Baseline of {self.total} still minutes>"
@@ -50,7 +53,7 @@ class Baseline:
             if self.minutes.sum() > FORGETS:
                 self.minutes //= 2
 
-    def updated(self, first, residuals, *, interval_s):
+    def updated(self, first, residuals, *, interval_s, learn_habits=None):
         """A copy that has learned from windows, from at most one in each minute.
 
         Parameters
@@ -60,18 +63,20 @@ class Baseline:
         residuals : ndarray, shape (n_windows,)
             bpm above what is usual; NaN for a window that is not to be learned from.
         interval_s : float
+        learn_habits : callable, optional
+            From Habits and the places of one window a minute to the Habits that learned from those.
         """
-        updated = Baseline(self.minutes.copy())
+        minute = np.asarray(first) // per_minute(interval_s)
+        updated = Baseline(self.minutes.copy(), self.habits)
         usable = np.flatnonzero(~np.isnan(residuals))
-        if not len(usable):
-            return updated
-        minute = first[usable] // per_minute(interval_s)
-        updated.add(residuals[usable[np.unique(minute, return_index=True)[1]]])
+        updated.add(residuals[usable[once_a_minute(minute[usable])]])
+        if learn_habits:
+            updated.habits = learn_habits(self.habits, minute)
         return updated
 
     def to_json(self):
-        """A dict that JSON can hold, below 1 KB."""
-        return {"version": _VERSION, "stillMinutes": self.minutes.tolist()}
+        """A dict that JSON can hold, below 2 KB."""
+        return {"version": _VERSION, "stillMinutes": self.minutes.tolist(), "habits": self.habits.to_json()}
 
     @classmethod
     def from_json(cls, value):
@@ -85,7 +90,7 @@ class Baseline:
             raise ValueError(f"stillMinutes is not a list of {BINS} counts")
         if not all(_is_whole(count) and 0 <= count <= FORGETS for count in minutes):
             raise ValueError(f"a count of stillMinutes is not a whole number from 0 to {FORGETS}")
-        return cls(np.array(minutes, dtype=np.int64))
+        return cls(np.array(minutes, dtype=np.int64), Habits.from_json(value.get("habits")))
 
 
 def _is_whole(number):

@@ -4,8 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.detector import baseline, grid, windows
+from lib.detector import grid, windows
+from lib.detector.baseline import Baseline
+from lib.detector.detector import stacked, teaching
 from lib.detector.features import FEATURES, channel_sets
+from lib.detector.grid import per_minute
+from lib.detector.habits import batches
 from lib.detector.scoring import WindowScores
 
 _STEPS = FEATURES.index("steps")
@@ -23,6 +27,8 @@ class Followed(WindowScores):
         bpm: the wearer's baseline before each window.
     minutes : ndarray
         Still minutes that the baseline rested on.
+    limit_ratio : ndarray
+        By how much the wearer's limits lay above the population's before each window.
     channel_set : ndarray of str
         Names of `features.CHANNEL_SETS`.
     descriptors : ndarray, shape (N, 23)
@@ -31,6 +37,7 @@ class Followed(WindowScores):
     faults: np.ndarray
     offset: np.ndarray
     minutes: np.ndarray
+    limit_ratio: np.ndarray
     channel_set: np.ndarray
     descriptors: np.ndarray
 
@@ -67,22 +74,40 @@ def follow(detector, samples, first, wearer, *, baselines=True, described=None, 
     if described is None:
         described = detector.describer.describe(samples, first, counted=counted, progress=progress)
     descriptors, faults = described
-    learns = (faults == grid.OK) & counted[:, _STEPS] & baselines & ("own" in detector.calibration)
-    offset, minutes = baseline.follow(owner, descriptors, learns, first, interval_s=detector.interval_s)
-    scored = detector.score_windows(
-        descriptors,
-        faults=faults,
-        counted=counted,
-        channel_set=channel_set,
-        size=detector.sequence_length,
-        offset=offset,
-        known=minutes >= baseline.KNOWN,
-    )
+    scored = {name: np.empty(len(first)) for name in ("evidence", "error_ratio", "alert_ratio", "scores")}
+    offset, minutes, limit_ratio = np.zeros((3, len(first)))
+    own = Baseline()
+    minute = np.asarray(first) // per_minute(detector.interval_s)
+    for batch in batches(owner, minute):
+        own = Baseline() if batch.fresh else own
+        places = batch.places
+        personal = detector.personal(own if baselines else None, counted[places[0]])
+        offset[places], minutes[places], limit_ratio[places] = personal.offset, own.total, personal.limit_ratio
+        result = detector.score_windows(
+            descriptors[places],
+            faults=faults[places],
+            counted=counted[places],
+            channel_set=channel_set[places],
+            size=detector.sequence_length,
+            **stacked([personal], [len(places)]),
+        )
+        for name, values in scored.items():
+            values[places] = getattr(result, name)
+        if baselines:
+            own = detector.learned(
+                own,
+                personal,
+                first=first[places],
+                descriptors=descriptors[places],
+                error_ratio=result.error_ratio,
+                learns=teaching(result.scores, personal.known) & counted[places, _STEPS],
+            )
     return Followed(
-        **vars(scored),
+        **scored,
         faults=faults,
         offset=offset,
         minutes=minutes,
+        limit_ratio=limit_ratio,
         channel_set=channel_set,
         descriptors=descriptors,
     )

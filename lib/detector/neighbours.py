@@ -1,8 +1,8 @@
 """The evidence that a window is unusual: its distance from windows of normal life. NumPy alone.
 
-Let x be a window's descriptors (`lib.detector.descriptors`), standardised, and r_1, r_2, r_3 the three nearest windows
-of normal life, the reference (Ramaswamy et al. 2000, "Efficient algorithms for mining outliers from large data sets",
-SIGMOD). Then
+Let x be a window's descriptors (`lib.detector.descriptors`) in its wearer's own units (`lib.detector.habits`), and r_1,
+r_2, r_3 the three nearest windows of normal life, the reference (Ramaswamy et al. 2000, "Efficient algorithms for
+mining outliers from large data sets", SIGMOD). Then
 
     distance    d = (|x - r_1| + |x - r_2| + |x - r_3|) / 3
     raised      z = clip((heart rate - expected heart rate) / spread, 0, 2)
@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lib.detector import statistics
-from lib.detector.descriptors import HEART_RATE, NEEDS, STEPS, available, levelled
+from lib.detector import habits, statistics
+from lib.detector.descriptors import ERRORS, HEART_RATE, NAMES, NEEDS, STEPS, available, levelled
 from lib.detector.features import CHANNELS
 
 NEIGHBOURS = 3
@@ -35,6 +35,7 @@ _FILE_NAMES = {  # of the attributes, as normal.npz has them
     "spreads": "spreads",
     "ceilings": "ceilings",
 }
+_WEIGHTS = np.where(np.arange(len(NAMES)) >= ERRORS.start, 0.5, 1.0)  # two errors of a channel say much the same
 _STEPS = CHANNELS.index("steps")
 
 
@@ -71,7 +72,7 @@ class Reference:
         return cls(descriptors=descriptors, **attributes, _product=np.ascontiguousarray(product.T))
 
     @classmethod
-    def fit(cls, descriptors, offset, counted, *, curve, at_most, rng):
+    def fit(cls, descriptors, offset, counted, *, curve, at_most, rng, wearer=None):
         """Choose reference windows: half at random, and the half of the others that lie furthest from those.
 
         The rare moments of normal life, such as a run or a fright, are few among windows drawn at random. Without
@@ -88,6 +89,8 @@ class Reference:
         at_most : int
             The largest number of reference windows.
         rng : numpy.random.Generator
+        wearer : ndarray, shape (n_windows,), optional
+            Whose the windows are: each is translated by its wearer's own mean and spread. Default: one wearer's.
 
         Raises
         ------
@@ -100,11 +103,12 @@ class Reference:
                 f"expected at least {NEIGHBOURS} windows of normal life without a missing value, "
                 f"got {len(descriptors)} with {np.isnan(descriptors).sum()} missing: more wearers or days may help"
             )
+        wearer = np.zeros(len(descriptors)) if wearer is None else wearer
         own_level = levelled(descriptors, offset)
-        spreads = np.array([_above_expected(values, curve).std() for values in (descriptors, own_level)])
-        mean, scale = own_level.mean(axis=0), own_level.std(axis=0)
-        scale[scale < 1e-6] = 1.0
-        scaled = ((own_level - mean) / scale).astype(np.float32)[rng.permutation(len(own_level))]
+        mean, scale = habits.population(own_level, wearer)
+        own_units = habits.translated(own_level, habits.whole_levels(own_level, wearer, mean, scale), mean, scale)
+        spreads = np.array([_above_expected(values, curve).std() for values in (descriptors, own_units)])
+        scaled = ((own_units - mean) / scale * _WEIGHTS).astype(np.float32)[rng.permutation(len(own_units))]
         drawn, others = np.split(scaled, [at_most // 2])
         fitted = {"curve": curve, "mean": mean, "scale": scale, "spreads": spreads, "ceilings": np.zeros(len(CHANNELS))}
         if len(scaled) > at_most:
@@ -117,13 +121,13 @@ class Reference:
         nearest = np.concatenate([self._squares(batch, 1.0)[:, 0] for batch in batches])
         return scaled[np.argsort(-nearest, kind="stable")[:number]]
 
-    def with_ceilings(self, descriptors, offset):
+    def with_ceilings(self, descriptors, offset, level=None):
         """This reference with the ceilings of normal windows (N, 23), best those of other wearers."""
         counted = np.tril(np.ones((len(CHANNELS), len(CHANNELS)), dtype=bool))
-        ceilings = [np.percentile(self.distances(descriptors, first, offset), _CEILING) for first in counted]
+        ceilings = [np.percentile(self.distances(descriptors, first, offset, level), _CEILING) for first in counted]
         return replace(self, ceilings=np.nan_to_num(ceilings))
 
-    def evidence(self, descriptors, counted, offset=0.0, known=False):
+    def evidence(self, descriptors, counted, offset=0.0, known=False, level=None):
         """The evidence against windows.
 
         Parameters
@@ -135,44 +139,48 @@ class Reference:
             bpm by which the wearer's heart rate lies above the usual one.
         known : bool or ndarray of bool, shape (n_windows,)
             Whether that offset is known well.
+        level : pair of ndarray, shape (23,) or (n_windows, 23), optional
+            The wearers' own means and spreads, of `Habits.level`. Default: the population's.
 
         Returns
         -------
         ndarray, shape (n_windows,)
         """
-        distances = self.distances(descriptors, counted, offset)
+        distances = self.distances(descriptors, counted, offset, level)
         spread = self.spreads[np.asarray(known, dtype=int)]
-        raised = np.nan_to_num(_above_expected(descriptors, self.curve, offset) / spread).clip(0, _MOST_RAISED)
+        above = _above_expected(self._own_units(descriptors, offset, level), self.curve)
+        raised = np.nan_to_num(above / spread).clip(0, _MOST_RAISED)
         ceiling = np.where(np.asarray(counted)[..., _STEPS], self.ceilings[np.sum(counted, axis=-1) - 1], 0.0)
         room = np.log(np.maximum(ceiling / np.maximum(distances, 1e-4), 1 + 1e-9))
         return distances * np.exp(-room * np.expm1(-_LIFT * raised / room))
 
-    def distances(self, descriptors, counted, offset=0.0):
+    def distances(self, descriptors, counted, offset=0.0, level=None):
         """The mean distances (N,) to the nearest reference windows; the parameters are those of `evidence`."""
-        scaled, known = self._scaled(descriptors, available(counted), offset)
+        scaled, known = self._scaled(descriptors, available(counted), offset, level)
         distances = np.empty(len(descriptors))
         for low in range(0, len(descriptors), _BATCH):
             batch = slice(low, low + _BATCH)
             distances[batch] = np.sqrt(self._squares(scaled[batch], known[batch]).clip(0)).mean(axis=1)
         return distances
 
-    def shares(self, descriptors, counted, offset=0.0):
+    def shares(self, descriptors, counted, offset=0.0, level=None):
         """Each channel's share (4,) in one window's distance; a descriptor of two channels counts half for each."""
         known = available(counted)
-        scaled, _ = self._scaled(descriptors[None], known, offset)
+        scaled, _ = self._scaled(descriptors[None], known, offset, level)
         squares = np.where(known, np.square(scaled[0] - self._nearest(scaled, known)), 0.0)
         by_channel = (squares / NEEDS.sum(axis=1)) @ NEEDS
         return by_channel / max(by_channel.sum(), np.finfo(np.float64).tiny)
 
-    def expected(self, descriptors, counted, offset=0.0):
+    def expected(self, descriptors, counted, offset=0.0, level=None):
         """Heart rate above the usual one (bpm), steps, kcal and m a minute, (4,), in the nearest reference windows.
 
         For each channel those are the nearest to one window's descriptors (23,) by all other channels.
         """
         expected = np.empty(len(CHANNELS))
+        own, spread = (self.mean, self.scale) if level is None else level
         for channel in range(len(CHANNELS)):
             known = available(counted) & ~NEEDS[:, channel]
-            nearest = self._nearest(*self._scaled(descriptors[None], known, offset)) * self.scale + self.mean
+            nearest = self._nearest(*self._scaled(descriptors[None], known, offset, level)) / _WEIGHTS * spread + own
             expected[channel] = statistics.means(nearest[: len(statistics.NAMES)])[channel]
         expected[0] += offset
         return expected
@@ -184,10 +192,15 @@ class Reference:
         nearest = np.argpartition(self._products(scaled, known)[0], NEIGHBOURS - 1)[:NEIGHBOURS]
         return self.descriptors[nearest].mean(axis=0)
 
-    def _scaled(self, descriptors, known, offset):
+    def _own_units(self, descriptors, offset, level):
+        """Descriptors (N, 23), each translated from its wearer's own level and spread to the population's."""
+        level = (self.mean, self.scale) if level is None else level
+        return habits.translated(levelled(descriptors, offset), level, self.mean, self.scale)
+
+    def _scaled(self, descriptors, known, offset, level):
         """Standardised descriptors, 0 where they are not known, and what is known, (N, 23) each."""
         known = np.broadcast_to(known, descriptors.shape)
-        scaled = (levelled(descriptors, offset) - self.mean) / self.scale
+        scaled = (self._own_units(descriptors, offset, level) - self.mean) / self.scale * _WEIGHTS
         return np.where(known, scaled, 0.0).astype(np.float32), known
 
     def _squares(self, scaled, known):

@@ -43,7 +43,20 @@ class WindowScores:
     scores: np.ndarray
 
 
-def score_windows(reference, calibration, descriptors, *, faults, counted, channel_set, size, offset=0.0, known=False):
+def score_windows(
+    reference,
+    calibration,
+    descriptors,
+    *,
+    faults,
+    counted,
+    channel_set,
+    size,
+    offset=0.0,
+    known=False,
+    level=None,
+    limit_ratio=1.0,
+):
     """Score windows by their descriptors.
 
     Parameters
@@ -62,19 +75,25 @@ def score_windows(reference, calibration, descriptors, *, faults, counted, chann
         How many samples each window rests on.
     offset, known : float and bool, or ndarrays, shape (n_windows,)
         bpm by which the wearer lies above the usual heart rate, and whether that is known well.
+    level : pair of ndarray, shape (23,) or (n_windows, 23), optional
+        The wearers' own means and spreads, of `habits.Habits.level`. Default: the population's.
+    limit_ratio : float or ndarray, shape (n_windows,)
+        By how much the wearer's limits lie above the population's.
 
     Returns
     -------
     WindowScores
     """
     number = len(descriptors)
-    evidence = reference.evidence(descriptors, np.asarray(counted)[..., : len(CHANNELS)], offset, known)
+    own = {} if level is None else {"level": level}
+    evidence = reference.evidence(descriptors, np.asarray(counted)[..., : len(CHANNELS)], offset, known, **own)
     at = limits_of_each(
         calibration,
         channel_set=np.broadcast_to(channel_set, number),
         size=np.broadcast_to(size, number),
         known=np.broadcast_to(known, number),
     )
+    at = {name: values * limit_ratio for name, values in at.items()}
     scores = np.where(faults == grid.OK, anomaly_scores(evidence, at), np.nan)
     return WindowScores(evidence, evidence / at["threshold"], evidence / at["alert"], scores)
 

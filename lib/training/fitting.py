@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.detector import baseline, features, windows
-from lib.detector.descriptors import Describer
+from lib.detector import baseline, features, habits, windows
+from lib.detector.descriptors import Describer, levelled
 from lib.detector.features import CHANNELS
+from lib.detector.grid import per_minute
 from lib.detector.heart_rate import fit_curve
 from lib.detector.neighbours import Reference
 from lib.training import calibration
@@ -38,6 +39,10 @@ class DescribedWindows:
         Of `lib.detector.faults.faults`.
     offset, minutes : ndarray
         bpm of the wearer's baseline before each window, and the still minutes that it rested on.
+    wearer : ndarray
+        Whose each window is.
+    minute : ndarray of int
+        The minute that each window starts in.
     """
 
     first: np.ndarray
@@ -45,6 +50,8 @@ class DescribedWindows:
     faults: np.ndarray
     offset: np.ndarray
     minutes: np.ndarray
+    wearer: np.ndarray
+    minute: np.ndarray
 
     @property
     def known(self):
@@ -103,20 +110,26 @@ class Fit:
         descriptors, faults = self.describer.describe(self.samples, first, counted=self.channels, **loops)
         usable = np.full(len(first), True) if learns is None else learns(faults)
         offset, minutes = baseline.follow(wearer, descriptors, usable, first, interval_s=self.describer.interval_s)
-        return DescribedWindows(np.asarray(first), descriptors, faults, offset, minutes)
+        minute = np.asarray(first) // per_minute(self.describer.interval_s)
+        return DescribedWindows(np.asarray(first), descriptors, faults, offset, minutes, np.asarray(wearer), minute)
 
     def reference(self, compared, limiting, *, at_most, rng, kind=Reference):
         """The reference of at most `at_most` of the windows `compared`, with ceilings of the windows `limiting`."""
         counted, curve = self.channels[: len(CHANNELS)], self.describer.curve
-        reference = kind.fit(compared.descriptors, compared.offset, counted, curve=curve, at_most=at_most, rng=rng)
-        return reference.with_ceilings(limiting.descriptors, limiting.offset)
+        options = {"curve": curve, "at_most": at_most, "rng": rng, "wearer": compared.wearer}
+        reference = kind.fit(compared.descriptors, compared.offset, counted, **options)
+        return reference.with_ceilings(limiting.descriptors, limiting.offset, levels(reference, limiting))
 
-    def evidence(self, reference, described, *, known):
-        """The evidence (N,) of whole windows, by the population alone or, if `known`, by each wearer's baseline."""
+    def evidence(self, reference, described, *, known, level=None):
+        """The evidence (N,) of whole windows, by the population alone or, if `known`, by each wearer's baseline.
+
+        level : of `levels`, if `known`.
+        """
+        counted, own = self.channels[: len(CHANNELS)], {} if level is None else {"level": level}
         offset = described.offset if known else 0.0
-        return reference.evidence(described.descriptors, self.channels[: len(CHANNELS)], offset, known)
+        return reference.evidence(described.descriptors, counted, offset, known, **own)
 
-    def evidence_by_channel_set(self, reference, first, sizes, *, offset=0.0, known=False):
+    def evidence_by_channel_set(self, reference, first, sizes, *, offset=0.0, known=False, level=None):
         """The evidence of windows cut to fewer samples and channels; each ends where the whole window ends.
 
         Parameters
@@ -128,6 +141,8 @@ class Fit:
             Samples.
         offset, known : float and bool, or ndarrays, shape (n_windows,)
             Of `Reference.evidence`.
+        level : pair of ndarray, shape (n_windows, 23), optional
+            The same.
 
         Returns
         -------
@@ -143,7 +158,8 @@ class Fit:
             window = {"size": np.full(len(ends), sizes[place]), "counted": sets[name], "map_batches": self.map_batches}
             descriptors, _ = self.describer.describe(self.samples, ends - sizes[place], **window)
             counted = sets[name][: len(CHANNELS)]
-            evidence[name][place] = reference.evidence(descriptors, counted, offset[holding[name]], known)
+            own = {} if level is None else {"level": tuple(values[holding[name]] for values in level)}
+            evidence[name][place] = reference.evidence(descriptors, counted, offset[holding[name]], known, **own)
         return evidence
 
     def limits(self, reference, limiting, *, threshold_percentile, alert_percentile, short=slice(None), sizes=None):
@@ -166,13 +182,61 @@ class Fit:
             Of `calibration.calibrate`. Limits for a known baseline are there if FEWEST_KNOWN windows have one.
         """
         sizes = sizes or calibration.sizes(self.describer.length)
-        drawn = limiting[short]
-        known, own = drawn[drawn.known], {}
-        by_set = self.evidence_by_channel_set(reference, drawn.first, sizes)
-        if len(known) >= FEWEST_KNOWN:
-            baselines = {"offset": known.offset, "known": True}
-            own["own"] = self.evidence_by_channel_set(reference, known.first, sizes, **baselines)
-            own["own_whole"] = self.evidence(reference, limiting[limiting.known], known=True)
         percentiles = {"threshold_percentile": threshold_percentile, "alert_percentile": alert_percentile}
-        whole = self.evidence(reference, limiting, known=False)
+        whole, own = self.evidence(reference, limiting, known=False), {}
+        by_set = self.evidence_by_channel_set(reference, limiting[short].first, sizes)
+        drawn = np.zeros(len(limiting), dtype=bool)
+        drawn[short] = True
+        if (drawn & limiting.known).sum() >= FEWEST_KNOWN:
+            own = self._own_evidence(reference, limiting, drawn, sizes, threshold_percentile)
         return calibration.calibrate(by_set, sizes=sizes, whole=whole, **percentiles, **own)
+
+    def personal(self, reference, described, limits):
+        """What was known of each window's wearer before it: keyword arguments of `scoring.score_windows`."""
+        number = len(described)
+        if "own" not in limits:
+            return {"offset": np.zeros(number), "known": np.zeros(number, dtype=bool)}
+        level, known, ratio = levels(reference, described), described.known, np.ones(number)
+        threshold = next(iter(limits["own"].values()))["threshold"][-1]
+        ratios = self.evidence(reference, described, known=True, level=level)[known] / threshold
+        ratio[known] = habits.limit_ratios_so_far(ratios, described.wearer[known], described.minute[known])
+        population = reference.mean, reference.scale
+        level = tuple(np.where(known[:, None], *pair) for pair in zip(level, population, strict=True))
+        return {"offset": described.offset, "known": known, "level": level, "limit_ratio": ratio}
+
+    def _own_evidence(self, reference, limiting, drawn, sizes, percentile):
+        """The evidence of windows whose wearers are known, over the wearers' limit ratios: `own` and `own_whole`."""
+        level = levels(reference, limiting)
+        evidence = self.evidence(reference, limiting, known=True, level=level)
+        ratio = own_limit_ratios(evidence, limiting, percentile)
+        known = limiting.known & drawn
+        rows = {"offset": limiting.offset[known], "known": True, "level": tuple(values[known] for values in level)}
+        by_set = self.evidence_by_channel_set(reference, limiting.first[known], sizes, **rows)
+        whole = windows.whole(self.samples, limiting.first[known], length=self.describer.length)
+        holding = {
+            name: whole[:, counted].all(axis=1) for name, counted in features.channel_sets(self.channels).items()
+        }
+        by_set = {name: values / ratio[known][holding[name]] for name, values in by_set.items()}
+        return {"own": by_set, "own_whole": (evidence / ratio)[limiting.known]}
+
+
+def levels(reference, described):
+    """Each window's wearer's own means and spreads, as they were known before it: (N, 23) each."""
+    values = levelled(described.descriptors, described.offset)
+    return habits.levels_so_far(values, described.wearer, described.minute, reference.mean, reference.scale)
+
+
+def own_limit_ratios(evidence, described, percentile, *, rounds=3):
+    """Each window's wearer's limit ratio (N,) as it was known before it, of evidence (N,) by known wearers' own levels.
+
+    It is taken from the threshold, which in turn is a percentile of evidence over the limit ratio: a few rounds settle.
+    """
+    known = described.known
+    ratio = np.ones(len(evidence))
+    for _ in range(rounds):
+        threshold = np.percentile((evidence / ratio)[known], percentile)
+        places = np.flatnonzero(known)
+        ratio[places] = habits.limit_ratios_so_far(
+            evidence[known] / threshold, described.wearer[known], described.minute[known]
+        )
+    return ratio

@@ -64,14 +64,14 @@ def test_the_largest_fits_in_a_kilobyte():
         [],
         "x",
         3,
-        {"version": 1},
-        {"version": 1, "stillMinutes": [0] * 50},
-        {"version": 1, "stillMinutes": [0] * 50 + [-1]},
-        {"version": 1, "stillMinutes": [0] * 50 + [True]},
-        {"version": 1, "stillMinutes": [0] * 50 + [0.5]},
-        {"version": 1, "stillMinutes": [0] * 50 + [float("nan")]},
-        {"version": 1, "stillMinutes": [0] * 50 + [[1]]},
-        {"version": 1, "stillMinutes": [0] * 50 + [10**9]},
+        {"version": 2},
+        {"version": 2, "stillMinutes": [0] * 50},
+        {"version": 2, "stillMinutes": [0] * 50 + [-1]},
+        {"version": 2, "stillMinutes": [0] * 50 + [True]},
+        {"version": 2, "stillMinutes": [0] * 50 + [0.5]},
+        {"version": 2, "stillMinutes": [0] * 50 + [float("nan")]},
+        {"version": 2, "stillMinutes": [0] * 50 + [[1]]},
+        {"version": 2, "stillMinutes": [0] * 50 + [10**9]},
     ],
 )
 def test_what_is_no_baseline_is_refused(written):
@@ -80,7 +80,7 @@ def test_what_is_no_baseline_is_refused(written):
 
 
 def test_whole_numbers_may_come_back_as_floats():
-    read = Baseline.from_json({"version": 1.0, "stillMinutes": [3.0] + [0] * 50})
+    read = Baseline.from_json({**Baseline().to_json(), "version": 2.0, "stillMinutes": [3.0] + [0] * 50})
     assert (read.total, read.minutes.dtype) == (3, np.int64)
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from lib.detector import habits
 from lib.detector.descriptors import NAMES, NEEDS
 from lib.detector.neighbours import Reference
 
@@ -9,6 +10,12 @@ WIDTH = len(NAMES)
 
 
 CURVE = np.append(np.zeros(7), 5.0)  # 5 bpm for each unit in the logarithm of the steps
+
+
+@pytest.fixture(autouse=True)
+def unclipped(monkeypatch):
+    """Large differences count in full, so that distances can be worked out by hand."""
+    monkeypatch.setattr(habits, "CLIP", 1e9)
 
 
 def reference(columns, *, spreads=(8.0, 4.0), ceilings=(0.0,) * 4):
@@ -50,13 +57,28 @@ def test_a_wearers_own_level_moves_the_heart_rate_and_nothing_else():
     assert known.distances(np.stack([above, above]), ALL, np.array([7.0, 4.0])) == pytest.approx([2, np.sqrt(27 + 4)])
 
 
+def test_windows_are_compared_in_their_wearers_own_units():
+    known = reference([row(steps=1)] * 3)
+    own = row(steps=10), np.where(row(steps=1) > 0, 5.0, 1.0)  # their mean and spread
+    assert known.distances(row(steps=15)[None], ALL, level=own) == pytest.approx(0, abs=1e-6)
+    assert known.distances(row(steps=10)[None], ALL, level=own) == pytest.approx(1)
+    assert known.expected(row(heart_rate=1, steps=15), ALL, level=own)[1] == pytest.approx(np.exp(15) - 1, rel=1e-3)
+
+
+def test_an_error_weighs_half_of_a_statistic():
+    known = reference([row()] * 3)
+    asked = row()
+    asked[15] = 6.0
+    assert known.distances(asked[None], ALL) == pytest.approx(3)
+
+
 def test_of_many_windows_half_are_drawn_and_half_are_those_furthest_from_them():
     rng = np.random.default_rng(0)
     usual, rare = rng.normal(size=(1000, WIDTH)), 40 + rng.normal(size=(3, WIDTH))
     columns = np.concatenate([usual, rare])
     fitted = Reference.fit(columns, np.zeros(1003), ALL, curve=CURVE, at_most=60, rng=rng)
     assert len(fitted.descriptors) == 60
-    assert (fitted.descriptors * fitted.scale + fitted.mean > 20).all(axis=1).sum() == 3
+    assert (fitted.descriptors[:, :15] > 5).all(axis=1).sum() == 3  # spreads
     few = Reference.fit(columns[:40], np.zeros(40), ALL, curve=CURVE, at_most=60, rng=rng)
     assert len(few.descriptors) == 40
 
