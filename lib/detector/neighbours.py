@@ -55,6 +55,8 @@ class Reference:
         bpm: the heart rate's standard deviation about its expectation, without and with the wearer's own level.
     ceilings : ndarray, shape (4,)
         For 1, 2, 3 and 4 counted channels.
+    fold : ndarray, shape (n_reference,), optional
+        What each window belongs to, where limits come from the windows of all other folds. It is not saved.
     """
 
     curve: np.ndarray
@@ -63,16 +65,31 @@ class Reference:
     descriptors: np.ndarray
     spreads: np.ndarray
     ceilings: np.ndarray
+    fold: np.ndarray | None
     _product: np.ndarray  # (46, n_reference) float32: what the distances are computed with
 
     @classmethod
-    def of(cls, *, descriptors, **attributes):
+    def of(cls, *, descriptors, fold=None, **attributes):
         """A Reference of its public attributes."""
         product = np.concatenate([-2 * descriptors, np.square(descriptors)], axis=1)
-        return cls(descriptors=descriptors, **attributes, _product=np.ascontiguousarray(product.T))
+        return cls(descriptors=descriptors, fold=fold, **attributes, _product=np.ascontiguousarray(product.T))
+
+    def without(self, fold):
+        """This reference without the windows of a fold; as it is where too few would be left."""
+        kept = self.fold != fold
+        if kept.sum() < NEIGHBOURS:
+            return self
+        attributes = {name: getattr(self, name) for name in ("curve", "mean", "scale", "spreads", "ceilings")}
+        return type(self).of(descriptors=self.descriptors[kept], fold=self.fold[kept], **attributes)
+
+    def apart(self, fold):
+        """For windows of folds (N,): pairs of the reference without one of these, and the places of its windows."""
+        if self.fold is None:
+            return [(self, slice(None))]
+        return [(self.without(name), np.flatnonzero(fold == name)) for name in np.unique(fold)]
 
     @classmethod
-    def fit(cls, descriptors, offset, counted, *, curve, at_most, rng, wearer=None):
+    def fit(cls, descriptors, offset, counted, *, curve, at_most, rng, wearer=None, fold=None):
         """Choose reference windows: half at random, and the half of the others that lie furthest from those.
 
         The rare moments of normal life, such as a run or a fright, are few among windows drawn at random. Without
@@ -91,6 +108,8 @@ class Reference:
         rng : numpy.random.Generator
         wearer : ndarray, shape (n_windows,), optional
             Whose the windows are: each is translated by its wearer's own mean and spread. Default: one wearer's.
+        fold : ndarray, shape (n_windows,), optional
+            Of the attribute.
 
         Raises
         ------
@@ -108,23 +127,31 @@ class Reference:
         mean, scale = habits.population(own_level, wearer)
         own_units = habits.translated(own_level, habits.whole_levels(own_level, wearer, mean, scale), mean, scale)
         spreads = np.array([_above_expected(values, curve).std() for values in (descriptors, own_units)])
-        scaled = ((own_units - mean) / scale * _WEIGHTS).astype(np.float32)[rng.permutation(len(own_units))]
-        drawn, others = np.split(scaled, [at_most // 2])
+        order = rng.permutation(len(own_units))
+        scaled = ((own_units - mean) / scale * _WEIGHTS).astype(np.float32)[order]
         fitted = {"curve": curve, "mean": mean, "scale": scale, "spreads": spreads, "ceilings": np.zeros(len(CHANNELS))}
+        chosen = np.arange(min(len(scaled), at_most))
         if len(scaled) > at_most:
-            others = cls.of(descriptors=drawn, **fitted)._furthest(others, at_most - len(drawn))
-        return cls.of(descriptors=np.concatenate([drawn, others]), **fitted)
+            drawn, others = scaled[: at_most // 2], scaled[at_most // 2 :]
+            furthest = cls.of(descriptors=drawn, **fitted)._furthest(others, at_most - len(drawn))
+            chosen = np.append(np.arange(len(drawn)), len(drawn) + furthest)
+        return cls.of(descriptors=scaled[chosen], fold=None if fold is None else fold[order][chosen], **fitted)
 
     def _furthest(self, scaled, number):
-        """The `number` standardised windows furthest from this reference, the furthest first."""
+        """The places of the `number` standardised windows furthest from this reference, the furthest first."""
         batches = np.array_split(scaled, 1 + len(scaled) // _BATCH)
         nearest = np.concatenate([self._squares(batch, 1.0)[:, 0] for batch in batches])
-        return scaled[np.argsort(-nearest, kind="stable")[:number]]
+        return np.argsort(-nearest, kind="stable")[:number]
 
-    def with_ceilings(self, descriptors, offset, level=None):
-        """This reference with the ceilings of normal windows (N, 23), best those of other wearers."""
-        counted = np.tril(np.ones((len(CHANNELS), len(CHANNELS)), dtype=bool))
-        ceilings = [np.percentile(self.distances(descriptors, first, offset, level), _CEILING) for first in counted]
+    def with_ceilings(self, descriptors, offset, level=None, fold=None):
+        """This reference with the ceilings of normal windows (N, 23), best those of other wearers or folds (N,)."""
+        ceilings, distances = [], np.empty(len(descriptors))
+        offset = np.broadcast_to(offset, len(descriptors))
+        for counted in np.tril(np.ones((len(CHANNELS), len(CHANNELS)), dtype=bool)):
+            for others, places in self.apart(fold):
+                own = level and tuple(values[places] for values in level)
+                distances[places] = others.distances(descriptors[places], counted, offset[places], own)
+            ceilings.append(np.percentile(distances, _CEILING))
         return replace(self, ceilings=np.nan_to_num(ceilings))
 
     def evidence(self, descriptors, counted, offset=0.0, known=False, level=None):

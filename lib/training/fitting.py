@@ -10,7 +10,7 @@ it, it gives the limits, or it checks that these hold.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from lib.detector.features import CHANNELS
 from lib.detector.grid import per_minute
 from lib.detector.heart_rate import fit_curve
 from lib.detector.neighbours import Reference
+from lib.detector.scoring import WindowScores, score_windows
 from lib.training import calibration
 
 COMPARED, LIMITING, CHECKING = range(3)  # the roles of windows
@@ -43,6 +44,8 @@ class DescribedWindows:
         Whose each window is.
     minute : ndarray of int
         The minute that each window starts in.
+    fold : ndarray of int
+        With few wearers: the day of each window, which is compared with the windows of all other days.
     """
 
     first: np.ndarray
@@ -52,6 +55,7 @@ class DescribedWindows:
     minutes: np.ndarray
     wearer: np.ndarray
     minute: np.ndarray
+    fold: np.ndarray
 
     @property
     def known(self):
@@ -92,7 +96,7 @@ class Fit:
     map_batches: Callable = map
     progress: Callable = iter
 
-    def describe(self, first, wearer, *, learns=None):
+    def describe(self, first, wearer, *, learns=None, fold=None):
         """Describe windows, and follow each wearer's baseline through them.
 
         Parameters
@@ -101,6 +105,8 @@ class Fit:
             The rows that the windows start at, in time order for each wearer, and whose they are.
         learns : callable, optional
             From the windows' faults to those windows that a baseline may learn from. Default: all.
+        fold : ndarray of int, shape (n_windows,), optional
+            Of DescribedWindows. Default: all in one.
 
         Returns
         -------
@@ -111,25 +117,30 @@ class Fit:
         usable = np.full(len(first), True) if learns is None else learns(faults)
         offset, minutes = baseline.follow(wearer, descriptors, usable, first, interval_s=self.describer.interval_s)
         minute = np.asarray(first) // per_minute(self.describer.interval_s)
-        return DescribedWindows(np.asarray(first), descriptors, faults, offset, minutes, np.asarray(wearer), minute)
+        fold = np.zeros(len(first), dtype=int) if fold is None else fold
+        return DescribedWindows(
+            np.asarray(first), descriptors, faults, offset, minutes, np.asarray(wearer), minute, fold
+        )
 
     def reference(self, compared, limiting, *, at_most, rng, kind=Reference):
         """The reference of at most `at_most` of the windows `compared`, with ceilings of the windows `limiting`."""
         counted, curve = self.channels[: len(CHANNELS)], self.describer.curve
-        options = {"curve": curve, "at_most": at_most, "rng": rng, "wearer": compared.wearer}
+        fold = compared.fold if len(np.unique(compared.fold)) > 1 else None
+        options = {"curve": curve, "at_most": at_most, "rng": rng, "wearer": compared.wearer, "fold": fold}
         reference = kind.fit(compared.descriptors, compared.offset, counted, **options)
-        return reference.with_ceilings(limiting.descriptors, limiting.offset, levels(reference, limiting))
+        level = levels(reference, limiting)
+        return reference.with_ceilings(limiting.descriptors, limiting.offset, level, limiting.fold)
 
     def evidence(self, reference, described, *, known, level=None):
         """The evidence (N,) of whole windows, by the population alone or, if `known`, by each wearer's baseline.
 
         level : of `levels`, if `known`.
         """
-        counted, own = self.channels[: len(CHANNELS)], {} if level is None else {"level": level}
-        offset = described.offset if known else 0.0
-        return reference.evidence(described.descriptors, counted, offset, known, **own)
+        offset = described.offset if known else np.zeros(len(described))
+        counted = self.channels[: len(CHANNELS)]
+        return evidence_apart(reference, described.descriptors, described.fold, counted, offset, known, level)
 
-    def evidence_by_channel_set(self, reference, first, sizes, *, offset=0.0, known=False, level=None):
+    def evidence_by_channel_set(self, reference, first, sizes, *, offset=0.0, known=False, level=None, fold=None):
         """The evidence of windows cut to fewer samples and channels; each ends where the whole window ends.
 
         Parameters
@@ -143,6 +154,8 @@ class Fit:
             Of `Reference.evidence`.
         level : pair of ndarray, shape (n_windows, 23), optional
             The same.
+        fold : ndarray, shape (n_windows,), optional
+            Of DescribedWindows.
 
         Returns
         -------
@@ -150,6 +163,7 @@ class Fit:
             By channel set.
         """
         sets, offset = features.channel_sets(self.channels), np.broadcast_to(offset, len(first))
+        fold = np.zeros(len(first), dtype=int) if fold is None else fold
         whole = windows.whole(self.samples, first, length=self.describer.length)
         holding = {name: whole[:, counted].all(axis=1) for name, counted in sets.items()}
         evidence = {name: np.empty((len(sizes), rows.sum())) for name, rows in holding.items()}
@@ -158,8 +172,11 @@ class Fit:
             window = {"size": np.full(len(ends), sizes[place]), "counted": sets[name], "map_batches": self.map_batches}
             descriptors, _ = self.describer.describe(self.samples, ends - sizes[place], **window)
             counted = sets[name][: len(CHANNELS)]
-            own = {} if level is None else {"level": tuple(values[holding[name]] for values in level)}
-            evidence[name][place] = reference.evidence(descriptors, counted, offset[holding[name]], known, **own)
+            rows = holding[name]
+            own = level and tuple(values[rows] for values in level)
+            evidence[name][place] = evidence_apart(
+                reference, descriptors, fold[rows], counted, offset[rows], known, own
+            )
         return evidence
 
     def limits(self, reference, limiting, *, threshold_percentile, alert_percentile, short=slice(None), sizes=None):
@@ -184,7 +201,7 @@ class Fit:
         sizes = sizes or calibration.sizes(self.describer.length)
         percentiles = {"threshold_percentile": threshold_percentile, "alert_percentile": alert_percentile}
         whole, own = self.evidence(reference, limiting, known=False), {}
-        by_set = self.evidence_by_channel_set(reference, limiting[short].first, sizes)
+        by_set = self.evidence_by_channel_set(reference, limiting.first[short], sizes, fold=limiting.fold[short])
         drawn = np.zeros(len(limiting), dtype=bool)
         drawn[short] = True
         if (drawn & limiting.known).sum() >= FEWEST_KNOWN:
@@ -204,6 +221,22 @@ class Fit:
         level = tuple(np.where(known[:, None], *pair) for pair in zip(level, population, strict=True))
         return {"offset": described.offset, "known": known, "level": level, "limit_ratio": ratio}
 
+    def score(self, reference, described, limits, *, baselines):
+        """The WindowScores of whole windows, each compared with all folds but its own, with or without baselines."""
+        personal = self.personal(reference, described, limits) if baselines else {}
+        scores = {field.name: np.empty(len(described)) for field in fields(WindowScores)}
+        name, counted = next(iter(features.channel_sets(self.channels).items()))
+        whole = {"counted": counted, "channel_set": name, "size": self.describer.length}
+        for others, places in reference.apart(described.fold):
+            own = {key: values[places] for key, values in personal.items() if key != "level"}
+            if "level" in personal:
+                own["level"] = tuple(values[places] for values in personal["level"])
+            faults, descriptors = described.faults[places], described.descriptors[places]
+            result = score_windows(others, limits, descriptors, faults=faults, **whole, **own)
+            for key, values in scores.items():
+                values[places] = getattr(result, key)
+        return WindowScores(**scores)
+
     def _own_evidence(self, reference, limiting, drawn, sizes, percentile):
         """The evidence of windows whose wearers are known, over the wearers' limit ratios: `own` and `own_whole`."""
         level = levels(reference, limiting)
@@ -211,6 +244,7 @@ class Fit:
         ratio = own_limit_ratios(evidence, limiting, percentile)
         known = limiting.known & drawn
         rows = {"offset": limiting.offset[known], "known": True, "level": tuple(values[known] for values in level)}
+        rows["fold"] = limiting.fold[known]
         by_set = self.evidence_by_channel_set(reference, limiting.first[known], sizes, **rows)
         whole = windows.whole(self.samples, limiting.first[known], length=self.describer.length)
         holding = {
@@ -218,6 +252,15 @@ class Fit:
         }
         by_set = {name: values / ratio[known][holding[name]] for name, values in by_set.items()}
         return {"own": by_set, "own_whole": (evidence / ratio)[limiting.known]}
+
+
+def evidence_apart(reference, descriptors, fold, counted, offset, known, level=None):
+    """The evidence (N,) of windows, each compared with the reference windows of all folds but its own."""
+    evidence = np.empty(len(descriptors))
+    for others, places in reference.apart(fold):
+        own = {} if level is None else {"level": tuple(values[places] for values in level)}
+        evidence[places] = others.evidence(descriptors[places], counted, offset[places], known, **own)
+    return evidence
 
 
 def levels(reference, described):

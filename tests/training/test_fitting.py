@@ -17,6 +17,9 @@ class Echo:
     def describe(self, samples, first, *, size, counted, map_batches):
         return described(first, size, counted.sum()), None
 
+    def apart(self, fold):
+        return [(self, slice(None))]
+
     def evidence(self, descriptors, counted, offset, known, level=None):
         return descriptors[:, :3] @ [1.0, 100.0, 10_000.0] + offset / 10 + known / 100
 
@@ -31,8 +34,8 @@ def windows(count, *, minutes=0):
     first = 10 * np.arange(count)
     zeros = np.zeros(count)
     descriptors = described(first, 10, 7)
-    wearer, minute = np.zeros(count), np.arange(count)
-    return DescribedWindows(first, descriptors, zeros.astype(int), zeros, np.full(count, minutes), wearer, minute)
+    wearer, minute, fold = np.zeros(count), np.arange(count), np.zeros(count, dtype=int)
+    return DescribedWindows(first, descriptors, zeros.astype(int), zeros, np.full(count, minutes), wearer, minute, fold)
 
 
 def test_shorter_windows_end_where_the_whole_ones_end_and_hold_all_of_their_channel_set():
