@@ -124,23 +124,21 @@ def calm_life(detector, part):
 
 
 def own(detector, parts):
-    """The detector with a reference and limits of a group's own windows: every third day to compare with."""
+    """The detector with a reference and limits of a group's own windows, each day compared with all the others."""
     samples = np.concatenate([part.samples for part in parts])
     low = np.cumsum([0, *(len(part.samples) for part in parts)])[:-1]
     rows = np.concatenate([part.first[part.faults == grid.OK] + at for part, at in zip(parts, low, strict=True)])
     wearer = np.repeat(np.arange(len(parts)), [int((part.faults == grid.OK).sum()) for part in parts])
     day = np.concatenate([part.end.dt.dayofyear.to_numpy()[part.faults == grid.OK] for part in parts])
     channels = windows.whole(samples, rows, length=detector.sequence_length).all(axis=0)
-    compared, describer = day % 3 == 0, detector.describer
+    describer = detector.describer
     form = {"scaler": describer.scaler, "length": describer.length, "interval_s": describer.interval_s}
-    describer = fitting.describer_of(describer.network, samples, rows[compared], **form)
+    describer = fitting.describer_of(describer.network, samples, rows, **form)
     fit = fitting.Fit(describer, samples, channels, progress=tqdm)
-    described = fit.describe(rows, wearer)
-    rng = np.random.default_rng(1)
-    size = {"at_most": 4000, "rng": rng}
-    reference = fit.reference(described[compared], described[~compared], **size)
+    described = fit.describe(rows, wearer, fold=1000 * wearer + day)
+    reference = fit.reference(described, described, at_most=8000, rng=np.random.default_rng(1))
     percentiles = {"threshold_percentile": 95.0, "alert_percentile": 99.9}
-    limits = fit.limits(reference, described[~compared], short=slice(None, None, 10), sizes=[60], **percentiles)
+    limits = fit.limits(reference, described, short=slice(None, None, 10), sizes=[60], **percentiles)
     return replace(detector, describer=describer, reference=reference, calibration=limits, channels=channels)
 
 

@@ -4,18 +4,20 @@ Let x be a window's descriptors (`lib.detector.descriptors`) in its wearer's own
 r_2, r_3 the three nearest windows of normal life, the reference (Ramaswamy et al. 2000, "Efficient algorithms for
 mining outliers from large data sets", SIGMOD). Then
 
+    |x - r|^2   = (x - r)' (C + 0.3 I)^-1 (x - r),      C: the covariance of the reference
     distance    d = (|x - r_1| + |x - r_2| + |x - r_3|) / 3
     raised      z = clip((heart rate - expected heart rate) / spread, 0, 2)
     room        m = log(ceiling / d), never below 0
-    evidence    e = d exp(m (1 - exp(-0.4 z / m)))
+    evidence    e = d exp(m (1 - exp(-0.8 z / m)))
 
-The factor of d is the lift: about exp(0.4 z) while d lies far below the ceiling, and never more than ceiling / d. A
+The covariance (Mahalanobis 1936), shrunk, keeps what several descriptors say in common from counting several times. The
+factor of d is the lift: about exp(0.8 z) while d lies far below the ceiling, and never more than ceiling / d. A
 fever is not an unusual pattern. It is only a heart faster than hour, steps and wearer explain (Mishra et al. 2020,
-"Pre-symptomatic detection of COVID-19 from smartwatch data", Nat Biomed Eng 4). The ceiling, the 99th percentile of
+"Pre-symptomatic detection of COVID-19 from smartwatch data", Nat Biomed Eng 4). The ceiling, the 95th percentile of
 normal distances, keeps a raised heart rate by itself below the alert level: hearts are raised in normal life, too.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -24,9 +26,10 @@ from lib.detector.descriptors import ERRORS, HEART_RATE, NAMES, NEEDS, STEPS, av
 from lib.detector.features import CHANNELS
 
 NEIGHBOURS = 3
+_SHRUNK = 0.3  # added to the covariance's diagonal
 _BATCH = 64  # windows: bounds memory
-_LIFT, _MOST_RAISED = 0.4, 2.0
-_CEILING = 99.0  # percentile of normal windows' distances
+_LIFT, _MOST_RAISED = 0.8, 2.0
+_CEILING = 95.0  # percentile of normal windows' distances
 _FILE_NAMES = {  # of the attributes, as normal.npz has them
     "curve": "curve",
     "mean": "mean",
@@ -34,6 +37,7 @@ _FILE_NAMES = {  # of the attributes, as normal.npz has them
     "descriptors": "columns",
     "spreads": "spreads",
     "ceilings": "ceilings",
+    "covariance": "covariance",
 }
 _WEIGHTS = np.where(np.arange(len(NAMES)) >= ERRORS.start, 0.5, 1.0)  # two errors of a channel say much the same
 _STEPS = CHANNELS.index("steps")
@@ -55,6 +59,8 @@ class Reference:
         bpm: the heart rate's standard deviation about its expectation, without and with the wearer's own level.
     ceilings : ndarray, shape (4,)
         For 1, 2, 3 and 4 counted channels.
+    covariance : ndarray, shape (23, 23)
+        Of the descriptors; empty where distances are plain ones.
     fold : ndarray, shape (n_reference,), optional
         What each window belongs to, where limits come from the windows of all other folds. It is not saved.
     """
@@ -65,21 +71,24 @@ class Reference:
     descriptors: np.ndarray
     spreads: np.ndarray
     ceilings: np.ndarray
+    covariance: np.ndarray
     fold: np.ndarray | None
-    _product: np.ndarray  # (46, n_reference) float32: what the distances are computed with
+    _whitened: dict = field(default_factory=dict, compare=False)  # of `_white`, by what is known
 
     @classmethod
-    def of(cls, *, descriptors, fold=None, **attributes):
+    def of(cls, *, descriptors, covariance=None, fold=None, **attributes):
         """A Reference of its public attributes."""
-        product = np.concatenate([-2 * descriptors, np.square(descriptors)], axis=1)
-        return cls(descriptors=descriptors, fold=fold, **attributes, _product=np.ascontiguousarray(product.T))
+        covariance = np.empty((0, 0)) if covariance is None else covariance
+        return cls(descriptors=descriptors, covariance=covariance, fold=fold, **attributes)
 
     def without(self, fold):
         """This reference without the windows of a fold; as it is where too few would be left."""
         kept = self.fold != fold
         if kept.sum() < NEIGHBOURS:
             return self
-        attributes = {name: getattr(self, name) for name in ("curve", "mean", "scale", "spreads", "ceilings")}
+        attributes = {
+            name: getattr(self, name) for name in ("curve", "mean", "scale", "spreads", "ceilings", "covariance")
+        }
         return type(self).of(descriptors=self.descriptors[kept], fold=self.fold[kept], **attributes)
 
     def apart(self, fold):
@@ -130,6 +139,7 @@ class Reference:
         order = rng.permutation(len(own_units))
         scaled = ((own_units - mean) / scale * _WEIGHTS).astype(np.float32)[order]
         fitted = {"curve": curve, "mean": mean, "scale": scale, "spreads": spreads, "ceilings": np.zeros(len(CHANNELS))}
+        fitted["covariance"] = np.cov(scaled.T.astype(np.float64))
         chosen = np.arange(min(len(scaled), at_most))
         if len(scaled) > at_most:
             drawn, others = scaled[: at_most // 2], scaled[at_most // 2 :]
@@ -235,9 +245,27 @@ class Reference:
         return np.partition(self._products(scaled, known), NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS]
 
     def _products(self, scaled, known):
-        """Squared distances (N, n_reference) by what is known: |x|² − 2 x·r + |r|²."""
-        known = np.broadcast_to(np.asarray(known, dtype=np.float32), scaled.shape)
-        return np.concatenate([scaled, known], axis=1) @ self._product + np.square(scaled).sum(axis=1)[:, None]
+        """Squared distances (N, n_reference) by what is known, after whitening: |x|² − 2 x·r + |r|²."""
+        known = np.broadcast_to(np.asarray(known, dtype=bool), scaled.shape)
+        squares = np.empty((len(scaled), len(self.descriptors)), dtype=np.float32)
+        masks, place = (known[:1], np.zeros(len(known), dtype=int)) if (known == known[:1]).all() else _distinct(known)
+        for number, mask in enumerate(masks):
+            rows, (white, reference, norms) = place == number, self._white(mask)
+            asked = scaled[rows] @ white
+            squares[rows] = norms - 2 * asked @ reference + np.square(asked).sum(axis=1)[:, None]
+        return squares
+
+    def _white(self, mask):
+        """What whitens descriptors (23,) known by a mask, the reference whitened, and its squared norms."""
+        key = mask.tobytes()
+        if key not in self._whitened:
+            white = np.diag(mask.astype(np.float32))[:, mask]
+            if self.covariance.size:
+                values, vectors = np.linalg.eigh(self.covariance[np.ix_(mask, mask)])
+                white = (white @ (vectors / np.sqrt(values.clip(0) + _SHRUNK))).astype(np.float32)
+            reference = np.ascontiguousarray((self.descriptors @ white).T)
+            self._whitened[key] = white, reference, np.square(reference).sum(axis=0)
+        return self._whitened[key]
 
     def save(self, path):
         """Write it as an .npz."""
@@ -249,6 +277,12 @@ class Reference:
         """Read what `save` wrote. Raises ValueError or KeyError for any other file."""
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             return cls.of(**{attribute: arrays[name] for attribute, name in _FILE_NAMES.items()})
+
+
+def _distinct(known):
+    """The different rows of booleans (N, 23), and which of them each row is."""
+    masks, place = np.unique(known, axis=0, return_inverse=True)
+    return masks, place.reshape(-1)
 
 
 def _above_expected(descriptors, curve, offset=0.0):
