@@ -7,7 +7,7 @@ import numpy as np
 
 from lib.detector import baseline, export_folder, faults, features, scoring, windows
 from lib.detector.descriptors import HEART_RATE, Describer, levelled, still
-from lib.detector.habits import once_a_minute
+from lib.detector.habits import UNKNOWN, once_a_minute
 from lib.detector.heart_rate import usual
 from lib.detector.neighbours import Reference
 from lib.detector.persistence import Persistence
@@ -239,7 +239,7 @@ class Detector:
         population = self.reference.mean, self.reference.scale
         if own is None or not counted[_STEPS] or own.total < baseline.KNOWN:
             offset = own.offset if own is not None and counted[_STEPS] else 0.0
-            return Personal(offset, level=population)
+            return Personal(offset, level=population, limit_ratio=UNKNOWN)
         return Personal(own.offset, True, own.habits.level(*population), own.habits.limit_ratio)
 
     def learned(self, own, personal, *, first, descriptors, error_ratio, learns):

@@ -28,6 +28,7 @@ SHRUNK = 600  # windows, a minute apart, that weigh as much as the population
 SHRUNK_LIMIT = 720  # the same for the limit ratio: half a worn day
 CLIP = 3.0  # spreads beyond which a difference counts by its logarithm
 LEAST, MOST = 0.6, 2.5  # of the limit ratio: no baseline, however made, moves a limit further
+UNKNOWN = 1.25  # the limit ratio of a wearer who is not known yet: made-up calm readings must not alert
 PERCENTILE = 95.0  # of the wearer's evidence
 FORGETS = 20_160  # windows past which all sums are halved: about a fortnight
 _WINSORISED = 4.0  # spreads: a stranger window is learned from as if it were no stranger

@@ -213,7 +213,7 @@ class Fit:
         number = len(described)
         if "own" not in limits:
             return {"offset": np.zeros(number), "known": np.zeros(number, dtype=bool)}
-        level, known, ratio = levels(reference, described), described.known, np.ones(number)
+        level, known, ratio = levels(reference, described), described.known, np.full(number, habits.UNKNOWN)
         threshold = next(iter(limits["own"].values()))["threshold"][-1]
         ratios = self.evidence(reference, described, known=True, level=level)[known] / threshold
         ratio[known] = habits.limit_ratios_so_far(ratios, described.wearer[known], described.minute[known])
@@ -223,7 +223,9 @@ class Fit:
 
     def score(self, reference, described, limits, *, baselines):
         """The WindowScores of whole windows, each compared with all folds but its own, with or without baselines."""
-        personal = self.personal(reference, described, limits) if baselines else {}
+        personal = {"limit_ratio": np.full(len(described), habits.UNKNOWN if "own" in limits else 1.0)}
+        if baselines:
+            personal = self.personal(reference, described, limits)
         scores = {field.name: np.empty(len(described)) for field in fields(WindowScores)}
         name, counted = next(iter(features.channel_sets(self.channels).items()))
         whole = {"counted": counted, "channel_set": name, "size": self.describer.length}
