@@ -147,7 +147,7 @@ def _verdict(gridded, scored, detector):
         n_readings=int(((gridded.rows >= first) & (gridded.rows < first + size)).sum()),
         channel_set=scored.channel_set,
         reasons=_reasons(scored, alerting, gridded, detector),
-        baseline=gridded.baseline and _learned(scored, gridded, interval_s),
+        baseline=_learned(scored, gridded, detector),
         sustained=_sustained(_alert_ratios(scored, gridded.segment)),
         counts=histograms.count(
             detector.population, gridded.samples, gridded.segment, error_ratio, interval_s=interval_s
@@ -157,10 +157,13 @@ def _verdict(gridded, scored, detector):
     )
 
 
-def _learned(scored, gridded, interval_s):
-    """The wearer's Baseline after these windows."""
+def _learned(scored, gridded, detector):
+    """The wearer's Baseline after these windows; None where none can be carried."""
+    if gridded.baseline is None:
+        return None
     end_s = gridded.seconds[scored.first + scored.size - 1] if gridded.timed else None
-    return gridded.baseline.updated(scored.first, scored.resting, interval_s=interval_s, end_s=end_s)
+    windows = {name: getattr(scored, name) for name in ("first", "descriptors", "error_ratio", "learns")}
+    return detector.learned(gridded.baseline, scored.personal, end_s=end_s, **windows)
 
 
 def _new_seconds(gridded, scores, detector):
@@ -231,7 +234,6 @@ def _reasons(scored, alerting, gridded, detector):
     if not alerting.any():
         return []
     top = int(np.argmax(np.where(alerting, scored.scores, -1.0)))
-    offset, _ = detector.personal(gridded.baseline, detector.channel_set(gridded.samples)[1])
     first, size = int(scored.first[top]), int(scored.size[top])
     return [
         {
@@ -244,7 +246,7 @@ def _reasons(scored, alerting, gridded, detector):
             "from": int(gridded.index[reason["begin"]]),
             "to": int(gridded.index[reason["end"]]),
         }
-        for reason in detector.explain(gridded.samples, first, size, offset, scored.descriptors[top])
+        for reason in detector.explain(gridded.samples, first, size, scored.personal, scored.descriptors[top])
     ]
 
 

@@ -14,6 +14,7 @@ from lib.simulation.watch import record_days, record_stretches, to_interval_coun
 
 SPLITS = ("train", "validation", "calibration", "test")
 SHARES = (0.5, 0.125, 0.175, 0.2)
+DAY_SHARES = (0.25, 0.05, 0.5, 0.2)  # of few wearers' days: windows to compare with are worth more than training
 MIN_WEARERS = 5  # with fewer, days are split
 DAYS_TO_CALIBRATE = 16  # from so many on, three are for calibration: to compare with, for limits, and to check these
 MANY_TO_CALIBRATE = 18  # wearers or days: with fewer, a sixth of them is too small a comparison group
@@ -182,7 +183,7 @@ def assign_splits(days, *, seed):
     strata = [np.unique(unit[~test_only])] if by == "wearer" else _by_wearer(days[~test_only], unit[~test_only])
     assigned = set()
     for names in strata:
-        splits = _splits(len(names))
+        splits = _splits(len(names), by=by)
         assigned |= set(splits)
         split_of |= dict(zip(rng.permutation(names), splits, strict=True))
     if set(SPLITS) - assigned:
@@ -216,12 +217,16 @@ def _by_wearer(days, unit):
     return [np.unique(unit[wearer == name]) for name in np.unique(wearer)]
 
 
-def _splits(count):
-    """The splits of `count` units: one each if possible, the others by SHARES, the rounding to training."""
+def _splits(count, *, by):
+    """The splits of `count` wearers or days: one each if possible, the others by SHARES or DAY_SHARES.
+
+    The rounding goes to training or, of days, to calibration.
+    """
     if count < len(SPLITS):
         return np.array(SPLITS[:count])
-    counts = 1 + (np.array(SHARES) * (count - len(SPLITS))).astype(int)
-    counts[0] += count - counts.sum()
+    shares, rest = (DAY_SHARES, "calibration") if by == "day" else (SHARES, "train")
+    counts = 1 + (np.array(shares) * (count - len(SPLITS))).astype(int)
+    counts[SPLITS.index(rest)] += count - counts.sum()
     return np.repeat(SPLITS, counts)
 
 

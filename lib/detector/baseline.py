@@ -1,7 +1,8 @@
-"""A wearer's own baseline: by how much their resting heart rate lies above what is usual at that hour. NumPy alone.
+"""A wearer's own baseline: their resting heart rate, and their habits (`lib.detector.habits`). NumPy alone.
 
-It is a histogram of still minutes, small enough to travel with each request. Its median is little moved by the
-anomalies that pass through it. While minutes are few it is shrunk toward the population, which is 0:
+It is small enough to travel with each request. The resting heart rate is a histogram of still minutes, by how much
+they lie above what is usual at that hour. Its median is little moved by the anomalies that pass through it. While
+minutes are few it is shrunk toward the population, which is 0:
 
     offset = median * n / (n + SHRUNK),     n: still minutes
 """
@@ -10,23 +11,30 @@ import numpy as np
 
 from lib.detector.descriptors import HEART_RATE, still
 from lib.detector.grid import UNIX_MS_RANGE, per_minute
+from lib.detector.habits import Habits, once_a_minute
 
 BELOW, STEP, BINS = -40.0, 2.0, 51  # bpm: bins from −40 to 62, the outermost ones open
 SHRUNK = 120  # still minutes that weigh as much as the population
 KNOWN = 120  # still minutes from which the baseline counts as known
 FORGETS = 20_160  # still minutes past which all counts are halved: about a month of life
-_VERSION = 1
+_VERSION = 2
 
 
 class Baseline:
-    """One wearer's still minutes: `minutes` (BINS,) integers, by how far they lie from what is usual.
+    """One wearer's still minutes and habits.
 
+    Attributes
+    ----------
+    minutes : ndarray of int, shape (BINS,)
+        Still minutes, by how far they lie from what is usual.
+    habits : Habits
     as_of : float or None
         Unix seconds of the last sample seen. Earlier ones are not learned from again. None without timestamps.
     """
 
-    def __init__(self, minutes=None, as_of=None):
-        self.minutes, self.as_of = np.zeros(BINS, dtype=np.int64) if minutes is None else minutes, as_of
+    def __init__(self, minutes=None, habits=None, as_of=None):
+        self.minutes = np.zeros(BINS, dtype=np.int64) if minutes is None else minutes
+        self.habits, self.as_of = habits or Habits(), as_of
 
     def __repr__(self):
         return f"<Baseline of {self.total} still minutes>"
@@ -54,7 +62,7 @@ class Baseline:
             if self.minutes.sum() > FORGETS:
                 self.minutes //= 2
 
-    def updated(self, first, residuals, *, interval_s, end_s=None):
+    def updated(self, first, residuals, *, interval_s, end_s=None, learn_habits=None):
         """A copy that has learned from windows, from at most one in each minute.
 
         With `end_s`, minutes are those of the clock, and only minutes after that of `as_of` are learned from. So a
@@ -69,21 +77,29 @@ class Baseline:
         interval_s : float
         end_s : ndarray, shape (n_windows,), optional
             Unix seconds of the windows' last samples; None without timestamps.
+        learn_habits : callable, optional
+            From Habits, the windows' minutes, and which of them are new, to the Habits that learned from those.
         """
-        updated = Baseline(self.minutes.copy(), self.as_of)
-        learns, minute = ~np.isnan(residuals), first // per_minute(interval_s)
+        minute = np.asarray(first) // per_minute(interval_s)
+        new, updated = np.full(len(minute), True), Baseline(self.minutes.copy(), self.habits, self.as_of)
         if end_s is not None:
             minute, seen = end_s // 60, -np.inf if self.as_of is None else self.as_of // 60
-            learns &= minute > seen
+            new = minute > seen
             updated.as_of = max(self.as_of or 0.0, float(end_s.max()))
-        usable = np.flatnonzero(learns)
-        updated.add(residuals[usable[np.unique(minute[usable], return_index=True)[1]]])
+        usable = np.flatnonzero(new & ~np.isnan(residuals))
+        updated.add(residuals[usable[once_a_minute(minute[usable])]])
+        if learn_habits:
+            updated.habits = learn_habits(self.habits, minute, new)
         return updated
 
     def to_json(self):
-        """A dict that JSON can hold, below 1 KB. `asOf` is in Unix ms, and absent without timestamps."""
+        """A dict that JSON can hold, below 2 KB. `asOf` is in Unix ms, and absent without timestamps."""
         as_of = {} if self.as_of is None else {"asOf": min(round(1000 * self.as_of), UNIX_MS_RANGE[1])}
-        return {"version": _VERSION, "stillMinutes": self.minutes.tolist()} | as_of
+        return {
+            "version": _VERSION,
+            "stillMinutes": self.minutes.tolist(),
+            "habits": self.habits.to_json(),
+        } | as_of
 
     @classmethod
     def from_json(cls, value):
@@ -97,7 +113,9 @@ class Baseline:
             raise ValueError(f"stillMinutes is not a list of {BINS} counts")
         if not all(_is_whole(count) and 0 <= count <= FORGETS for count in minutes):
             raise ValueError(f"a count of stillMinutes is not a whole number from 0 to {FORGETS}")
-        return cls(np.array(minutes, dtype=np.int64), _instant(value.get("asOf")))
+        return cls(
+            np.array(minutes, dtype=np.int64), Habits.from_json(value.get("habits")), _instant(value.get("asOf"))
+        )
 
 
 def _instant(unix_ms):

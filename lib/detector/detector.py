@@ -5,8 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from lib.detector import baseline, export_folder, faults, features, grid, scoring, windows
-from lib.detector.descriptors import HEART_RATE, Describer, still
+from lib.detector import baseline, export_folder, faults, features, scoring, windows
+from lib.detector.descriptors import HEART_RATE, Describer, levelled, still
+from lib.detector.habits import UNKNOWN, once_a_minute
 from lib.detector.heart_rate import usual
 from lib.detector.neighbours import Reference
 from lib.detector.persistence import Persistence
@@ -32,9 +33,11 @@ class Scored:
         The window that gives each sample, or each of the rows asked for, its score.
     channel_set : str
         The name of the channel set that was scored.
-    resting : ndarray, shape (N,)
-        bpm above the usual heart rate, of whole windows at rest; NaN for others.
     descriptors : ndarray, shape (N, 23)
+    learns : ndarray of bool, shape (N,)
+        Of `teaching`, whole windows alone.
+    personal : Personal
+        What was known of the wearer.
     """
 
     scores: np.ndarray
@@ -45,8 +48,9 @@ class Scored:
     size: np.ndarray
     window: np.ndarray
     channel_set: str
-    resting: np.ndarray
     descriptors: np.ndarray
+    learns: np.ndarray
+    personal: "Personal"
 
     def __repr__(self):
         return f"<Scored {len(self.window)} samples by {len(self.scores)} windows, {self.channel_set}>"
@@ -55,6 +59,48 @@ class Scored:
     def by_sample(self):
         """Each sample's score, (T,)."""
         return self.scores[self.window]
+
+
+@dataclass(frozen=True)
+class Personal:
+    """What is known of one wearer.
+
+    Attributes
+    ----------
+    offset : float
+        bpm by which their resting heart rate lies above the usual one.
+    known : bool
+        Whether the baseline is known well.
+    level : pair of ndarray, shape (23,), or None
+        Their own means and spreads, of `Habits.level`. None: the population's.
+    limit_ratio : float
+        By how much their limits lie above the population's.
+    """
+
+    offset: float = 0.0
+    known: bool = False
+    level: tuple | None = None
+    limit_ratio: float = 1.0
+
+
+def stacked(personal, numbers):
+    """Keyword arguments of `ScoringInput` for wearers with so many windows each."""
+    own = {
+        name: np.repeat([getattr(one, name) for one in personal], numbers)
+        for name in ("offset", "known", "limit_ratio")
+    }
+    levels = [one.level for one in personal if one.level is not None]
+    if not levels:
+        return own
+    return own | {"level": tuple(np.repeat(rows, numbers, axis=0) for rows in zip(*levels, strict=True))}
+
+
+def teaching(scores, known):
+    """Which windows (N,) a baseline may learn from: those with a score and, of a wearer who is known, without alert.
+
+    All of a new wearer's windows teach: a strange watch alerts until it is known.
+    """
+    return ~np.isnan(scores) & ((scores < scoring.ALERT) | ~np.asarray(known))
 
 
 @dataclass(frozen=True)
@@ -138,12 +184,11 @@ class Detector:
         first = np.concatenate([first + row for (first, _, _), row in zip(closing, begin, strict=True)])
         size = np.concatenate([size for _, size, _ in closing])
         counted = np.repeat([counted for _, counted in sets], numbers, axis=0)
-        offset, known = (np.repeat(values, numbers) for values in zip(*personal, strict=True))
+        own = stacked(personal, numbers)
         descriptors, fault = self.describer.describe(samples, first, size=size, counted=counted)
         names = np.repeat([name for name, _ in sets], numbers)
-        scored = self.score_windows(ScoringInput(descriptors, fault, counted, names, size, offset, known))
-        at_rest = still(descriptors) & (fault == grid.OK) & (size == self.sequence_length)
-        resting = np.where(at_rest, descriptors[:, HEART_RATE], np.nan)
+        scored = self.score_windows(ScoringInput(descriptors, fault, counted, names, size, **own))
+        learns = teaching(scored.scores, own["known"]) & (size == self.sequence_length) & counted[:, _STEPS]
         ends = np.cumsum(numbers)
         spans = [slice(end - number, end) for end, number in zip(ends, numbers, strict=True)]
         return [
@@ -154,10 +199,11 @@ class Detector:
                 fault[span],
                 *windows_of_wearer,
                 name,
-                resting[span],
                 descriptors[span],
+                learns[span],
+                one,
             )
-            for span, (name, _), windows_of_wearer in zip(spans, sets, closing, strict=True)
+            for span, (name, _), windows_of_wearer, one in zip(spans, sets, closing, personal, strict=True)
         ]
 
     def score_windows(self, windows):
@@ -184,18 +230,51 @@ class Detector:
         counted = self._sets[name]
         descriptors = self.describer.describe_rebuilt(raw, scaled, rebuilt, size)
         fault = faults.faults(raw, interval_s=self.interval_s, counted=counted, size=size)
-        return self.score_windows(ScoringInput(descriptors, fault, counted, name, size, *self.personal(own, counted)))
+        personal = vars(self.personal(own, counted))
+        return self.score_windows(ScoringInput(descriptors, fault, counted, name, size, **personal))
 
     def personal(self, own, counted):
-        """bpm that a wearer's resting heart rate lies above the usual one, and whether that is known well.
+        """The Personal of a Baseline, or of None, where windows count the features `counted` (7,)."""
+        if "own" not in self.calibration:
+            return Personal()
+        population = self.reference.mean, self.reference.scale
+        if own is None or not counted[_STEPS] or own.total < baseline.KNOWN:
+            offset = own.offset if own is not None and counted[_STEPS] else 0.0
+            return Personal(offset, level=population, limit_ratio=UNKNOWN)
+        return Personal(own.offset, True, own.habits.level(*population), own.habits.limit_ratio)
 
-        own: a Baseline or None; counted (7,): the features that count. (0, False) where nothing is known.
+    def learned(self, own, personal, *, first, descriptors, error_ratio, learns, end_s=None):
+        """A Baseline that has learned from windows, at most one a minute.
+
+        Parameters
+        ----------
+        own : Baseline
+        personal : Personal
+            What it told of the wearer when the windows were scored.
+        first, error_ratio : ndarray, shape (n_windows,)
+        descriptors : ndarray, shape (n_windows, 23)
+        learns : ndarray of bool, shape (n_windows,)
+            Which windows may be learned from.
+        end_s : ndarray, shape (n_windows,), optional
+            Unix seconds of the windows' last samples; None without timestamps.
+
+        Returns
+        -------
+        Baseline
         """
-        if own is None or "own" not in self.calibration or not counted[_STEPS]:
-            return 0.0, False
-        return own.offset, own.total >= baseline.KNOWN
 
-    def explain(self, samples, first, size, offset=0.0, descriptors=None):
+        def learn_habits(habits, minute, new):
+            usable = np.flatnonzero(learns & new)
+            once = usable[once_a_minute(minute[usable])]
+            ratios = error_ratio[once] * personal.limit_ratio if personal.known else np.empty(0)
+            values = levelled(descriptors[once], personal.offset)
+            return habits.learned(values, ratios, self.reference.mean, self.reference.scale)
+
+        resting = np.where(still(descriptors) & learns, descriptors[:, HEART_RATE], np.nan)
+        learn = learn_habits if "own" in self.calibration else None
+        return own.updated(first, resting, interval_s=self.interval_s, end_s=end_s, learn_habits=learn)
+
+    def explain(self, samples, first, size, personal=None, descriptors=None):
         """Why a window is unusual.
 
         Parameters
@@ -203,8 +282,8 @@ class Detector:
         samples : ndarray, shape (T, 7)
         first, size : int
             The window's first row, and how many samples it rests on.
-        offset : float
-            bpm, of `personal`.
+        personal : Personal, optional
+            What is known of the wearer.
         descriptors : ndarray, shape (23,), optional
             The window's, where it was scored already: spares a forward pass.
 
@@ -218,17 +297,18 @@ class Detector:
         if descriptors is None:
             window = {"size": np.array([size]), "counted": counted}
             descriptors = self.describer.describe(samples, np.array([first]), **window)[0][0]
-        expected, squares = self._expectation(descriptors, observed, counted, offset)
+        expected, squares = self._expectation(descriptors, observed, counted, personal or Personal())
         causes = reasons(observed, expected, squares, interval_s=self.interval_s)
         return [{**cause, "begin": first + cause["begin"], "end": first + cause["end"]} for cause in causes]
 
-    def _expectation(self, descriptors, observed, counted, offset):
+    def _expectation(self, descriptors, observed, counted, personal):
         """What is expected of a window's samples, and their squared distance from it: (n, 7) each.
 
         A channel's squares sum up to its share in the evidence.
         """
         known = counted[: len(features.CHANNELS)]
-        means = self.reference.expected(descriptors, known, offset)
+        own = {} if personal.level is None else {"level": personal.level}
+        means = self.reference.expected(descriptors, known, personal.offset, **own)
         means[0] += usual(observed[-1:], self.reference.curve)[0]
         means[1:] *= self.interval_s / 60  # from a minute to a sample
         expected, squares = observed.copy(), np.zeros(observed.shape)
@@ -236,7 +316,9 @@ class Detector:
         channels = known.nonzero()[0]
         squares[:, channels] = np.square(observed - expected)[:, channels]
         total = np.maximum(squares.sum(axis=0), np.finfo(np.float64).tiny)
-        squares[:, : len(means)] *= self.reference.shares(descriptors, known, offset) / total[: len(means)]
+        squares[:, : len(means)] *= (
+            self.reference.shares(descriptors, known, personal.offset, **own) / total[: len(means)]
+        )
         return expected, squares
 
     def channel_set(self, samples):

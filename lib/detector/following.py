@@ -4,8 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lib.detector import baseline, grid, windows
+from lib.detector import grid, windows
+from lib.detector.baseline import Baseline
+from lib.detector.detector import stacked, teaching
 from lib.detector.features import FEATURES, channel_sets
+from lib.detector.grid import per_minute
+from lib.detector.habits import batches
 from lib.detector.scoring import ScoringInput, WindowScores
 
 _STEPS = FEATURES.index("steps")
@@ -23,6 +27,8 @@ class Followed(WindowScores):
         bpm: the wearer's baseline before each window.
     minutes : ndarray
         Still minutes that the baseline rested on.
+    limit_ratio : ndarray
+        By how much the wearer's limits lay above the population's before each window.
     channel_set : ndarray of str
         Names of `features.CHANNEL_SETS`.
     descriptors : ndarray, shape (N, 23)
@@ -31,6 +37,7 @@ class Followed(WindowScores):
     faults: np.ndarray
     offset: np.ndarray
     minutes: np.ndarray
+    limit_ratio: np.ndarray
     channel_set: np.ndarray
     descriptors: np.ndarray
 
@@ -46,8 +53,9 @@ class Followed(WindowScores):
         """The WindowScores of the same windows if no wearer's baseline were known."""
         sets = channel_sets(detector.channels)
         counted = np.array([sets[name] for name in self.channel_set]).reshape(-1, len(FEATURES))
-        size = detector.sequence_length
-        return detector.score_windows(ScoringInput(self.descriptors, self.faults, counted, self.channel_set, size))
+        windows_ = (self.descriptors, self.faults, counted, self.channel_set, detector.sequence_length)
+        stranger = stacked([detector.personal(None, counted[0])], [len(counted)]) if len(counted) else {}
+        return detector.score_windows(ScoringInput(*windows_, **stranger))
 
 
 def follow(detector, samples, first, wearer, *, progress=iter):
@@ -71,12 +79,36 @@ def follow(detector, samples, first, wearer, *, progress=iter):
     _, owner = np.unique(np.asarray(wearer)[first], return_inverse=True)
     channel_set, counted = _channel_sets(detector, samples, first)
     descriptors, faults = detector.describer.describe(samples, first, counted=counted, progress=progress)
-    learns = (faults == grid.OK) & counted[:, _STEPS] & ("own" in detector.calibration)
-    offset, minutes = baseline.follow(owner, descriptors, learns, first, interval_s=detector.interval_s)
-    known, size = minutes >= baseline.KNOWN, detector.sequence_length
-    scored = detector.score_windows(ScoringInput(descriptors, faults, counted, channel_set, size, offset, known))
+    scored = {name: np.empty(len(first)) for name in ("evidence", "error_ratio", "alert_ratio", "scores")}
+    offset, minutes, limit_ratio = np.zeros((3, len(first)))
+    own = Baseline()
+    minute = np.asarray(first) // per_minute(detector.interval_s)
+    for batch in batches(owner, minute):
+        own = Baseline() if batch.fresh else own
+        places = batch.places
+        personal = detector.personal(own, counted[places[0]])
+        offset[places], minutes[places], limit_ratio[places] = personal.offset, own.total, personal.limit_ratio
+        known = stacked([personal], [len(places)])
+        windows_ = (descriptors[places], faults[places], counted[places], channel_set[places], detector.sequence_length)
+        result = detector.score_windows(ScoringInput(*windows_, **known))
+        for name, values in scored.items():
+            values[places] = getattr(result, name)
+        own = detector.learned(
+            own,
+            personal,
+            first=first[places],
+            descriptors=descriptors[places],
+            error_ratio=result.error_ratio,
+            learns=teaching(result.scores, personal.known) & counted[places, _STEPS],
+        )
     return Followed(
-        **vars(scored), faults=faults, offset=offset, minutes=minutes, channel_set=channel_set, descriptors=descriptors
+        **scored,
+        faults=faults,
+        offset=offset,
+        minutes=minutes,
+        limit_ratio=limit_ratio,
+        channel_set=channel_set,
+        descriptors=descriptors,
     )
 
 

@@ -66,6 +66,10 @@ class ScoringInput:
         bpm by which the wearer lies above the usual heart rate.
     known : bool or ndarray of bool, shape (N,)
         Whether that is known well.
+    level : pair of ndarray, shape (23,) or (N, 23), or None
+        The wearers' own means and spreads, of `habits.Habits.level`. None: the population's.
+    limit_ratio : float or ndarray, shape (N,)
+        By how much the wearer's limits lie above the population's.
     """
 
     descriptors: np.ndarray
@@ -75,6 +79,8 @@ class ScoringInput:
     size: int | np.ndarray
     offset: float | np.ndarray = 0.0
     known: bool | np.ndarray = False
+    level: tuple | None = None
+    limit_ratio: float | np.ndarray = 1.0
 
 
 def score_windows(reference, calibration, windows):
@@ -92,9 +98,10 @@ def score_windows(reference, calibration, windows):
     WindowScores
     """
     counted = np.asarray(windows.counted)[..., : len(CHANNELS)]
-    evidence = reference.evidence(windows.descriptors, counted, windows.offset, windows.known)
+    own = {} if windows.level is None else {"level": windows.level}
+    evidence = reference.evidence(windows.descriptors, counted, windows.offset, windows.known, **own)
     each = {name: np.broadcast_to(getattr(windows, name), len(evidence)) for name in ("channel_set", "size", "known")}
-    at = limits_of_each(calibration, **each)
+    at = {name: values * windows.limit_ratio for name, values in limits_of_each(calibration, **each).items()}
     evidence = np.where(each["size"] == 1, np.minimum(evidence, ALONE * at["alert"]), evidence)
     scores = np.where(windows.faults == grid.OK, anomaly_scores(evidence, at), np.nan)
     return WindowScores(evidence, evidence / at["threshold"], evidence / at["alert"], scores)

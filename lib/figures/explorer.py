@@ -13,7 +13,7 @@ import pandas as pd
 from IPython.display import display
 
 from lib.detector import features
-from lib.detector.detector import Detector
+from lib.detector.detector import Detector, Personal
 from lib.detector.features import CHANNELS
 from lib.detector.following import Followed
 from lib.detector.reasons import sentence
@@ -110,7 +110,7 @@ class Test:
         """Reasons for the score of window `row`, as the deployed function reports them; none without a score."""
         if np.isnan(self.followed.scores[row]):
             return []
-        known = {"offset": self.followed.offset[row], "descriptors": self.followed.descriptors[row]}
+        known = {"personal": Personal(self.followed.offset[row]), "descriptors": self.followed.descriptors[row]}
         return self.detector.explain(self._window_samples(row), 0, self.detector.sequence_length, **known)
 
     def _window_samples(self, row):

@@ -1,4 +1,4 @@
-"""A wearer's days as bouts of sleep, rest, chores, walking, stairs, running and stress.
+"""A wearer's days as bouts of sleep, rest, chores, walking, stairs, running, riding and stress.
 
 A plan is a list of bouts, in seconds since midnight of its first day. A later bout overrides an earlier one.
 """
@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-ACTIVITIES = ("sleep", "rest", "walk", "run", "stairs", "stress", "chores")
+ACTIVITIES = ("sleep", "rest", "walk", "run", "stairs", "stress", "chores", "ride")
 
 _STAIR_GRADE = 0.17 / 0.3  # height over depth of a common stair
 _HOUR_S = 3600.0
+_SPELL_MINUTES = 6  # of one effort in a ride
 _EVERYDAY = {"rest": 15, "chores": 8, "walk": 2, "stairs": 0.6, "stress": 12}  # median minutes of a bout
 
 
@@ -48,6 +49,8 @@ def plan_days(wearer, *, first_day, days, rng):
         weekend = is_weekend(first_day + day)
         bouts += _everyday(wearer, wake, bed, rng)
         bouts += _outings(wearer, wake, bed, rng, weekend=weekend)
+        bouts += _strolls(wearer, wake, bed, rng)
+        bouts += _ride(wearer, wake, bed, rng)
         bouts += _nap(wearer, wake, bed, rng, weekend=weekend)
         bouts += _night(wearer, bed, next_wake, rng)
     return bouts
@@ -99,6 +102,29 @@ def _outings(wearer, wake, bed, rng, *, weekend):
         start = rng.uniform(wake + 0.5, wake + 4) if weekend or rng.random() < 0.3 else bed - rng.uniform(3, 6)
         outings.append(("run", start, rng.uniform(18, 60)))
     return [_bout(wearer, start, start + minutes / 60, name, rng) for name, start, minutes in outings]
+
+
+def _strolls(wearer, wake, bed, rng):
+    """About one slow walk a day, as with a child or round a museum: 35 to 90 steps a minute."""
+    starts = rng.uniform(wake + 0.5, bed - 1, size=rng.poisson(1.0))
+    return [
+        Bout(start * _HOUR_S, (start + rng.uniform(3, 25) / 60) * _HOUR_S, "walk", 1.5, rng.uniform(35, 90), step_m)
+        for start, step_m in zip(starts, np.full(len(starts), 0.6 * wearer.step_m), strict=True)
+    ]
+
+
+def _ride(wearer, wake, bed, rng):
+    """A ride on some days: effort without a step, at 45 to 85 % of the oxygen uptake, in spells of six minutes."""
+    if rng.random() >= wearer.rides_per_day:
+        return []
+    start, minutes = rng.uniform(wake + 1, bed - 3), rng.uniform(15, 120)
+    met = rng.uniform(0.45, 0.85) * wearer.vo2max / 3.5
+    edges = start + np.linspace(0, minutes, max(1, int(minutes // _SPELL_MINUTES)) + 1) / 60
+    efforts = met * rng.uniform(0.85, 1.1, len(edges) - 1) * np.where(rng.random(len(edges) - 1) < 0.2, 0.5, 1.0)
+    return [
+        Bout(begin * _HOUR_S, end * _HOUR_S, "ride", max(effort, 1.5))
+        for begin, end, effort in zip(edges[:-1], edges[1:], efforts, strict=True)
+    ]
 
 
 def _nap(wearer, wake, bed, rng, *, weekend):

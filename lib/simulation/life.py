@@ -12,10 +12,10 @@ from scipy.signal import lfilter
 
 from lib.simulation.bouts import ACTIVITIES, plan_days
 
-_SLEEP, _REST, _WALK, _RUN, _STAIRS, _STRESS, _CHORES = range(len(ACTIVITIES))
+_SLEEP, _REST, _WALK, _RUN, _STAIRS, _STRESS, _CHORES, _RIDE = range(len(ACTIVITIES))
 # Noise by activity: motion adds noise, hard exertion reduces it.
-_FAST_NOISE = np.array([0.75, 1.0, 1.4, 0.9, 1.3, 0.9, 1.3])
-_SLOW_NOISE = np.array([0.55, 1.0, 1.0, 0.7, 1.0, 1.0, 1.0])
+_FAST_NOISE = np.array([0.75, 1.0, 1.4, 0.9, 1.3, 0.9, 1.3, 0.9])
+_SLOW_NOISE = np.array([0.55, 1.0, 1.0, 0.7, 1.0, 1.0, 1.0, 0.8])
 _NADIR_H = 4.5  # hour of the lowest heart rate for a wearer who wakes at 6.8
 
 

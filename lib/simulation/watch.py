@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from lib.detector.grid import totals
+from lib.simulation import watch_kinds
 from lib.simulation.life import simulate_life
+from lib.simulation.watch_kinds import AS_MEASURED, draw_watch_kind
 from lib.simulation.wearers import draw_wearer
 
 _MONDAY = np.datetime64("2026-03-02T00:00:00", "s")
@@ -17,7 +19,7 @@ _STRETCH_READINGS = 500
 _DECIMALS = {"steps": 0, "calories": 2, "distance": 1}
 
 
-def report(life, *, user_id, interval_s, rng):
+def report(life, *, user_id, interval_s, rng, kind=AS_MEASURED):
     """The raw table that a watch reports of a life.
 
     Most readings are `interval_s` apart, some two or three times that. There are a few gaps. Off the wrist, heart rate
@@ -32,6 +34,7 @@ def report(life, *, user_id, interval_s, rng):
     interval_s : int
         Seconds between readings.
     rng : numpy.random.Generator
+    kind : WatchKind
 
     Returns
     -------
@@ -44,12 +47,12 @@ def report(life, *, user_id, interval_s, rng):
         silent |= off_wrist
     restart = rng.random(len(life)) < 0.05 * interval_s / 86_400
     table = pd.DataFrame({"user_id": user_id, "timestamp": life["timestamp"].to_numpy()})
-    table["heartRate"] = np.where(off_wrist, 0, _sensed(life, rng))
-    for name, decimals in _DECIMALS.items():
-        amounts = np.where(off_wrist, 0.0, life[name])
-        table[name] = _counter(amounts, life["timestamp"], restart).round(decimals)
-    table["steps"] = table["steps"].astype(int)
-    table = table[_reading_times(len(life), rng) & ~silent]
+    shown = watch_kinds.shown_heart_rate(kind, _sensed(life, rng), interval_s=interval_s, rng=rng)
+    table["heartRate"] = np.where(off_wrist, 0, shown)
+    for name, amounts in watch_kinds.counted_amounts(kind, life, ~off_wrist, interval_s=interval_s, rng=rng).items():
+        table[name] = watch_kinds.rounded_counter(kind, name, _counter(amounts, life["timestamp"], restart))
+    has_reading = watch_kinds.takes_reading(kind, _reading_times(len(life), rng), interval_s=interval_s, rng=rng)
+    table = table[has_reading & ~silent]
     text = np.datetime_as_string(table["timestamp"].to_numpy(), unit="s")
     return _delivered(table.assign(timestamp=text), rng)
 
@@ -89,10 +92,10 @@ def record_stretches(*, samples, wearers, interval_s, seed, first_id=0):
     counts = np.diff(np.arange(stretches + 1) * samples // stretches).reshape(strata.shape)
     tables = []
     for number in range(wearers):
-        wearer, wearer_rng = _wearer(seed, first_id + number)
+        wearer, kind, wearer_rng = _wearer(seed, first_id + number)
         for week, (start, count) in enumerate(zip(start_s[number], counts[number], strict=True)):
             begin = _MONDAY + np.timedelta64(week * _WEEK_S + int(start), "s")
-            tables.append(_stretch(wearer, begin, count, interval_s, wearer_rng))
+            tables.append(_stretch(wearer, kind, begin, count, interval_s, wearer_rng))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -118,10 +121,10 @@ def record_days(*, wearers, days, interval_s, seed, first_id, progress=iter):
     """
     tables = []
     for number in progress(range(first_id, first_id + wearers)):
-        wearer, rng = _wearer(seed, number)
+        wearer, kind, rng = _wearer(seed, number)
         start = _MONDAY + np.timedelta64(number % 7, "D") + _phase(interval_s, rng)
         life = simulate_life(wearer, start=start, hours=24 * days, interval_s=interval_s, rng=rng)
-        tables.append(report(life, user_id=wearer.user_id, interval_s=interval_s, rng=rng))
+        tables.append(report(life, user_id=wearer.user_id, interval_s=interval_s, rng=rng, kind=kind))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -149,19 +152,21 @@ def to_interval_counters(table):
 
 
 def _wearer(seed, number):
-    """Wearer `number` of this seed, and the generator for everything that is random in their life."""
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
-    return draw_wearer(rng, f"sim-{number:04d}"), rng
+    """Wearer `number` of this seed, their kind of watch, and the generator for all that is random in their life."""
+    rng, kind_rng = (
+        np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key)) for key in ((number,), (number, 1))
+    )
+    return draw_wearer(rng, f"sim-{number:04d}"), draw_watch_kind(kind_rng), rng
 
 
-def _stretch(wearer, begin, count, interval_s, rng):
+def _stretch(wearer, kind, begin, count, interval_s, rng):
     """The first `count` readings from `begin` on. Life is simulated from midnight, for the day's counters."""
     midnight = begin.astype("datetime64[D]").astype("datetime64[s]")
     hours = (begin - midnight).astype(float) / 3600 + 1.2 * count * interval_s / 3600 + 2
     start = midnight + _phase(interval_s, rng)
     while True:
         life = simulate_life(wearer, start=start, hours=hours, interval_s=interval_s, rng=rng)
-        table = report(life, user_id=wearer.user_id, interval_s=interval_s, rng=rng)
+        table = report(life, user_id=wearer.user_id, interval_s=interval_s, rng=rng, kind=kind)
         table = table[table["timestamp"] >= str(begin)]
         if len(table) >= count:
             return table.head(count)

@@ -33,6 +33,7 @@ class Wearer:
     bustle: float  # how often the wearer is active, 1 = average
     commutes: bool
     runs_per_day: float
+    rides_per_day: float  # bicycle or the like: effort without steps
     stress_share: float  # share of a day's bouts
     wake_h: float  # hour of waking on workdays
     weekend_lag_h: float  # hours later at weekends
@@ -107,12 +108,13 @@ def _draw_gait(rng, height_m):
 
 
 def _draw_habits(rng):
-    runner = rng.random() < 0.4
+    runner, rider = rng.random(2) < (0.4, 0.5)
     return {
         "fidgets_per_h": rng.uniform(4, 28),
         "bustle": rng.uniform(0.4, 1.5),
         "commutes": bool(rng.random() < 0.6),
         "runs_per_day": rng.uniform(0.15, 0.7) if runner else 0.0,
+        "rides_per_day": rng.uniform(0.1, 0.6) if rider else 0.0,
         "stress_share": rng.uniform(0.01, 0.06),
         "wake_h": np.clip(rng.normal(6.8, 1.0), 4.5, 10),
         "weekend_lag_h": rng.uniform(0, 2.2),

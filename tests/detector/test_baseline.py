@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from lib.detector import baseline
 from lib.detector.baseline import Baseline
 from lib.detector.descriptors import HEART_RATE, NAMES, STEPS
+from lib.detector.habits import Habits
 
 
 def after(residuals):
@@ -64,17 +65,17 @@ def test_the_largest_fits_in_a_kilobyte():
         [],
         "x",
         3,
-        {"version": 1},
-        {"version": 1, "stillMinutes": [0] * 50},
-        {"version": 1, "stillMinutes": [0] * 50 + [-1]},
-        {"version": 1, "stillMinutes": [0] * 50 + [True]},
-        {"version": 1, "stillMinutes": [0] * 50 + [0.5]},
-        {"version": 1, "stillMinutes": [0] * 50 + [float("nan")]},
-        {"version": 1, "stillMinutes": [0] * 50 + [[1]]},
-        {"version": 1, "stillMinutes": [0] * 50 + [10**9]},
-        {"version": 1, "stillMinutes": [0] * 51, "asOf": "2026-03-02"},
-        {"version": 1, "stillMinutes": [0] * 51, "asOf": -1},
-        {"version": 1, "stillMinutes": [0] * 51, "asOf": 10**15},
+        {"version": 2},
+        {"version": 2, "stillMinutes": [0] * 50},
+        {"version": 2, "stillMinutes": [0] * 50 + [-1]},
+        {"version": 2, "stillMinutes": [0] * 50 + [True]},
+        {"version": 2, "stillMinutes": [0] * 50 + [0.5]},
+        {"version": 2, "stillMinutes": [0] * 50 + [float("nan")]},
+        {"version": 2, "stillMinutes": [0] * 50 + [[1]]},
+        {"version": 2, "stillMinutes": [0] * 50 + [10**9]},
+        {"version": 2, "stillMinutes": [0] * 51, "habits": Habits().to_json(), "asOf": "2026-03-02"},
+        {"version": 2, "stillMinutes": [0] * 51, "habits": Habits().to_json(), "asOf": -1},
+        {"version": 2, "stillMinutes": [0] * 51, "habits": Habits().to_json(), "asOf": 10**15},
     ],
 )
 def test_what_is_no_baseline_is_refused(written):
@@ -83,7 +84,7 @@ def test_what_is_no_baseline_is_refused(written):
 
 
 def test_whole_numbers_may_come_back_as_floats():
-    read = Baseline.from_json({"version": 1.0, "stillMinutes": [3.0] + [0] * 50})
+    read = Baseline.from_json({**Baseline().to_json(), "version": 2.0, "stillMinutes": [3.0] + [0] * 50})
     assert (read.total, read.minutes.dtype) == (3, np.int64)
 
 

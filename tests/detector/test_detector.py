@@ -9,7 +9,7 @@ import pytest
 from conftest import keras_scores, life
 
 from lib.detector import heart_rate
-from lib.detector.baseline import KNOWN, Baseline
+from lib.detector.baseline import KNOWN, Baseline, bins
 from lib.detector.checksums import sha256
 from lib.detector.detector import Detector
 from lib.detector.export_folder import DamagedModel
@@ -44,8 +44,10 @@ def test_still_windows_tell_how_far_the_heart_rate_lies_from_the_usual(detector)
     found = detector.score(samples, np.zeros(70, dtype=int))
     mean = np.array([samples[row : row + 60, 0].mean() for row in found.first])
     usual = heart_rate.usual(samples[found.first + 59], detector.reference.curve)
-    np.testing.assert_allclose(found.resting[:6], (mean - usual)[:6])
-    assert np.isnan(found.resting[6:]).all()
+    assert found.learns.all()  # of a new wearer, even windows that alert
+    windows = {name: getattr(found, name) for name in ("first", "descriptors", "error_ratio")}
+    learned = detector.learned(Baseline(), found.personal, **windows, learns=np.full(len(found.scores), True))
+    assert np.flatnonzero(learned.minutes).tolist() == bins((mean - usual)[:1]).tolist()  # one window of the minute
 
 
 def test_samples_before_the_first_full_window_share_its_score(detector):

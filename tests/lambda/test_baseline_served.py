@@ -9,6 +9,7 @@ from request import parse
 
 from lib.detector import baseline, features
 from lib.detector.baseline import Baseline
+from lib.detector.descriptors import HEART_RATE
 from lib.detector.detector import Detector
 
 MIDNIGHT_MS = 1_772_409_600_000  # 2026-03-02T00:00:00Z
@@ -85,7 +86,7 @@ def test_a_slow_heart_is_less_unusual_in_a_wearer_who_is_known_to_have_one(detec
     slow = still(60, heart_rate=36)
     usual = answer(detector, slow)["anomalyScore"]
     wearer_baseline = Baseline()
-    residual = detector.score(*_samples(slow)).resting
+    residual = detector.score(*_samples(slow)).descriptors[:, HEART_RATE]
     wearer_baseline.add(np.repeat(residual, 10 * baseline.SHRUNK))
     assert answer(detector, slow, baseline=wearer_baseline.to_json())["anomalyScore"] < usual
 
@@ -108,6 +109,6 @@ def test_without_a_usable_reading_the_baseline_stays(detector):
 
 def test_a_malformed_baseline_is_refused_by_its_name(detector):
     with pytest.raises(Problem) as caught:
-        answer(detector, still(3), baseline={"version": 1, "stillMinutes": [1]})
+        answer(detector, still(3), baseline={"version": 2, "stillMinutes": [1]})
     assert (caught.value.status, caught.value.body["code"]) == (400, "bad_baseline")
     assert caught.value.body["field"] == "baseline"

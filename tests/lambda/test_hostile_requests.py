@@ -128,7 +128,7 @@ PATHS = {  # a request, and which parts of it the answer may repeat
     "nothing usable": ({**SENT, "metrics": ["canary", [VALUES], {"canary": VALUES}]}, []),
     "a bad envelope": (enveloped(GOOD[:3]) + [{**WEARER, "metrics": ["canary"]}], []),
     "bad counters": ({**SENT, "counters": "canary"}, []),
-    "a bad baseline": ({**SENT, "baseline": {"version": 1, "stillMinutes": ["canary"] * 51}}, []),
+    "a bad baseline": ({**SENT, "baseline": {"version": 2, "stillMinutes": ["canary"] * 51}}, []),
     "a bad time zone": ({**SENT, "timezone": "canary/canary"}, []),
     "too many": ({**SENT, "metrics": GOOD * 50}, []),
     "no readings": ({**WEARER, **VALUES}, []),

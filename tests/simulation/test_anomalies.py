@@ -179,7 +179,7 @@ def test_missing_values_stay_missing(raw):
 
 
 def test_a_table_too_short_for_any_event_stays_normal(raw):
-    labelled, events = inject(raw.head(20), Injection(events_per_day=5_000, interval_s=10), rng=generator())
+    labelled, events = inject(raw.head(8), Injection(events_per_day=5_000, interval_s=10), rng=generator())
     assert events.empty
     assert (labelled["label"] == "").all()
 

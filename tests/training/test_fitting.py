@@ -11,20 +11,31 @@ from lib.training.fitting import DescribedWindows, Fit
 class Echo:
     """Stands for a Describer and a Reference: a window's evidence holds its first row, size, channels and baseline."""
 
-    length, curve = 10, None
+    length, curve, interval_s = 10, None, 60
+    mean, scale = np.zeros(23), np.ones(23)
 
     def describe(self, samples, first, *, size, counted, map_batches):
-        return np.column_stack([first, size, np.full(len(first), counted.sum())]), None
+        return described(first, size, counted.sum()), None
 
-    def evidence(self, descriptors, counted, offset, known):
-        return descriptors @ [1.0, 100.0, 10_000.0] + offset / 10 + known / 100
+    def apart(self, fold):
+        return [(self, slice(None))]
+
+    def evidence(self, descriptors, counted, offset, known, level=None):
+        return descriptors[:, :3] @ [1.0, 100.0, 10_000.0] + offset / 10 + known / 100
+
+
+def described(first, size, features):
+    descriptors = np.zeros((len(first), 23))
+    descriptors[:, 0], descriptors[:, 1], descriptors[:, 2] = first, size, features
+    return descriptors
 
 
 def windows(count, *, minutes=0):
     first = 10 * np.arange(count)
     zeros = np.zeros(count)
-    descriptors = np.column_stack([first, np.full(count, 10), np.full(count, 7)])
-    return DescribedWindows(first, descriptors, zeros.astype(int), zeros, np.full(count, minutes))
+    descriptors = described(first, 10, 7)
+    wearer, minute, fold = np.zeros(count), np.arange(count), np.zeros(count, dtype=int)
+    return DescribedWindows(first, descriptors, zeros.astype(int), zeros, np.full(count, minutes), wearer, minute, fold)
 
 
 def test_shorter_windows_end_where_the_whole_ones_end_and_hold_all_of_their_channel_set():
