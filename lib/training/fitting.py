@@ -240,7 +240,7 @@ class Fit:
         return WindowScores(**scores)
 
     def _own_evidence(self, reference, limiting, drawn, sizes, percentile):
-        """The evidence of known wearers' windows over the wearers' limit ratios: by channel set, and of whole windows."""
+        """The evidence of known wearers' windows over their limit ratios: by channel set, and of whole windows."""
         level = levels(reference, limiting)
         evidence = self.evidence(reference, limiting, known=True, level=level)
         ratio = own_limit_ratios(evidence, limiting, percentile)
