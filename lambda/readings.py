@@ -6,6 +6,7 @@ from itertools import chain
 
 import numpy as np
 from bad_reading import BadReading, number, shortened
+from clock import Clock
 
 from lib.detector.baseline import Baseline
 from lib.detector.features import CALENDAR, COUNTERS, FEATURES
@@ -41,7 +42,18 @@ class Readings:
     trend: Trend | None = None  # the wearer's; None for an envelope
 
 
-def check(metrics, places, clock, *, interval_s, cumulative, baseline, trend=None):
+@dataclass(frozen=True)
+class Options:
+    """What a request says about all its readings."""
+
+    clock: Clock
+    interval_s: float  # seconds from one reading to the next without timestamps
+    cumulative: bool
+    baseline: Baseline | None
+    trend: Trend | None
+
+
+def check(metrics, places, options):
     """Check the readings of one wearer.
 
     Parameters
@@ -50,32 +62,28 @@ def check(metrics, places, clock, *, interval_s, cumulative, baseline, trend=Non
         The readings as sent, of any JSON type.
     places : list of int
         Their places in the request.
-    clock : Clock
-    interval_s : float
-        Seconds from one reading to the next where none has a timestamp.
-    cumulative : bool
-    baseline : Baseline or None
-    trend : Trend or None
+    options : Options
 
     Returns
     -------
     Readings
     """
+    clock = options.clock
     checked = _all_at_once(metrics, clock) or _one_by_one([*map(_without_nulls, metrics)], clock)
     (seconds, wall), numbers, errors, countable = checked
     timed = not np.isnan(seconds).all()
     return Readings(
         index=np.array(places),
-        seconds=seconds if timed else np.arange(len(metrics)) * float(interval_s),
+        seconds=seconds if timed else np.arange(len(metrics)) * float(options.interval_s),
         clock_offset=wall - seconds,
         heart_rate=numbers[:, 0],
         counters=numbers[:, 1:4],
         calendar=numbers[:, 4:],
         errors=errors,
         countable=countable,
-        cumulative=cumulative,
-        baseline=baseline,
-        trend=trend,
+        cumulative=options.cumulative,
+        baseline=options.baseline,
+        trend=options.trend,
     )
 
 

@@ -43,32 +43,27 @@ def parse(request, *, interval_s):
         400 for another form or a bad `counters`, `timezone` or `baseline`, 413 for too many readings.
     """
     metrics, wearers = _envelopes(request) if isinstance(request, list) else _batch(request)
-    options = request if isinstance(request, dict) else {}
-    options = {name: value for name, value in options.items() if value is not None}
-    counters = options.get("counters", "cumulative")
-    if counters not in COUNTER_FORMS:
-        raise Problem(400, "bad_counters", "counters: expected cumulative or interval", field="counters")
-    zones = Zones()
-    zone = zones.get(options.get("timezone", "UTC"))
-    if zone is None:
-        detail = "timezone: expected an IANA name such as Europe/Rome or Asia/Tokyo; abbreviations are ambiguous"
-        raise Problem(400, "bad_timezone", detail, field="timezone")
-    clock, (baseline, trend) = Clock(zones, zone), _learned(request)
+    options = _options(request, interval_s)
     places_of = {}
     for index, wearer in enumerate(wearers):
         places_of.setdefault(wearer, []).append(index)
-    return [
-        readings.check(
-            [metrics[place] for place in places],
-            places,
-            clock,
-            interval_s=interval_s,
-            cumulative=counters == "cumulative",
-            baseline=baseline,
-            trend=trend,
-        )
-        for places in places_of.values()
-    ]
+    return [readings.check([metrics[place] for place in places], places, options) for places in places_of.values()]
+
+
+def _options(request, interval_s):
+    """What a request says about all its readings."""
+    fields = request if isinstance(request, dict) else {}
+    fields = {name: value for name, value in fields.items() if value is not None}
+    counters = fields.get("counters", "cumulative")
+    if counters not in COUNTER_FORMS:
+        raise Problem(400, "bad_counters", "counters: expected cumulative or interval", field="counters")
+    zones = Zones()
+    zone = zones.get(fields.get("timezone", "UTC"))
+    if zone is None:
+        detail = "timezone: expected an IANA name such as Europe/Rome or Asia/Tokyo; abbreviations are ambiguous"
+        raise Problem(400, "bad_timezone", detail, field="timezone")
+    baseline, trend = _learned(request)
+    return readings.Options(Clock(zones, zone), interval_s, counters == "cumulative", baseline, trend)
 
 
 def _learned(request):
