@@ -3,7 +3,7 @@
 import pytest
 
 from lib import parallel
-from lib.data import clean
+from lib.detector import features
 from lib.files import ROOT
 from lib.workflow import parameter_checks
 from lib.workflow.parameter_checks import check_bounds, check_skipped
@@ -31,7 +31,7 @@ def test_every_number_of_a_notebook_has_bounds():
 
 
 def test_the_choices_are_those_of_the_library():
-    assert parameter_checks.CHOICES["counters"] == clean.COUNTER_FORMS
+    assert parameter_checks.CHOICES["counters"] == features.COUNTER_FORMS
     assert parameter_checks.CHOICES["on_bad_part"] == parallel.ON_BAD_PART
 
 
@@ -64,6 +64,10 @@ def test_the_choices_are_those_of_the_library():
             "timezone=Europe/Zürich: expected an IANA time zone; did you mean Europe/Zurich?",
         ),
         ({"timezone": ""}, "timezone=: expected an IANA time zone, such as Europe/Zurich"),
+        *(
+            ({"timezone": name}, f"timezone={name}: expected an IANA time zone, such as Europe/Zurich, and no abbr")
+            for name in ("JST", "IST", "CEST", "GMT+2")
+        ),
         ({"timezone": "../etc/passwd"}, "timezone=../etc/passwd: expected an IANA time zone, such as Europe/Zurich"),
         ({"lambda_python": "3.9"}, "expected lambda_python 3.13, 3.12 or local, got '3.9'"),
         ({"samples": 1499}, "samples=1499: expected 1500 or more, a window of 60 a wearer"),
