@@ -74,6 +74,7 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print(f"lib.score: stopped by Ctrl-C; {resume}", file=sys.stderr)
         return INTERRUPTED
+    print(*scored.lines, sep="\n")
     rate = scored.new_windows / (time.monotonic() - began)
     print(f"{options.out}: {scored.windows:,} windows, {scored.new_windows:,} of them now, {rate:,.0f} a second")
     if not scored.windows:

@@ -60,6 +60,21 @@ def score_with(run, data, out, *options):
     return score.main(["--run", run.name, "--data", str(data), "--out", str(out), "--workers", "1", *options])
 
 
+def test_an_export_is_scored_as_it_is(run, tmp_path, capsys):
+    rows = raw(30)
+    heart = rows.rename(columns={"heartRate": "beats per minute"})[["timestamp", "beats per minute"]]
+    (tmp_path / "export").mkdir()
+    heart.assign(timestamp=heart["timestamp"] + "Z").to_csv(tmp_path / "export/heart.csv", index=False)
+    minutes = rows.iloc[::12].assign(timestamp=lambda table: table["timestamp"].str[:-2] + "00Z", steps=40)
+    minutes[["timestamp", "steps"]].to_csv(tmp_path / "export/steps.csv", index=False)
+    assert score_with(run, tmp_path / "export", tmp_path / "scores.parquet", "--timezone", "Asia/Tokyo") == 0
+    scores = pd.read_parquet(tmp_path / "scores.parquet").dropna(subset="score")
+    assert len(scores) >= 20
+    assert scores["timestamp"].dt.hour.isin([16]).all()
+    assert set(scores["channel_set"]) == {"heart rate and steps"}
+    assert "Fitbit export, CSV (Google data) (2 files)" in capsys.readouterr().out
+
+
 def test_scores_equal_those_of_a_request_each_minute(run, tmp_path, export):
     rows = raw(40, running=False)
     rows.to_csv(tmp_path / "ada.csv", index=False)
@@ -197,7 +212,7 @@ def test_a_bad_part_can_be_skipped_and_is_reported(run, folder, tmp_path, capsys
 
 def test_a_bad_part_that_stops_is_reported_with_the_option_that_skips_it(run, folder, tmp_path):
     (folder / "bo.parquet").write_bytes(b"cut off")
-    with pytest.raises(SystemExit, match="bo.parquet: can ?not be read") as stopped:
+    with pytest.raises(SystemExit, match="bo.parquet: cannot be read") as stopped:
         score_with(run, folder, tmp_path / "scores.parquet")
     assert "; --on-bad-part skip goes on without it; finished scores are kept beside" in str(stopped.value)
     assert "on_bad_part" not in str(stopped.value)

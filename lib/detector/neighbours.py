@@ -90,7 +90,7 @@ class Reference:
         curve : ndarray, shape (8,)
         at_most : int
             The largest number of reference windows.
-        rng : numpy.random.Generator
+        rng : Generator
 
         Raises
         ------

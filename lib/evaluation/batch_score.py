@@ -17,7 +17,7 @@ import pyarrow.parquet as parquet
 from tqdm import tqdm
 
 from lib import files, parallel
-from lib.data import clean, partitions, raw_files
+from lib.data import clean, conversion, partitions, raw_files
 from lib.detector import grid, scoring, windows
 from lib.detector.checksums import sha256
 from lib.detector.detector import Detector
@@ -74,6 +74,7 @@ class Scored(NamedTuple):
     windows: int  # in the output
     new_windows: int  # scored in this call
     problems: dict  # {file or partition: problem} of those that were skipped
+    lines: tuple = ()  # what was read, ignored, merged or left out
 
 
 def score_partition(partition, *, export, options):
@@ -157,11 +158,12 @@ def score_files(export, data, out, *, options=Options(), workers=Workers()):  # 
 
 
 def _score_files(export, data, out, options, workers):
-    if str(out) in raw_files.addresses(data):
+    if not conversion.is_export(data) and str(out) in raw_files.addresses(data):
         raise ValueError(f"--out {out} is one of the files to score; name another file")
     folder = out.with_name(f".{out.name}.parts")
     reading = partial(tqdm, desc="files read")
-    source = partitions.survey(data, timezone=options.timezone, batches=_BATCHES, progress=reading, **workers)
+    form = {"timezone": options.timezone, "counters": options.counters}
+    source = partitions.survey(data, **form, batches=_BATCHES, progress=reading, **workers)
     settings = asdict(options) | {"made_by": sha256(export / MODEL)}
     paths = {part: folder / f"{partitions.key(part, **settings)}.parquet" for part in source.partitions}
     missing = [part for part, path in paths.items() if not _is_complete(path)]
@@ -180,7 +182,7 @@ def _score_files(export, data, out, options, workers):
     total = _concatenate([path for part, path in paths.items() if str(part) not in problems], out)
     if not problems:
         files.remove(folder)
-    return Scored(total, new_windows, problems)
+    return Scored(total, new_windows, problems, tuple(source.lines()))
 
 
 def _is_complete(path):

@@ -129,8 +129,8 @@ def _check_timezone(name):
     try:
         ZoneInfo(name)
     except (ValueError, OSError, LookupError):
-        nearest = difflib.get_close_matches(name, available_timezones(), n=1)
-        hint = f"; did you mean {nearest[0]}?" if nearest else ", such as Europe/Zurich"
+        nearest = difflib.get_close_matches(name, available_timezones(), n=1) if "/" in name else []
+        hint = f"; did you mean {nearest[0]}?" if nearest else ", such as Europe/Zurich, and no abbreviation"
         raise UsageError(f"timezone={name}: expected an IANA time zone{hint}") from None
 
 

@@ -13,6 +13,8 @@ from lib.workflow.parameter_checks import check_skipped, check_values
 from lib.workflow.parameters import UsageError, caller_dir
 from lib.workflow.progress import Progress, format_duration
 
+MONITOR = "monitor"  # the notebook whose verdict ends the run
+
 
 class Stopped(Exception):
     """A notebook failed or was interrupted. `status` is the exit status."""
@@ -202,6 +204,21 @@ def _finish(staged, plan, *, seconds):
     later = [step for step in plan.numbered if step > plan.selected[-1]]
     if later and plan.selected[-1] in plan.numbered:
         print(f"{', '.join(later)} keep earlier results; to repeat them: --from {later[0]}")
+    if MONITOR in plan.selected:
+        print("\n".join(verdict_lines(Run.at(staged.name))))
+
+
+def verdict_lines(run):
+    """Return the lines that end the monitor: the verdict, its reasons, and the page that explains them."""
+    monitor = report.monitor_verdict(run)
+    reasons = [_printable(reason) for reason in monitor["why"]]
+    page = _displayed(run.models / f"{MONITOR}.html")
+    return [f"verdict: {monitor['verdict']}", *(f"  {reason}" for reason in reasons), f"  page: {page}"]
+
+
+def _printable(text):
+    """Replace control characters, which could rewrite the terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def summary_lines(run, *, seconds):

@@ -59,7 +59,7 @@ def test_the_tables_hold_a_sample_and_its_size_is_printed(large):
 
 def test_the_unreadable_file_is_named(large):
     _, home, parts = large
-    assert f"set aside: {parts}/d.parquet: can not be read" in text_of(home / "01_generate.ipynb", "stderr")
+    assert f"set aside: {parts}/d.parquet: cannot be read" in text_of(home / "01_generate.ipynb", "stderr")
     journal = json.loads((home / "models/large/run.json").read_text())
     assert list(journal["01_generate"]["set_aside"]) == [f"{parts}/d.parquet"]
 

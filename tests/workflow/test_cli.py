@@ -87,7 +87,7 @@ def run_toys(notebooks, capfd):
         (["samples=0"], "samples=0: expected 1 or more"),
         (
             ["run=" + "x" * 101],
-            f"run={'x' * 101}: expected at most 100 characters, got 101; shorten the name of the run",
+            f"run={'x' * 101}: expected at most 100 characters, got 101; shorten the name",
         ),
         (["limit=3"], "limit is a parameter of watch, which a run without --only does not run"),
         (
@@ -299,7 +299,7 @@ def test_a_full_disk_before_a_run_begins_asks_for_the_same_command(run_toys, mon
 def test_a_base_is_checked_before_anything_runs(run_toys, notebooks, tmp_path):
     path = notebooks / "02_use.ipynb"
     path.write_text(path.read_text().replace("factor: float = 2.0", 'base: str = \\"\\"\\nfactor: float = 2.0'))
-    message = "run_all.sh: base=old: there is no exported run of that name; see ./run_all.sh --runs\n"
+    message = "run_all.sh: base=old: no exported run has that name; ./run_all.sh --runs lists those that exist\n"
     assert run_toys("base=old") == (2, "", message)
     assert not list(tmp_path.glob("home/*/.*.partial"))
 
