@@ -103,7 +103,6 @@ def test_the_built_bundle_survives_them_in_its_own_process(export, tmp_path):
 WEARER = {"userId": "canary-ada", "deviceId": "canary-watch"}
 VALUES = {"heartRate": 77.123456, "steps": 987654321, "calories": 31337.4242, "distance": 271828.1828}
 SECRETS = ["canary", *map(str, VALUES.values())]
-HANDED_BACK = f"[{VALUES['steps']:.1f}, "  # the last count of steps, in the baseline: the next request needs it
 GOOD = [{"timestamp": 1000 * (small_model.MONDAY_7H + 5 * place), **VALUES, "note": "canary"} for place in range(30)]
 SENT = {"metrics": GOOD, **WEARER}
 
