@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up .venv on first use, then runs the notebooks. ./run_all.sh --help says more.
+# Sets up .venv on first use, then executes the notebooks. See ./run_all.sh --help.
 set -euo pipefail
 
 CALLER_DIR=$PWD
@@ -15,7 +15,7 @@ stop() {
     exit 1
 }
 
-# Prints the version, such as 3.11, of a Python that runs, is in range and can make environments; else fails.
+# Prints the version of a Python, such as 3.11, if it can make environments and is supported; fails otherwise.
 usable() {
     "$1" -c 'import ensurepip, sys, venv
 version = sys.version_info[:2]
@@ -29,33 +29,33 @@ choose_python() {
             echo "$candidate"
             return
         fi
-        [[ $candidate != "${PYTHON:-}" ]] || stop "PYTHON=$PYTHON is no Python 3.11 to 3.13 that can make a .venv"
+        [[ $candidate != "${PYTHON:-}" ]] || stop "PYTHON=$PYTHON: expected a Python 3.11 to 3.13 that can make a .venv"
     done
-    stop "no Python 3.11 to 3.13 with venv and pip is here; install one, or name it with PYTHON=/path/to/python3"
+    stop "expected a Python 3.11 to 3.13 with venv and pip, found none; install one, or set PYTHON=/path/to/python3"
 }
 
-# What .venv is made from, in two lines: the Python, this folder and the locked requirements; and the project.
+# Prints what .venv is made from, in two lines: the Python, this folder and the requirements; and the project.
 stamp() {
     echo "python $1 in $ROOT, requirements $(cksum <requirements.lock)"
     echo "project $(cksum <pyproject.toml)"
 }
 
-# The stamp that .venv should bear: of the Python it has, or of PYTHON's where that is set.
-wanted_stamp() {
+# Prints the stamp that .venv should have: that of its own Python, or of PYTHON if it is set.
+expected_stamp() {
     local python=.venv/bin/python version
     [[ -z ${PYTHON:-} ]] || python=$PYTHON
     version=$(usable "$python") || return
     [[ $version == "$(usable .venv/bin/python)" ]] && stamp "$version"
 }
 
-# Makes .venv anew unless only the project changed. The stamp goes first and comes last, so that a set-up
-# that is cut off is done again.
+# Makes a new .venv, or only installs the project again if nothing else changed. The stamp is removed first and written
+# last, so an interrupted set-up is repeated.
 make_environment() {
-    local wanted had
-    wanted=$(wanted_stamp) || wanted=
-    had=$(cat .venv/stamp 2>/dev/null) || had=
+    local expected actual
+    expected=$(expected_stamp) || expected=
+    actual=$(cat .venv/stamp 2>/dev/null) || actual=
     rm -f .venv/stamp
-    if [[ -z $wanted || ${wanted%%$'\n'*} != "${had%%$'\n'*}" ]]; then
+    if [[ -z $expected || ${expected%%$'\n'*} != "${actual%%$'\n'*}" ]]; then
         "$1" -m venv --clear .venv
         pip_install --require-hashes -r requirements.lock
     fi
@@ -66,13 +66,13 @@ make_environment() {
 pip_install() {
     if ! .venv/bin/python -m pip install --disable-pip-version-check --no-input "$@" >>.venv/install.log 2>&1; then
         cat .venv/install.log >&2
-        stop "setting up .venv failed; pip's output is above"
+        stop "setting up .venv failed; see the output of pip above"
     fi
 }
 
 up_to_date() {
-    local wanted
-    wanted=$(wanted_stamp) && [[ -f .venv/stamp && $wanted == "$(<.venv/stamp)" ]]
+    local expected
+    expected=$(expected_stamp) && [[ -f .venv/stamp && $expected == "$(<.venv/stamp)" ]]
 }
 
 set_up() {
@@ -80,7 +80,7 @@ set_up() {
     ! up_to_date || return 0
     python=$(choose_python)
     exec 9<requirements.lock
-    "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)' # held while 9 is open; another set-up waits here
+    "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)' # until 9 is closed; another set-up waits here
     if ! up_to_date; then
         echo "setting up .venv (about 3 minutes) …" >&2
         make_environment "$python"

@@ -1,11 +1,11 @@
-"""What does cleaning take, Parquet to clean Parquet, of one machine? Prints the README's tables.
-
-Simulated wearers' days, a file for 50 of them; each of 25 lives is given to several, under other names. A first table
-has the rate and the memory of one process, reading included, and the time that real wearers' files take (`--real`, in
-CSV); a second the same work by one and by two workers of one thread each, and what all processes hold together.
-Linux or macOS, about four minutes and half a gigabyte of disk.
+"""How fast does one machine clean, Parquet to clean Parquet, and in how much memory? Prints two tables.
 
     .venv/bin/python benchmarks/cleaning.py [--wearers 1100] [--times 3] [--real FOLDER]
+
+The data are simulated wearers' days, 50 to a file; 25 lives repeat under other names. The first table has the rate and
+memory of one process, reading included, and the time for real wearers' CSV files (`--real`). The second has the same
+work by one and by two workers of one thread each, and the memory of all processes together. Needs Linux or macOS, about
+four minutes and half a gigabyte of disk.
 """
 
 import argparse
@@ -33,7 +33,7 @@ MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of ru_maxrss
 
 
 def write_parts(folder, *, wearers):
-    """Write the raw tables of so many wearers' days as Parquet files in `folder`."""
+    """Write the raw tables of wearers' days as Parquet files to `folder`."""
     lives = watch.record_days(wearers=LIVES, days=1, first_id=0, interval_s=INTERVAL_S, seed=1)
     lives["timestamp"] = pd.to_datetime(lives["timestamp"]).astype("datetime64[ms]")
     for first in range(0, wearers, IN_A_FILE):
@@ -45,7 +45,7 @@ def write_parts(folder, *, wearers):
 
 
 def alone(path, times):
-    """Readings, the least seconds that reading and cleaning them took, and the peak memory, in this process."""
+    """Readings, the fewest seconds to read and clean them, and the peak memory, in this process."""
     seconds = []
     for _ in range(times):
         began = time.perf_counter()
@@ -55,11 +55,11 @@ def alone(path, times):
     return {"readings": account["readings"], "seconds": min(seconds), "peak": peak}
 
 
-def in_parts(path, workers):
-    """All of `path` cleaned into a folder by workers that are there already: readings, seconds, and the peak memory."""
-    form = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"}
+def in_partitions(path, workers):
+    """Readings, seconds and peak memory of cleaning `path` into a folder, with workers already running."""
+    cluster = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"}
     with dask.config.set({"distributed.nanny.pre-spawn-environ": parallel.ENVIRON}):
-        local = LocalCluster(**form)
+        local = LocalCluster(**cluster)
     with tempfile.TemporaryDirectory() as folder, local, Client(local) as client:
         client.run(_warm)
         with Memory() as memory:
@@ -70,16 +70,16 @@ def in_parts(path, workers):
             account, _ = clean_partitions.clean_all(source.partitions, Path(folder), timezone="UTC", **FORM, **how)
             done = time.perf_counter()
     times = {"survey": counted - began, "seconds": done - counted}
-    return {"readings": account["readings"], "parts": len(source.partitions), "peak": memory.peak, **times}
+    return {"readings": account["readings"], "partitions": len(source.partitions), "peak": memory.peak, **times}
 
 
 def _warm():
-    """Import in a worker what its first part would wait for."""
+    """Import in a worker what its first partition would wait for."""
     import lib.data.clean_partitions  # noqa: F401
 
 
 class Memory:
-    """The most resident memory (bytes) of this process and all below it within the block, seen 20 times a second."""
+    """The peak resident memory (bytes) of this process and its children within the block, sampled 20 times a second."""
 
     def __enter__(self):
         self.peak, self._over = 0, threading.Event()
@@ -100,7 +100,7 @@ class Memory:
 def _resident(process):
     try:
         return process.memory_info().rss
-    except psutil.Error:  # it has just gone
+    except psutil.Error:  # it has just ended
         return 0
 
 
@@ -115,39 +115,43 @@ def in_a_process(name, path, number):
 
 def main():
     """Print the tables."""
-    given = _arguments()
-    if given.one:
-        name, path, number = given.one
-        print(json.dumps({"alone": alone, "in_parts": in_parts}[name](path, int(number))))
+    options = _arguments()
+    if options.one:
+        name, path, number = options.one
+        print(json.dumps({"alone": alone, "in_partitions": in_partitions}[name](path, int(number))))
         return
     with tempfile.TemporaryDirectory() as folder:
-        write_parts(Path(folder), wearers=given.wearers)
-        _print_alone(sorted(Path(folder).iterdir())[0], given.real)
-        _print_in_parts(folder, given.wearers, given.times)
+        write_parts(Path(folder), wearers=options.wearers)
+        _print_alone(sorted(Path(folder).iterdir())[0], options.real)
+        _print_in_partitions(folder, options.wearers, options.times)
 
 
-def _print_alone(part, real):
+def _print_alone(file, real):
     print("| one process | readings | s | readings a second | peak MB |\n|---|---|---|---|---|")
-    sources = {"simulated, Parquet": part} | ({"real, CSV": real} if real else {})
+    sources = {"simulated, Parquet": file} | ({"real, CSV": real} if real else {})
     for name, path in sources.items():
-        found = in_a_process("alone", path, 5)
-        rate = found["readings"] / found["seconds"]
-        print(f"| {name} | {found['readings']:,} | {found['seconds']:.2f} | {rate:,.0f} | {found['peak'] / 1e6:,.0f} |")
+        measured = in_a_process("alone", path, 5)
+        cells = [name, f"{measured['readings']:,}", f"{measured['seconds']:.2f}"]
+        cells += [f"{measured['readings'] / measured['seconds']:,.0f}", f"{measured['peak'] / 1e6:,.0f}"]
+        print(f"| {' | '.join(cells)} |")
     if not real:
-        print("real wearers: skipped, --real FOLDER is not given")
+        print("real wearers: skipped, because --real FOLDER is missing")
 
 
-def _print_in_parts(folder, wearers, times):
-    print(f"\n{wearers:,} wearer-days in parts, read, cleaned and written (the best of {times}), after the survey\n")
+def _print_in_partitions(folder, wearers, times):
+    print(
+        f"\n{wearers:,} wearer-days in partitions, read, cleaned and written (the best of {times}), after the survey\n"
+    )
     print("| workers | readings | s | readings a second and worker | times one | survey s | all processes' peak GiB |")
     print("|---|---|---|---|---|---|---|")
     one = None
     for workers in (1, 2):
-        found = min((in_a_process("in_parts", folder, workers) for _ in range(times)), key=lambda each: each["seconds"])
-        one = one or found["seconds"]
-        rate = found["readings"] / found["seconds"] / workers
-        cells = [str(workers), f"{found['readings']:,}", f"{found['seconds']:.1f}", f"{rate:,.0f}"]
-        cells += [f"{one / found['seconds']:.2f}", f"{found['survey']:.1f}", f"{found['peak'] / 2**30:.2f}"]
+        runs = [in_a_process("in_partitions", folder, workers) for _ in range(times)]
+        fastest = min(runs, key=lambda run: run["seconds"])
+        one = one or fastest["seconds"]
+        rate = fastest["readings"] / fastest["seconds"] / workers
+        cells = [str(workers), f"{fastest['readings']:,}", f"{fastest['seconds']:.1f}", f"{rate:,.0f}"]
+        cells += [f"{one / fastest['seconds']:.2f}", f"{fastest['survey']:.1f}", f"{fastest['peak'] / 2**30:.2f}"]
         print(f"| {' | '.join(cells)} |", flush=True)
 
 
@@ -155,12 +159,12 @@ def _arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--wearers", type=int, default=1100, help="wearer-days simulated (default: %(default)s)")
     parser.add_argument("--real", help="a folder of real wearers' raw tables (default: skipped)")
-    parser.add_argument("--times", type=int, default=3, help="how often the second table's work is done (default: 3)")
+    parser.add_argument("--times", type=int, default=3, help="repetitions of the second table's work (default: 3)")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.wearers < LIVES or given.wearers % LIVES:
-        parser.error(f"--wearers {given.wearers}: a multiple of {LIVES} is wanted")
-    return given
+    options = parser.parse_args()
+    if options.wearers < LIVES or options.wearers % LIVES:
+        parser.error(f"--wearers: expected a multiple of {LIVES}, got {options.wearers}")
+    return options
 
 
 if __name__ == "__main__":

@@ -1,32 +1,37 @@
-"""What a day of many wearers costs to clean, score and keep, worked out from measured rates. Prints a table.
-
-The rates are those that benchmarks/cleaning.py (of one worker), scoring.py (of one worker, and the bytes of a
-wearer-day together) and handler.py (100 readings, handler) print, on the cores they ran on; a log line's bytes are
-those of the function's line for such a request, with what CloudWatch adds to each. The prices are AWS' list
-prices for us-east-1, x86_64, as of November 2026, without any free tier or discount: look them up again before relying
-on them. That 1,769 MB are one core is said in "Configure Lambda function memory", AWS Lambda developer guide.
+"""What does a day of many wearers cost to clean, score and store? Computes it from measured rates and prints a table.
 
     .venv/bin/python benchmarks/costs.py --clean 820000 --score 2500 --bytes 322000 --request-ms 18 --log-bytes 1500
+
+benchmarks/cleaning.py (one worker), scoring.py (one worker, and all bytes of a wearer-day) and handler.py (100
+readings, handler) print the rates. The bytes of a log line are those of the function's line for such a request, plus
+what CloudWatch adds. The prices are AWS list prices for us-east-1, x86_64, as of November 2026, without free tier or
+discount: look them up again before use. 1,769 MB are one core according to "Configure Lambda function memory", AWS
+Lambda developer guide.
 """
 
 import argparse
 
 SAMPLES_A_DAY, WINDOWS_A_DAY = 17_280, 1_440  # every 5 s; a window a minute
-REQUESTS_A_DAY = 432  # a watch that sends 100 readings every 200 s: the 40 since then, and the 60 before them
-CORE_GB = 1_769 / 1_024  # the memory at which Lambda gives one core; with less it takes longer by as much
+REQUESTS_A_DAY = 432  # a watch sends 100 readings every 200 s: 40 new ones and the 60 before them
+CORE_GB = 1_769 / 1_024  # the memory at which Lambda gives one core; with less, time grows in proportion
 CORE_HOUR = 0.05  # $, on demand
 LAMBDA_GB_S, LAMBDA_REQUEST, API_REQUEST = 1.66667e-5, 0.20e-6, 1.00e-6  # $
-S3_GB_MONTH, LOG_GB = 0.023, 0.50  # $; of a log, to take it in
+S3_GB_MONTH, LOG_GB = 0.023, 0.50  # $; LOG_GB for ingestion
 WEARERS = (1_000, 100_000, 10_000_000)
 NIGHT_H = 8
 
 
 def a_day(wearers, *, clean, score, size, request_ms, log_bytes):
-    """What a day of so many wearers takes: {what: figure}, hours, cores, GB and dollars.
+    """Hours, cores, GB and dollars for a day of so many wearers, {name: figure}.
 
-    clean: readings a second and core; score: windows a second and core, cleaning included; size: bytes of a
-    wearer-day, raw, clean and scored together; request_ms, log_bytes: of the function on one core, for a request of
-    100 readings.
+    Parameters
+    ----------
+    clean, score : float
+        Readings cleaned, and windows cleaned and scored, per second and core.
+    size : float
+        Bytes of a wearer-day: raw, clean and scored.
+    request_ms, log_bytes : float
+        Of the function on one core, for a request of 100 readings.
     """
     core_s = wearers * WINDOWS_A_DAY / score
     requests = wearers * REQUESTS_A_DAY
@@ -47,10 +52,10 @@ def a_day(wearers, *, clean, score, size, request_ms, log_bytes):
     }
 
 
-def main(given):
-    """Print the table: a row a figure, a column a number of wearers."""
-    rates = {"clean": given.clean, "score": given.score, "size": given.bytes}
-    rates |= {"request_ms": given.request_ms, "log_bytes": given.log_bytes}
+def main(options):
+    """Print the table: one row a figure, one column a number of wearers."""
+    rates = {"clean": options.clean, "score": options.score, "size": options.bytes}
+    rates |= {"request_ms": options.request_ms, "log_bytes": options.log_bytes}
     days = [a_day(wearers, **rates) for wearers in WEARERS]
     print(f"| a day of | {' | '.join(f'{wearers:,}' for wearers in WEARERS)} |")
     print("|---|" + "---|" * len(WEARERS))

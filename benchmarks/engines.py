@@ -1,4 +1,4 @@
-"""Which engine should run the model on Lambda: NumPy, onnxruntime or LiteRT? Prints the README's table.
+"""Which engine should run the model on Lambda: NumPy, onnxruntime or LiteRT? Prints a table of benchmarks/README.md.
 
     .venv/bin/python benchmarks/engines.py --run default
 
@@ -43,18 +43,18 @@ GUIDE = ("*the guide expects*", "2,000–3,000", "100–200 a batch", "", "", ""
 
 
 def main():
-    given = _arguments()
-    run = Run.at(given.run)
+    options = _arguments()
+    run = Run.at(options.run)
     detector = Detector.load(run.models)
-    windows = windows_of(run, detector.describer, at_most=given.windows)
-    with tempfile.TemporaryDirectory() as made:
-        made = Path(made)
-        np.save(made / "windows.npy", windows)
-        expected, engines = write_models(run, windows, made)
-        rounds = [{name: measure(*which, made) for name, which in engines.items()} for _ in range(given.rounds + 1)]
+    windows = windows_of(run, detector.describer, at_most=options.windows)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        np.save(folder / "windows.npy", windows)
+        expected, engines = write_models(run, windows, folder)
+        rounds = [{name: measure(*which, folder) for name, which in engines.items()} for _ in range(options.rounds + 1)]
         files = {name: [*rounds[0][name]["files"], path] for name, (_, path) in engines.items()}
         sizes = {name: sum(map(zipped, paths)) for name, paths in files.items()}
-    print(f"{machine()}; 1 thread, {given.rounds} rounds, {len(windows):,} windows of test wearers\n")
+    print(f"{machine()}; 1 thread, {options.rounds} rounds, {len(windows):,} windows of test wearers\n")
     for row in (HEADS, ["---"] * len(HEADS), GUIDE):
         print(f"| {' | '.join(row)} |")
     for name in engines:
@@ -107,10 +107,10 @@ def _tflite(model, folder):
 
     engines = {}
     for batch in (1, *BATCHES):
-        given = tf_keras.layers.Input(model.input_shape[1:], batch_size=batch)
+        inputs = tf_keras.layers.Input(model.input_shape[1:], batch_size=batch)
         for quantised in (False, True):
             converter = tf.lite.TFLiteConverter.from_keras_model(
-                tf_keras.Sequential([given, *to_tf_keras(model).layers])
+                tf_keras.Sequential([inputs, *to_tf_keras(model).layers])
             )
             converter.optimizations = [tf.lite.Optimize.DEFAULT] if quantised else []
             path = folder / f"{batch}_{quantised}.tflite"
@@ -132,8 +132,8 @@ def measure(engine, path, folder):
     done = subprocess.run(command, env={"PYTHONPATH": packages, **single}, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{engine} {path.name}: {done.stderr.strip()}")
-    found = json.loads(done.stdout.splitlines()[-1])
-    return found | {"cold_ms": 1000 * (found["scored_at"] - began), "rebuilt": np.load(rebuilt)}
+    measured = json.loads(done.stdout.splitlines()[-1])
+    return measured | {"cold_ms": 1000 * (measured["scored_at"] - began), "rebuilt": np.load(rebuilt)}
 
 
 @cache
@@ -146,9 +146,9 @@ def figures(name, rounds, size):
     """An engine's cells of times, memory and size: medians of the rounds, the 99th percentile that of all calls."""
 
     def middle(what):
-        return np.median([np.median(found[name][what]) for found in rounds])
+        return np.median([np.median(results[name][what]) for results in rounds])
 
-    p99 = np.percentile(np.concatenate([found[name]["ms_1"] for found in rounds]), 99)
+    p99 = np.percentile(np.concatenate([results[name]["ms_1"] for results in rounds]), 99)
     return [
         f"{middle('cold_ms'):.0f}",
         f"{middle('ms_1'):.2f}",
@@ -163,14 +163,16 @@ def figures(name, rounds, size):
 
 def _ratio(name, rounds, what):
     """An engine's time over onnxruntime's in the same round."""
-    return f"{np.median([np.median(found[name][what]) / np.median(found[BASE][what]) for found in rounds]):.2f}"
+    return f"{np.median([np.median(results[name][what]) / np.median(results[BASE][what]) for results in rounds]):.2f}"
 
 
 def differences(windows, rebuilt, expected, detector):
     """How far a window's error is from Keras' at most, relative; and how far the score it gets, in 0..1."""
-    errors, theirs = (np.square(windows - made, dtype=np.float64).mean(axis=(1, 2)) for made in (rebuilt, expected))
+    errors, keras_errors = (
+        np.square(windows - output, dtype=np.float64).mean(axis=(1, 2)) for output in (rebuilt, expected)
+    )
     far = np.abs(scores(windows, rebuilt, detector) - scores(windows, expected, detector))
-    return [f"{np.max(np.abs(errors / theirs - 1)):.1e}", f"{np.nanmax(far):.1e}"]
+    return [f"{np.max(np.abs(errors / keras_errors - 1)):.1e}", f"{np.nanmax(far):.1e}"]
 
 
 def scores(windows, rebuilt, detector):

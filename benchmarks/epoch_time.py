@@ -1,12 +1,12 @@
-"""What does an epoch of training take, by the threads it has, and what of it is the making of batches? Prints a table.
-
-The windows are a run's (02_clean has to be done), the recipe is 03_train's without its validation. Keras feeds batches
-by tf.data, which prepares the next ones meanwhile: as in 03, gathered and varied as they are asked for, or from a list
-of arrays that were made beforehand. Each is timed in a process of its own, after two batches that compile it, and all
-in several rounds, for a shared machine's speed varies: of the rounds it shows the median, the least and the most. Ten
-minutes or so.
+"""How long does an epoch of training take, by threads and by how its batches are made? Prints a table.
 
     .venv/bin/python benchmarks/epoch_time.py [--run default] [--windows 1500] [--rounds 3]
+
+The windows are a run's (02_clean must have run), and the recipe is 03_train's without validation. Keras feeds batches
+through tf.data, which prepares the next ones meanwhile. They are gathered and varied on demand, as in 03, or come from
+a list of arrays made beforehand. Each case is timed in its own process, after two batches that compile it. Because a
+shared machine's speed varies, there are several rounds; the table has their median, minimum and maximum. Takes about
+ten minutes.
 """
 
 import argparse
@@ -32,17 +32,17 @@ from lib.training import training
 
 
 class MadeBeforehand(keras.utils.PyDataset):
-    """Batches that are only handed out."""
+    """Batches that are ready before training starts."""
 
     def __init__(self, batches):
         super().__init__()
-        self.made = [batches[number] for number in range(len(batches))]
+        self.batches = [batches[number] for number in range(len(batches))]
 
     def __len__(self):
-        return len(self.made)
+        return len(self.batches)
 
     def __getitem__(self, number):
-        return self.made[number]
+        return self.batches[number]
 
 
 FEEDS = {"as in 03": lambda batches: batches, "made beforehand": MadeBeforehand}
@@ -50,12 +50,12 @@ HEADS = ("threads", "batches", "s an epoch, median", "least", "most", "median ov
 
 
 def seconds_of(run, recipe, windows, threads, feed):
-    """The seconds of an epoch, in a process in which TensorFlow has computed nothing yet."""
+    """The seconds of an epoch, in a process in which TensorFlow has not run yet."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     samples, learn, _ = train.samples_of(run, recipe["window_stride"], windows)
-    form = {"length": 60, "batch_size": recipe["batch_size"], "augment": recipe["augment"]}
-    batches = FEEDS[feed](training.Batches(samples, learn, seed=1, **form))
+    options = {"batch_size": recipe["batch_size"], "augment": recipe["augment"]}
+    batches = FEEDS[feed](training.Batches(samples, learn, length=60, seed=1, **options))
     model = train.fresh()
     model.compile(optimizer=keras.optimizers.Adam(recipe["learning_rate"], clipnorm=training.CLIP), loss="mse")
     model.fit(batches, steps_per_epoch=2, shuffle=False, verbose=0)
@@ -65,19 +65,19 @@ def seconds_of(run, recipe, windows, threads, feed):
 
 
 def main():
-    """Time all, round by round, and print the table."""
+    """Time all cases, round by round, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", default="default", help="whose samples (default: %(default)s)")
+    parser.add_argument("--run", default="default", help="the run that gives the samples (default: %(default)s)")
     parser.add_argument("--windows", type=int, default=1_500, help="training windows (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is timed (default: %(default)s)")
-    given = parser.parse_args()
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions of each case (default: %(default)s)")
+    options = parser.parse_args()
     recipe = {parameter.name: parameter.default for parameter in notebook_parameters(ROOT / "notebooks/03_train.ipynb")}
     rows = {(threads, feed): [] for threads in sorted({cores(), 1}, reverse=True) for feed in FEEDS}
-    for _ in range(given.rounds):
+    for _ in range(options.rounds):
         for row, seconds in rows.items():
             with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
-                seconds.append(alone.submit(seconds_of, Run.at(given.run), recipe, given.windows, *row).result())
-    print(f"{machine()}; at most {given.windows:,} windows, in batches of {recipe['batch_size']}\n")
+                seconds.append(alone.submit(seconds_of, Run.at(options.run), recipe, options.windows, *row).result())
+    print(f"{machine()}; at most {options.windows:,} windows, in batches of {recipe['batch_size']}\n")
     print("\n".join(f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS))))
     first = np.median(next(iter(rows.values())))
     for (threads, feed), seconds in rows.items():

@@ -1,4 +1,4 @@
-"""Measure the deployed handler: cold start, time per request, memory. Prints the README's tables.
+"""Measure the deployed handler: cold start, time per request, memory. Prints tables of benchmarks/README.md.
 
     .venv/bin/python benchmarks/handler.py --run default --requests 10000
 

@@ -1,11 +1,11 @@
-"""How often does the normal life of wearers whom nobody saw reach the levels? Prints a table.
+"""How often does the normal life of unseen wearers reach the levels? Prints a table.
 
     .venv/bin/python benchmarks/normal_life.py [--run default] [--wearers 100] [--seed 102]
 
-Wearers are simulated anew, none of whom the run has in its tables, a day each, without an anomaly, and followed by the
-run's exported model: once as the function does where the baseline is handed back, once without. Some of their windows
-are then cut short, to one sample and to numbers between those that 03_train calibrates, and to fewer channels. A share
-is the mean over wearers, ± its standard error: windows of one wearer are alike, so their number says little.
+The script simulates a day without an anomaly for each of many wearers, none of them in the run's tables. The run's
+exported model follows them twice: once with the baseline handed back, as the function does, and once without. It then
+scores shortened windows, of one sample and of sizes between those that 03_train calibrates, and windows with fewer
+channels. A share is the mean over wearers, ± its standard error, because windows of one wearer are alike.
 """
 
 import argparse
@@ -16,11 +16,11 @@ from ablation import refuse_known_seed
 from tqdm import tqdm
 
 from lib.data import clean, readings
-from lib.detector import grid, scoring, windows
+from lib.detector import features, grid, scoring, windows
 from lib.detector.following import follow
+from lib.detector.scoring import ScoringInput
 from lib.evaluation import champion
 from lib.simulation import watch
-from lib.training import fitting
 
 SIZES = (1, 4, 8, 20, 40, 56)  # samples; 60, and others between, are what is calibrated
 LEVELS = (scoring.BORDERLINE, scoring.ALERT)
@@ -28,50 +28,51 @@ HEADS = ("channels", "samples", "baseline", "windows", "at 0.3 (promised {:.1f} 
 
 
 def cells(name, size, baseline, scores, wearer):
-    """A line of the table: the shares of scores (N,) that reach each level; wearer (N,): whose they are."""
-    each = [pd.Series(scores >= level).groupby(wearer).mean() for level in LEVELS]
-    shares = [f"{100 * share.mean():.2f} ± {100 * share.sem():.2f} %" for share in each]
+    """A row of the table: the shares of scores that reach each level. scores and wearer have shape (n_windows,)."""
+    by_level = [pd.Series(scores >= level).groupby(wearer).mean() for level in LEVELS]
+    shares = [f"{100 * share.mean():.2f} ± {100 * share.sem():.2f} %" for share in by_level]
     return [name, size, baseline, f"{len(scores):,}", *shares]
 
 
 def whole_windows(detector, samples, first, wearer):
-    """The lines of whole windows, and each window's offset and whether its wearer's baseline is known."""
+    """Rows for whole windows, with the baseline handed back and without."""
     known = follow(detector, samples, first, wearer, progress=tqdm)
-    described = known.descriptors, known.faults
-    unknown = follow(detector, samples, first, wearer, baselines=False, described=described)
+    unknown = known.without_baselines(detector)
     name, size = next(iter(detector.calibration["sets"])), detector.sequence_length
-    for baseline, found in {"handed back": known, "none": unknown}.items():
-        told = ~found.faulty
-        yield cells(name, size, baseline, found.scores[told], wearer[first][told])
+    for baseline, followed in {"handed back": known, "none": unknown}.items():
+        sound = ~known.faulty
+        yield cells(name, size, baseline, followed.scores[sound], wearer[first][sound])
 
 
 def short_windows(detector, samples, first, wearer, *, at_most, rng):
-    """The lines of windows that are cut short, all with no baseline known."""
+    """Rows for shortened windows, without a baseline."""
     drawn = np.sort(rng.permutation(first)[:at_most])
-    fit = fitting.Fit(detector.describer, samples, detector.channels, progress=tqdm)
-    found = fit.evidence_by_channel_set(detector.reference, drawn, SIZES)
-    for name, by_size in found.items():
-        for size, evidence in zip(SIZES, by_size, strict=True):
-            limits = scoring.limits(detector.calibration, channel_set=name, size=np.full(len(drawn), size))
-            yield cells(name, size, "none", scoring.anomaly_scores(evidence, limits), wearer[drawn])
+    ends = drawn + detector.sequence_length
+    for name, counted in features.channel_sets(detector.channels).items():
+        for size in SIZES:
+            window = {"size": np.full(len(ends), size), "counted": counted, "progress": tqdm}
+            descriptors, faults = detector.describer.describe(samples, ends - size, **window)
+            scores = detector.score_windows(ScoringInput(descriptors, faults, counted, name, size)).scores
+            sound = faults == grid.OK
+            yield cells(name, size, "none", scores[sound], wearer[drawn][sound])
 
 
-def main(given):
+def main(options):
     """Print the table."""
-    detector = champion.load(given.run)
+    detector = champion.load(options.run)
     interval_s = int(detector.interval_s)
-    raw = watch.record_days(wearers=given.wearers, days=1, interval_s=interval_s, seed=given.seed, first_id=0)
+    raw = watch.record_days(wearers=options.wearers, days=1, interval_s=interval_s, seed=options.seed, first_id=0)
     table, _ = clean.clean(readings.parse(raw), interval_s=interval_s)
     samples, wearer = clean.samples(table), table["user_id"].to_numpy()
-    form = {"length": detector.sequence_length, "stride": grid.per_minute(interval_s), "trusted": clean.trusted(table)}
-    first = windows.starts(clean.groups(table), **form)
+    stride, trusted = grid.per_minute(interval_s), clean.trusted(table)
+    first = windows.starts(clean.groups(table), length=detector.sequence_length, stride=stride, trusted=trusted)
     promised = (100 - detector.calibration[f"{name}_percentile"] for name in ("threshold", "alert"))
     heads = [*HEADS[:4], *(head.format(share) for head, share in zip(HEADS[4:], promised, strict=True))]
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
-    rng = np.random.default_rng(given.seed)
+    rng = np.random.default_rng(options.seed)
     for lines in (
         whole_windows(detector, samples, first, wearer),
-        short_windows(detector, samples, first, wearer, at_most=given.short, rng=rng),
+        short_windows(detector, samples, first, wearer, at_most=options.short, rng=rng),
     ):
         for line in lines:
             print(f"| {' | '.join(map(str, line))} |", flush=True)
@@ -80,13 +81,13 @@ def main(given):
 def arguments():
     """The command line's options."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", default="default", help="whose model, of simulated wearers (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=102, help="of the wearers (default: %(default)s)")
-    parser.add_argument("--wearers", type=int, default=100, help="a day each (default: %(default)s)")
-    parser.add_argument("--short", type=int, default=10_000, help="windows to cut short (default: %(default)s)")
-    given = parser.parse_args()
-    refuse_known_seed(parser, given)
-    return given
+    parser.add_argument("--run", default="default", help="a run on simulated wearers (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=102, help="seed of the wearers (default: %(default)s)")
+    parser.add_argument("--wearers", type=int, default=100, help="wearers, with a day each (default: %(default)s)")
+    parser.add_argument("--short", type=int, default=10_000, help="windows to shorten (default: %(default)s)")
+    options = parser.parse_args()
+    refuse_known_seed(parser, options)
+    return options
 
 
 if __name__ == "__main__":

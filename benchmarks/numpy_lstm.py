@@ -4,15 +4,14 @@ Weights are named arrays in an .npz: `<layer>_kernel`, `<layer>_recurrent`, `<la
 0, 1, … (gates in Keras' order: input, forget, cell, output), `repeat` (how many LSTM layers come before the window is
 one vector) and `dense_kernel`, `dense_bias`.
 
-A NumPy call takes as long as its work on one window, so the pass makes few calls. The layers of a stack run side by
-side, each a step behind the one that feeds it, and share every call but the matrix products. Every gate is made alike
-of its sum, by 1 / (1 + exp(sum)), which takes NumPy two thirds of a tanh's time: what makes it the gate's own function,
-sigmoid(x) = 1 / (1 + exp(-x)) or tanh(x) = 2 sigmoid(2 x) - 1, is folded into the weights.
+For one window, the overhead of a NumPy call equals its work, so the pass makes few calls. The layers of a stack run
+side by side, each one step behind the layer that feeds it, and share every call except the matrix products. All gates
+use 1 / (1 + exp(sum)), which takes two thirds of the time of tanh. The weights are scaled so that this gives
+sigmoid(x) = 1 / (1 + exp(-x)) or tanh(x) = 2 sigmoid(2 x) - 1.
 
-Windows lie side by side, a column each: a product of a kernel with few columns is up to twice as fast as one of few
-rows with it, for OpenBLAS copies what stands on the right before it multiplies. A single window is a vector, and its
-products take as long as it takes to read the weights: they are read row by row. A layer's gates lie side by side, and
-are put in their places afterwards.
+Each window is a column. A kernel times few columns is up to twice as fast as few rows times the kernel, because
+OpenBLAS copies the right factor. A single window is a vector, and its products take as long as reading the weights row
+by row. The gates of a layer are adjacent in the products and are put in their places afterwards.
 """
 
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _CACHE_LINE = 64  # bytes
-_ONE = np.array(1, dtype=np.float32)  # Python's own takes twice as long
+_ONE = np.array(1, dtype=np.float32)  # a Python number takes twice as long
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,8 @@ def export_weights(model, path):
     recurrent = [layer for layer in model.layers if type(layer).__name__ == "LSTM"]
     arrays = {"repeat": np.int64(_bottleneck(recurrent))}
     for number, layer in enumerate(recurrent):
-        for part, values in zip(("kernel", "recurrent", "bias"), layer.get_weights(), strict=True):
-            arrays[f"{number}_{part}"] = np.asarray(values, dtype=np.float32)
+        for weight, values in zip(("kernel", "recurrent", "bias"), layer.get_weights(), strict=True):
+            arrays[f"{number}_{weight}"] = np.asarray(values, dtype=np.float32)
     arrays["dense_kernel"], arrays["dense_bias"] = model.layers[-1].get_weights()
     with open(path, "wb") as stream:
         np.savez(stream, **arrays)
@@ -75,7 +74,7 @@ def _stack(layers):
     kernels, biases = zip(*layers, strict=True)
     units = [kernel.shape[2] for kernel in kernels]
     rows = [kernel.transpose(1, 0, 2).reshape(kernel.shape[1], -1) for kernel in kernels]
-    places = [4 * sum(units[:layer]) + np.arange(4 * own).reshape(4, own) for layer, own in enumerate(units)]
+    places = [4 * sum(units[:layer]) + np.arange(4 * count).reshape(4, count) for layer, count in enumerate(units)]
     return Stack(
         kernels=tuple(_aligned(of_layer.T) for of_layer in rows),
         rows=tuple(map(_aligned, rows)),
@@ -87,7 +86,7 @@ def _stack(layers):
 
 def _folded(arrays, number):
     """A layer's kernel and bias by gate."""
-    kernel, recurrent, bias = (arrays[f"{number}_{part}"] for part in ("kernel", "recurrent", "bias"))
+    kernel, recurrent, bias = (arrays[f"{number}_{weight}"] for weight in ("kernel", "recurrent", "bias"))
     return _by_gate(np.concatenate([kernel, recurrent])), _by_gate(bias[None])
 
 
@@ -120,21 +119,21 @@ def _run(stack, steps, length):
     state = np.zeros((inputs + stack.ends[-1], number), dtype=np.float32)  # the inputs, and all layers' outputs
     planes = np.zeros((5, stack.ends[-1], number), dtype=np.float32)  # the gates in their order, and the cells
     sums = np.empty((4 * stack.ends[-1], number), dtype=np.float32)  # the gates, those of each layer side by side
-    given, hidden = state[:inputs], state[inputs:]
+    current, hidden = state[:inputs], state[inputs:]
     gates, entry, kept, (let_out, new, cell) = planes[:4], planes[:2], planes[3:], planes[2:]
     places, bias = stack.places, np.repeat(stack.bias, number, axis=2)
-    over = np.ones_like(gates)  # what is divided by them: of twice a sigmoid a tanh is made
+    over = np.ones_like(gates)  # the numerators: tanh is made from twice a sigmoid
     over[3] = 2
     products = list(_products(stack, state, sums))
     behind = len(products) - 1  # steps that the last layer is behind the first
     last = hidden[(0, *stack.ends)[behind] :]
     outputs = np.empty((length, *last.shape), dtype=np.float32)
-    with np.errstate(over="ignore"):  # of exp: a gate that is shut
+    with np.errstate(over="ignore"):  # exp overflows for a closed gate
         for step in range(length + behind):
             if step < len(steps):
-                given[...] = steps[step]
-            for product, left, right, made in products:
-                product(left, right, out=made)
+                current[...] = steps[step]
+            for product, left, right, target in products:
+                product(left, right, out=target)
             sums.take(places, axis=0, out=gates, mode="clip")  # the mode that needs no copy
             gates += bias
             np.exp(gates, out=gates)
@@ -147,21 +146,21 @@ def _run(stack, steps, length):
             hidden *= let_out
             if step >= behind:
                 outputs[step - behind] = last
-            else:  # nothing has reached the layers after this step's: they begin at zero
+            else:  # nothing has reached the later layers yet: they begin at zero
                 cell[stack.ends[step] :] = hidden[stack.ends[step] :] = 0
     return outputs
 
 
 def _products(stack, state, sums):
-    """Each layer's product: its function, its factors, and where to: the layer's gates in `sums`.
+    """Each layer's product: function, factors and target, which is the layer's gates in `sums`.
 
-    What a layer sees of the state are its inputs and its own outputs: of (inputs + units, N), or of a single window's.
+    A layer sees its inputs and its own outputs in the state, shape (inputs + units, N), or the vector of one window.
     """
     inputs = len(state) - stack.ends[-1]
     for layer, (begin, end) in enumerate(zip((0, *stack.ends), stack.ends, strict=False)):
-        rows, made = stack.rows[layer], sums[4 * begin : 4 * end]
+        rows, target = stack.rows[layer], sums[4 * begin : 4 * end]
         seen = state[inputs + end - len(rows) : inputs + end]
         if state.shape[1] == 1:
-            yield np.dot, seen[:, 0], rows, made[:, 0]
+            yield np.dot, seen[:, 0], rows, target[:, 0]
         else:
-            yield np.matmul, stack.kernels[layer], seen, made
+            yield np.matmul, stack.kernels[layer], seen, target

@@ -1,8 +1,8 @@
 """One engine in a process of its own: python one_engine.py <engine> <model> <windows.npy> <rebuilt.npy>.
 
-See engines.py. Writes the windows as it rebuilds them, and prints one line of JSON: when the first window was scored
-(time.monotonic(), of one clock for all processes), the times of calls with one window and with 41, resident memory, and
-the packages' files it loaded.
+See engines.py. Writes the rebuilt windows, and prints one line of JSON: when the first window was scored (by
+time.monotonic(), one clock for all processes), the times of calls with one window and with 41, resident memory, and the
+packages' files it loaded.
 """
 
 import json
@@ -50,18 +50,18 @@ def litert_engine(path):
 
     interpreter = Interpreter(model_path=path, num_threads=1)
     interpreter.allocate_tensors()
-    given, made = interpreter.get_input_details()[0], interpreter.get_output_details()[0]["index"]
-    batch = np.zeros(given["shape"], dtype=np.float32)
+    inputs, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]["index"]
+    batch = np.zeros(inputs["shape"], dtype=np.float32)
 
     def reconstruct(windows):
         rebuilt = np.empty_like(windows)
         for begin in range(0, len(windows), len(batch)):
-            part = windows[begin : begin + len(batch)]
-            batch[: len(part)], batch[len(part) :] = part, 0
+            chunk = windows[begin : begin + len(batch)]
+            batch[: len(chunk)], batch[len(chunk) :] = chunk, 0
             interpreter.reset_all_variables()
-            interpreter.set_tensor(given["index"], batch)
+            interpreter.set_tensor(inputs["index"], batch)
             interpreter.invoke()
-            rebuilt[begin : begin + len(part)] = interpreter.get_tensor(made)[: len(part)]
+            rebuilt[begin : begin + len(chunk)] = interpreter.get_tensor(output)[: len(chunk)]
         return rebuilt
 
     return reconstruct
@@ -72,15 +72,15 @@ ENGINES |= {"onnxruntime": onnxruntime_engine, "litert": litert_engine}
 
 
 def main():
-    engine, model, path, made = sys.argv[1:]
+    engine, model, path, output = sys.argv[1:]
     windows = np.load(path)  # (N, length, features) float32
     reconstruct = ENGINES[engine](model)
     np.square(windows[:1] - reconstruct(windows[:1]), dtype=np.float64).mean(axis=(1, 2))
-    found = {"scored_at": time.monotonic()}
-    found |= {f"ms_{number}": _times(reconstruct, windows[:number]) for number in (1, TOGETHER)}
-    found["memory"] = _resident()
-    np.save(made, reconstruct(windows))
-    print(json.dumps(found | {"files": loaded_files()}))
+    measured = {"scored_at": time.monotonic()}
+    measured |= {f"ms_{number}": _times(reconstruct, windows[:number]) for number in (1, TOGETHER)}
+    measured["memory"] = _resident()
+    np.save(output, reconstruct(windows))
+    print(json.dumps(measured | {"files": loaded_files()}))
 
 
 def _times(reconstruct, windows):

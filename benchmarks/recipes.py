@@ -1,11 +1,11 @@
 """What is each part of the default training worth? Prints a table.
 
-The default of 03_train, and recipes that differ from it in one thing each, train one after the other from the same
-weights on a run's samples (02_clean has to be done), for as many epochs of as many windows, and are judged on the same
-validation windows; what dropout drops is drawn anew. The default with other seeds shows what is chance. About an
-hour for the defaults on two slow cores.
-
     .venv/bin/python benchmarks/recipes.py [--run default] [--windows 5000] [--seeds 2]
+
+The default of 03_train and recipes with one difference each train one after the other on a run's samples (02_clean must
+have run). They start from the same weights, train for as many epochs on as many windows, and are judged on the same
+validation windows; dropout differs. Other seeds of the default show the effect of chance. The defaults take about an
+hour on two slow cores.
 """
 
 import argparse
@@ -77,21 +77,23 @@ def row(name, losses, seconds, default):
 def main():
     """Train all, and print each line as soon as it is there."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", default="default", help="whose samples (default: %(default)s)")
+    parser.add_argument("--run", default="default", help="the run that gives the samples (default: %(default)s)")
     parser.add_argument("--windows", type=int, default=5_000, help="most training windows (default: %(default)s)")
-    parser.add_argument("--seeds", type=int, default=2, help="more seeds of the default (default: %(default)s)")
-    given = parser.parse_args()
-    run = Run.at(given.run)
+    parser.add_argument("--seeds", type=int, default=2, help="further seeds of the default (default: %(default)s)")
+    options = parser.parse_args()
+    run = Run.at(options.run)
     recipe = {parameter.name: parameter.default for parameter in notebook_parameters(ROOT / "notebooks/03_train.ipynb")}
-    print(f"{machine()}; {recipe['epochs']} epochs of at most {given.windows:,} windows\n")
+    print(f"{machine()}; {recipe['epochs']} epochs of at most {options.windows:,} windows\n")
     print("\n".join(f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS))))
-    losses, seconds = losses_of(run, recipe, windows=given.windows)
+    losses, seconds = losses_of(run, recipe, windows=options.windows)
     default = min(losses)
     print(row("the default", losses, seconds, default), flush=True)
-    for seed in range(2, 2 + given.seeds):
-        print(row(f"with seed {seed}", *losses_of(run, recipe, windows=given.windows, seed=seed), default), flush=True)
+    for seed in range(2, 2 + options.seeds):
+        print(
+            row(f"with seed {seed}", *losses_of(run, recipe, windows=options.windows, seed=seed), default), flush=True
+        )
     for name, other in VARIANTS.items():
-        print(row(name, *losses_of(run, recipe | other, windows=given.windows), default), flush=True)
+        print(row(name, *losses_of(run, recipe | other, windows=options.windows), default), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""What becomes of retrained models, good and bad: `.venv/bin/python benchmarks/retrain.py [--home FOLDER]`.
+"""What happens to good and bad retrained models? Prints a table.
 
-A month of simulated wearers makes a base; then runs with `base=` are made of the next month, and of what may be wrong
-with it. Each is a small training through run_all.sh: minutes a run. Prints a table.
+    .venv/bin/python benchmarks/retrain.py [--home FOLDER]
+
+A month of simulated wearers makes a base. Runs with `base=` then use the next month, and faulty versions of it. Each is
+a small training through run_all.sh and takes minutes.
 """
 
 import argparse
@@ -22,17 +24,17 @@ WEARERS = 100
 
 
 def month(seed):
-    """A raw table of a day of each of the wearers."""
+    """A raw table with a day of each wearer."""
     return readings.parse(watch.record_days(wearers=WEARERS, days=1, interval_s=5, seed=seed, first_id=0))
 
 
 def noisy_heart(table, rng):
-    """Every wearer's heart rates in another order."""
-    return table.assign(heartRate=table.groupby("user_id")["heartRate"].transform(lambda part: rng.permutation(part)))
+    """Shuffle each wearer's heart rates."""
+    return table.assign(heartRate=table.groupby("user_id")["heartRate"].transform(lambda rates: rng.permutation(rates)))
 
 
 def noisy_labels(table, rng, *, share):
-    """A fifth of the half hours of that share of wearers labelled as ill, at random."""
+    """Label a random fifth of the half hours of a share of the wearers as ill."""
     half_hour = table["timestamp"].dt.floor("30min")
     spans = table.groupby(["user_id", half_hour]).ngroup().to_numpy()
     ill = (rng.random(spans.max() + 1) < 0.2)[spans]
@@ -41,8 +43,8 @@ def noisy_labels(table, rng, *, share):
     return table.assign(label=np.where(ill & chosen, "ill", ""))
 
 
-def made_in(folder):
-    """The months' files in `folder`, {name of the run: path}."""
+def write_months(folder):
+    """Write the months' files to `folder`. Returns {name of the run: path}."""
     rng, first, after = np.random.default_rng(5), month(1), month(2)
     tables = {
         "month": first,
@@ -55,13 +57,13 @@ def made_in(folder):
     paths = {name: folder / f"{name}.csv.gz" for name in (*tables, "broken")}
     for name, table in tables.items():
         readings.write(table, paths[name])
-    whole = paths["next"].read_bytes()
-    paths["broken"].write_bytes(whole[: len(whole) // 2])
+    content = paths["next"].read_bytes()
+    paths["broken"].write_bytes(content[: len(content) // 2])
     return paths
 
 
 def run(name, path, home, *more):
-    """The exit status of one run, and the last thing that it complained of."""
+    """The exit status and the error message of one run."""
     command = [str(ROOT / "run_all.sh"), f"run={name}", f"data_path={path}", *SMALL, *more]
     done = subprocess.run(command, env={**os.environ, "RUNS_HOME": str(home)}, capture_output=True, text=True)
     complaint = next((line for line in done.stderr.splitlines() if line.startswith("run_all.sh: ")), "")
@@ -69,22 +71,22 @@ def run(name, path, home, *more):
 
 
 def row(name, status, complaint, home):
-    """A line of the table."""
+    """A row of the table."""
     folder = home / "models" / (name if status == 0 else f".{name}.partial")
     metrics = json.loads((folder / "metrics.json").read_text()) if (folder / "metrics.json").exists() else {}
-    found = metrics.get("challenge", {}).get("measures", {}).values()
-    cells = [_measure(**measure) for measure in found] or ["–", "–"]
+    measures = metrics.get("challenge", {}).get("measures", {}).values()
+    cells = [_measure(**measure) for measure in measures] or ["–", "–"]
     return f"| {name.replace('-', ' ')} | {status} | {' | '.join(cells)} | {complaint or 'exported'} |"
 
 
 def _measure(challenger, champion, low, high, **_):
-    span = "" if low is None else f" ({low:+.2f} to {high:+.2f})"  # none of a single wearer
+    span = "" if low is None else f" ({low:+.2f} to {high:+.2f})"  # one wearer has no interval
     return f"{challenger:.2f}, {champion:.2f}{span}"
 
 
 def main(home):
     """Make all runs in the folder `home`, and print the table."""
-    paths = made_in(home)
+    paths = write_months(home)
     print("run", "base", *run("month", paths.pop("month"), home), flush=True)
     print("| retrained on | exit status | VUS-PR, the base's (difference) | recall, the base's (difference) | why |")
     print("|---|---|---|---|---|")
@@ -94,7 +96,7 @@ def main(home):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--home", type=Path, help="where the runs are to lie; a temporary folder unless given")
+    parser.add_argument("--home", type=Path, help="folder for the runs (default: a temporary one)")
     chosen = parser.parse_args().home
     if chosen:
         chosen.mkdir(parents=True, exist_ok=True)

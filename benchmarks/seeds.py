@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/seeds.py [--run default] [--seeds 2,3,4] [--home FOLDER]
 
-A finished run's data are copied, and `./run_all.sh --from 03_train seed=N` is run on the copy: the same wearers, days
-and anomalies, but other windows to learn from, another training, other windows to compare with and other roles of the
-calibration wearers. The rivals learn from those windows, too. The run itself is the table's first row; each of the
-others takes as long as 03, 04 and 05: about eight minutes.
+The script copies a finished run's data and runs `./run_all.sh --from 03_train seed=N` on the copy. Wearers, days and
+anomalies stay the same. The training windows, the training itself, the windows to compare with and the roles of the
+calibration wearers change, and the rivals learn from the new windows too. The first row is the run itself. Each other
+row takes as long as 03, 04 and 05: about eight minutes.
 """
 
 import argparse
@@ -40,7 +40,7 @@ SHOWN = {  # of `figures`: decimals
 
 
 def again(run, seed, home):
-    """Train and evaluate on a copy of a finished run's data with another seed, in `home`. Returns its folder."""
+    """Train and evaluate on a copy of a finished run's data with another seed. Returns the models folder in `home`."""
     name = f"{run.name}-seed-{seed}"
     data, models = home / "data" / name, home / "models" / name
     for folder in (data, models):
@@ -81,17 +81,17 @@ def row(name, rival, values):
     return f"| {name} | {rival} | {' | '.join(f'{values[what]:.{SHOWN[what]}f}' for what in SHOWN)} |"
 
 
-def main(given, home):
+def main(options, home):
     """Make the runs in the folder `home`, and print the table."""
-    run, found = Run.at(given.run), []
+    run, rows = Run.at(options.run), []
     print(f"| seed | best rival | {' | '.join(SHOWN)} |\n|---|---|{'---|' * len(SHOWN)}")
-    own = run.recorded("ran")["03_train"]["parameters"]["seed"]
-    for seed in (own, *given.seeds):
-        models = run.models if seed == own else again(run, seed, home)
+    run_seed = run.recorded("ran")["03_train"]["parameters"]["seed"]
+    for seed in (run_seed, *options.seeds):
+        models = run.models if seed == run_seed else again(run, seed, home)
         values, rival = figures(json.loads((models / "metrics.json").read_text(encoding="utf-8")))
-        found.append(values)
+        rows.append(values)
         print(row(seed, rival, values), flush=True)
-    table = pd.DataFrame(found)
+    table = pd.DataFrame(rows)
     for name, values in {"mean": table.mean(), "lowest": table.min(), "highest": table.max()}.items():
         print(row(name, "", values))
 
@@ -99,12 +99,12 @@ def main(given, home):
 def arguments():
     """The command line's options."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--run", default="default", help="whose data, and first row (default: %(default)s)")
-    parser.add_argument("--seeds", default="2,3,4", help="of the other trainings (default: %(default)s)")
-    parser.add_argument("--home", type=Path, help="where those runs are to lie; a temporary folder unless given")
-    given = parser.parse_args()
-    given.seeds = [int(seed) for seed in given.seeds.split(",")]
-    return given
+    parser.add_argument("--run", default="default", help="the run with the data (default: %(default)s)")
+    parser.add_argument("--seeds", default="2,3,4", help="seeds of the other trainings (default: %(default)s)")
+    parser.add_argument("--home", type=Path, help="folder for the other runs (default: a temporary one)")
+    options = parser.parse_args()
+    options.seeds = [int(seed) for seed in options.seeds.split(",")]
+    return options
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def _lstm(weights):
     for name, values in zip(("weight_ih", "weight_hh", "bias_ih"), (kernel.T, recurrent.T, bias), strict=True):
         _copy(getattr(lstm, f"{name}_l0"), values)
     _copy(lstm.bias_hh_l0, 0 * bias)
-    lstm.bias_hh_l0.requires_grad = False  # Keras has one bias, torch two that add up
+    lstm.bias_hh_l0.requires_grad = False  # Keras has one bias, torch adds two
     return lstm
 
 
@@ -59,7 +59,7 @@ def train(model, learning, checking, *, epochs, rate):
             _loss(twin, learning[index][0], device).backward()
             for parameter in twin.parameters():
                 if parameter.grad is not None:
-                    nn.utils.clip_grad_norm_(parameter, 1.0)  # each by itself, as Keras' clipnorm
+                    nn.utils.clip_grad_norm_(parameter, 1.0)  # each parameter separately, as clipnorm in Keras
             optimizer.step()
             step += 1
         yield _validated(twin, checking, device)

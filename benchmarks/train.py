@@ -1,12 +1,12 @@
-"""How long until the autoencoder is as good as the common recipe ever makes it? Prints the README's table.
+"""How long until the autoencoder is as good as the common recipe ever makes it? Prints a table of benchmarks/README.md.
 
-The common recipe (README, "How long training takes") and the default of 03_train train one after the other from the
-same weights, on the samples of a run (02_clean has to be done), and are judged on the same validation windows. An hour
-or two in full.
+The common recipe (described in "How long training takes" there) and the default of 03_train train one after the other
+on a run's samples (02_clean must have run). They start from the same weights and are judged on the same validation
+windows. The full comparison takes an hour or two.
 
     .venv/bin/python benchmarks/train.py [--run default] [--common-epochs 20] [--torch]
 
-With KERAS_BACKEND=jax Keras computes by JAX, where that is installed.
+With KERAS_BACKEND=jax, Keras uses JAX if it is installed.
 """
 
 import argparse
@@ -20,14 +20,14 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "--torch" in sys.argv and find_spec("torch"):
-    import torch._dynamo  # noqa: F401  # TensorFlow and torch bring an LLVM each, and torch's can not be the second
+    import torch._dynamo  # noqa: F401  # TensorFlow and torch each bring an LLVM, and torch's must load first
 
 import numpy as np
 import pandas as pd
 
 from lib import silence
 from lib.data import clean
-from lib.data import split as dataset
+from lib.data.split import units
 from lib.detector import features, windows
 from lib.evaluation.summary import machine
 from lib.files import ROOT
@@ -47,7 +47,7 @@ HEADS += ("common recipe's s over it", "ends with")
 
 @dataclass
 class Trace:
-    """What a training reached, and when: one row an epoch of (validation loss, wall seconds, CPU seconds, steps)."""
+    """The course of a training, one row an epoch: (validation loss, wall seconds, CPU seconds, steps)."""
 
     name: str
     batch_size: int
@@ -59,22 +59,22 @@ class Trace:
         self.steps = -(-self.windows // self.batch_size)
 
     def add(self, loss):
-        """Note that an epoch ends with this validation loss; say so on stderr."""
+        """Record an epoch's validation loss and print it to stderr."""
         wall, cpu = time.monotonic() - self.began[0], time.process_time() - self.began[1]
         self.rows.append((loss, wall, cpu, self.steps * (len(self.rows) + 1)))
         print(f"{self.name}, epoch {len(self.rows)}: {loss:.4f}, {wall:.0f} s", file=sys.stderr)
 
     @property
     def best(self):
-        """The lowest validation loss: that of the weights it ends with."""
+        """The lowest validation loss: that of the final weights."""
         return min(row[0] for row in self.rows)
 
     def reaches(self, loss):
-        """(wall seconds, CPU seconds, steps) at which the validation loss is first as low; None where it never is."""
+        """(wall seconds, CPU seconds, steps) until the validation loss is this low; None if it never is."""
         return next((row[1:] for row in self.rows if row[0] <= loss), None)
 
     def callback(self):
-        """For keras, to follow a training."""
+        """A Keras callback that records a training."""
         return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self.add(logs["val_loss"]))
 
 
@@ -83,15 +83,15 @@ def samples_of(run, stride, at_most, *, seed=1):
     table = clean.load(run.data / "processed/health_metrics.csv")
     raw, trusted = clean.samples(table), clean.trusted(table)
     split = pd.read_json(run.data / "split.json", typ="series")
-    held = np.isin(dataset.units(table, by=split["by"]), split["validation"])
-    first = windows.starts(clean.groups(table) * 2 + held, length=60, stride=stride, trusted=trusted)
+    held_out = np.isin(units(table, by=split["by"]), split["validation"])
+    first = windows.starts(clean.groups(table) * 2 + held_out, length=60, stride=stride, trusted=trusted)
     stratum = pd.factorize(table["user_id"])[0] * 24 + table["timestamp"].dt.hour.to_numpy()
     rng = np.random.default_rng(seed)
     learn, check = (
         windows.spread_evenly(rows, stratum[rows], at_most=most, rng=rng)
-        for rows, most in ((first[~held[first]], at_most), (first[held[first]], at_most // 4))
+        for rows, most in ((first[~held_out[first]], at_most), (first[held_out[first]], at_most // 4))
     )
-    return features.scale(raw, features.fit_scaler(raw[trusted & ~held])), learn, check
+    return features.scale(raw, features.fit_scaler(raw[trusted & ~held_out])), learn, check
 
 
 def fresh(seed=1):
@@ -149,7 +149,7 @@ def by_torch(samples, learn, check, recipe):
 
 
 def row(trace, common):
-    """A line of the table: when this training first is as good as the common recipe's at its best."""
+    """A row of the table: when this training is first as good as the common recipe at its best."""
     cells = [trace.name, trace.batch_size, f"{trace.rows[-1][1] / len(trace.rows):.0f}", len(trace.rows)]
     reached, target = trace.reaches(common.best), common.reaches(common.best)
     if reached:
@@ -162,31 +162,31 @@ def row(trace, common):
 
 def main():
     """Train, and print the table."""
-    given = _arguments()
+    options = _arguments()
     recipe = {parameter.name: parameter.default for parameter in notebook_parameters(ROOT / "notebooks/03_train.ipynb")}
-    run = Run.at(given.run)
+    run = Run.at(options.run)
     samples, learn, check = samples_of(run, COMMON["window_stride"], COMMON["train_windows"])
     _, ours, _ = samples_of(run, recipe["window_stride"], recipe["train_windows"])
     traces = [by_default(samples, ours, check, recipe)]
-    if given.torch and find_spec("torch"):
+    if options.torch and find_spec("torch"):
         traces.append(by_torch(samples, ours, check, recipe))
-    common = by_common(samples, learn, check, epochs=given.common_epochs)
+    common = by_common(samples, learn, check, epochs=options.common_epochs)
     print(f"{machine()}; Keras on {keras.backend.backend()}; {len(learn):,} windows, {len(check):,} for validation;")
-    limit = f"the common recipe had at most {given.common_epochs} epochs"
+    limit = f"the common recipe had at most {options.common_epochs} epochs"
     print(f"{limit}; *it* is its best validation loss, {common.best:.4f}\n")
     print("\n".join(f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS))))
     print("\n".join(row(trace, common) for trace in (common, *traces)))
-    if given.torch and not find_spec("torch"):
+    if options.torch and not find_spec("torch"):
         print("\ntorch is not installed: .venv/bin/pip install torch")
 
 
 def _arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", default="default", help="whose samples (default: %(default)s)")
+    parser.add_argument("--run", default="default", help="the run that gives the samples (default: %(default)s)")
     parser.add_argument(
         "--common-epochs", type=int, default=100, help="most epochs of the common recipe (default: %(default)s)"
     )
-    parser.add_argument("--torch", action="store_true", help="train the default in torch, too, where it is installed")
+    parser.add_argument("--torch", action="store_true", help="also train the default in torch, if installed")
     return parser.parse_args()
 
 

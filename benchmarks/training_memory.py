@@ -1,12 +1,12 @@
 """Does training's memory grow with the data or with the batch? Prints a table.
 
-Trains a few batches on 1, 10 and 100 times 03_train's default data, and with larger batches, each in a process of its
-own; then gathers many more, as training would, of windows drawn from all of the data. The samples are made up, and lie
-in a file that is mapped into memory (np.memmap); windows are row numbers until they are a batch. Measured is the
-process' own (anonymous) memory, at its most after any batch; the pages of the file that were touched are the system's
-cache, which it takes back when it wants, and stand beside it. Linux, some minutes.
-
     .venv/bin/python benchmarks/training_memory.py [--times 1,10,100] [--batches 128,512] [--steps 8] [--gathered 2000]
+
+The script trains a few batches on 1, 10 and 100 times 03_train's default data, and with larger batches, each in its own
+process. It then gathers many more batches from all of the data, as training would. The samples are random and lie in a
+memory-mapped file (np.memmap); windows are row numbers until they become a batch. The table has the process' own
+(anonymous) memory, at its peak after any batch. Beside it stand the touched pages of the file, which are cache that the
+system can reclaim. Needs Linux and some minutes.
 """
 
 import argparse
@@ -29,7 +29,7 @@ HEADS = (
 
 
 def measured(times, *, batch_size, steps, gathered):
-    """What one training takes, in this process: bytes and windows."""
+    """Bytes and windows of one training, in this process."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "samples.npy"
         _write(path, rows=times * SAMPLES)
@@ -38,7 +38,7 @@ def measured(times, *, batch_size, steps, gathered):
 
 
 def _write(path, *, rows):
-    """Random samples (rows, 7) float32, a piece at a time: the file is never whole in memory."""
+    """Write random samples, shape (rows, 7) float32, piece by piece: the file is never in memory as a whole."""
     rng = np.random.default_rng(1)
     mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, 7))
     for low in range(0, rows, SAMPLES):
@@ -56,26 +56,26 @@ def _trained(samples, *, batch_size, steps, gathered):
     batches = training.Batches(samples, first, length=LENGTH, batch_size=batch_size, seed=1)
     model = autoencoder.build()
     model.compile(optimizer=keras.optimizers.Adam(clipnorm=1.0), loss="mse")
-    own = []
-    after = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: own.append(_resident("RssAnon")))
+    resident = []
+    after = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: resident.append(_resident("RssAnon")))
     with silence.stderr():
         model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[after])
     before = _resident("RssFile")
     for index in range(steps, steps + gathered):
         batches[index % len(batches)]
-        own.append(_resident("RssAnon"))
+        resident.append(_resident("RssAnon"))
     return {
         "windows": len(first),
         "as_arrays": len(first) * LENGTH * samples.itemsize * samples.shape[1],
         "samples": samples.nbytes,
         "row_numbers": first.nbytes + batches.order.nbytes,
-        "own": max(own),
+        "own": max(resident),
         "pages": _resident("RssFile") - before,
     }
 
 
 def _resident(kind):
-    """Bytes of this process that are in memory, of that kind in /proc/self/status."""
+    """Resident bytes of this process, of a kind in /proc/self/status."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition(f"{kind}:")[2].split()[0]) * 1024
 
@@ -92,21 +92,21 @@ def in_a_process(times, *, batch_size, steps, gathered):
 
 def main():
     """Print the table."""
-    given = _arguments()
-    if given.one:
-        times, batch_size = given.one
-        print(json.dumps(measured(times, batch_size=batch_size, steps=given.steps, gathered=given.gathered)))
+    options = _arguments()
+    if options.one:
+        times, batch_size = options.one
+        print(json.dumps(measured(times, batch_size=batch_size, steps=options.steps, gathered=options.gathered)))
         return
-    sizes = [(times, given.batches[0]) for times in given.times]
-    sizes += [(given.times[0], batch_size) for batch_size in given.batches[1:]]
+    sizes = [(times, options.batches[0]) for times in options.times]
+    sizes += [(options.times[0], batch_size) for batch_size in options.batches[1:]]
     print("\n".join(f"| {' | '.join(line)} |" for line in (HEADS, ["---"] * len(HEADS))))
     least = None
     for times, batch_size in sizes:
-        found = in_a_process(times, batch_size=batch_size, steps=given.steps, gathered=given.gathered)
-        least = least or found["own"]
-        megabytes = [f"{found[name] / 1e6:,.1f}" for name in ("as_arrays", "samples", "row_numbers", "own")]
-        cells = [f"× {times}", str(batch_size), f"{found['windows']:,}", *megabytes]
-        cells += [f"{(found['own'] - least) / 1e6:+.0f}", f"{found['pages'] / 1e6:,.1f}"]
+        measured_here = in_a_process(times, batch_size=batch_size, steps=options.steps, gathered=options.gathered)
+        least = least or measured_here["own"]
+        megabytes = [f"{measured_here[name] / 1e6:,.1f}" for name in ("as_arrays", "samples", "row_numbers", "own")]
+        cells = [f"× {times}", str(batch_size), f"{measured_here['windows']:,}", *megabytes]
+        cells += [f"{(measured_here['own'] - least) / 1e6:+.0f}", f"{measured_here['pages'] / 1e6:,.1f}"]
         print(f"| {' | '.join(cells)} |", flush=True)
 
 

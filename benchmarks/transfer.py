@@ -1,13 +1,13 @@
-"""What is training on simulated wearers worth on real ones, and what do new thresholds recover? Prints a table.
+"""What is training on simulated wearers worth on real ones, and what do new limits recover? Prints a table.
 
     .venv/bin/python benchmarks/transfer.py --data watch.csv.gz [--run default]
     .venv/bin/python benchmarks/transfer.py --real march [--run default]
 
-The model of a run on simulated wearers follows real wearers through held-out days with injected anomalies: as it is;
-with thresholds of the real wearers' calibration days; and compared with windows of those days, too. Where days are
-held out and not wearers, that is done once more for each wearer with the days of the others alone. Of --data, days (or
-wearers) are held out and anomalies injected as 01_generate does. A finished run on real wearers (--real) has done so
-already, and its own detector, which learned from the other days (or wearers), is the last row. Some minutes.
+The model of a run on simulated wearers follows real wearers through held-out days with injected anomalies, three times:
+unchanged, with limits from the real wearers' calibration days, and with windows of those days to compare with, too. If
+days are held out and not wearers, this is repeated for each wearer with the days of the others alone. With --data, days
+(or wearers) are held out and anomalies injected as by 01_generate. A finished run on real wearers (--real) has done so
+already; its own detector, trained on the other days (or wearers), is the last row. Takes some minutes.
 """
 
 import argparse
@@ -45,10 +45,11 @@ class Windows:
     first: np.ndarray  # (N,) the rows they start at
 
     @classmethod
-    def of(cls, table, channels, detector, *, usable):
-        """Those of `usable` samples (T,) alone; channels (7,): what all wearers report."""
-        form = {"length": detector.sequence_length, "stride": grid.per_minute(detector.interval_s), "trusted": usable}
-        return cls(table, np.where(channels, clean.samples(table), np.nan), starts(clean.groups(table), **form))
+    def from_clean(cls, table, channels, detector, *, usable):
+        """Windows of `usable` samples (T,) alone; channels (7,): what all wearers report."""
+        stride = grid.per_minute(detector.interval_s)
+        first = starts(clean.groups(table), length=detector.sequence_length, stride=stride, trusted=usable)
+        return cls(table, np.where(channels, clean.samples(table), np.nan), first)
 
 
 def prepared(path, detector, *, seed=1):
@@ -73,9 +74,15 @@ def adapted(detector, calm, role, *, channels, compare):
     channels (7,): the features that all wearers report.
     """
     describer, compared = detector.describer, role == fitting.COMPARED
-    form = {"length": describer.length, "interval_s": describer.interval_s, "scaler": describer.scaler}
     if compare:
-        describer = fitting.describer_of(describer.network, calm.values, calm.first[compared], **form)
+        describer = fitting.describer_of(
+            describer.network,
+            calm.values,
+            calm.first[compared],
+            scaler=describer.scaler,
+            length=describer.length,
+            interval_s=describer.interval_s,
+        )
     fit = fitting.Fit(describer, calm.values, channels, progress=tqdm)
     wearer = pd.factorize(calm.table["user_id"])[0][calm.first]
     described = fit.describe(calm.first, wearer, learns=lambda faults: faults == grid.OK)
@@ -83,8 +90,8 @@ def adapted(detector, calm, role, *, channels, compare):
     if compare:
         at_most, rng = len(reference.descriptors), np.random.default_rng(1)
         reference = fit.reference(described[compared], limiting, at_most=at_most, rng=rng)
-    percentiles = {level: detector.calibration[level] for level in ("threshold_percentile", "alert_percentile")}
-    limits = fit.limits(reference, limiting, sizes=[describer.length], **percentiles)
+    percentiles = [detector.calibration[level] for level in ("threshold_percentile", "alert_percentile")]
+    limits = fit.limits(reference, limiting, percentiles, sizes=[describer.length])
     return replace(detector, describer=describer, reference=reference, calibration=limits)
 
 
@@ -93,47 +100,56 @@ def row(name, detector, test):
     seen = describe_windows(test.table, test.first, length=detector.sequence_length)
     events = labelled_events(test.table)
     days = wearer_days(test.table, interval_s=detector.interval_s)
-    found = follow(detector, test.values, test.first, test.table["user_id"].astype("str"), progress=tqdm)
+    followed = follow(detector, test.values, test.first, test.table["user_id"].astype("str"), progress=tqdm)
     labelled = EvaluationSet(seen, events, days, gated=np.full(len(events), False))
-    _, of = score_card(labelled, found.scores, LEVELS)
-    cells = [f"{vus_pr(seen, np.where(found.faulty, np.nan, found.error_ratio)):.3f}", f"{of['auroc_macro']:.3f}"]
-    cells += [f"{of['share_of_normal_0.3']:.1%}", f"{of['share_of_normal_0.7']:.2%}"]
-    cells += [f"{of['recall_macro_0.7']:.2f}", f"{of['false_alarms_per_day_0.7']:.1f}"]
+    _, figures = score_card(labelled, followed.scores, LEVELS)
+    cells = [
+        f"{vus_pr(seen, np.where(followed.faulty, np.nan, followed.error_ratio)):.3f}",
+        f"{figures['auroc_macro']:.3f}",
+    ]
+    cells += [f"{figures['share_of_normal_0.3']:.1%}", f"{figures['share_of_normal_0.7']:.2%}"]
+    cells += [f"{figures['recall_macro_0.7']:.2f}", f"{figures['false_alarms_per_day_0.7']:.1f}"]
     return f"| {name} | {' | '.join(cells)} |"
 
 
 def without_each(calm, test, detector, channels):
-    """Of each wearer: the calm Windows of all others, their roles, and the test Windows of this one."""
+    """For each wearer: the calm Windows of all others, their roles, and the test Windows of this one."""
     for name in test.table["user_id"].unique():
-        others, mine = calm.table["user_id"] != name, test.table["user_id"] == name
-        usable = {"calm": clean.trusted(calm.table)[others], "test": clean.worn(test.table)[mine]}
-        of_others = Windows.of(calm.table[others].reset_index(drop=True), channels, detector, usable=usable["calm"])
-        of_mine = Windows.of(test.table[mine].reset_index(drop=True), channels, detector, usable=usable["test"])
-        yield of_others, _roles(of_others, by="day"), of_mine
+        others, this_one = calm.table["user_id"] != name, test.table["user_id"] == name
+        usable = {"calm": clean.trusted(calm.table)[others], "test": clean.worn(test.table)[this_one]}
+        of_others = Windows.from_clean(
+            calm.table[others].reset_index(drop=True), channels, detector, usable=usable["calm"]
+        )
+        of_this_one = Windows.from_clean(
+            test.table[this_one].reset_index(drop=True), channels, detector, usable=usable["test"]
+        )
+        yield of_others, _roles(of_others, by="day"), of_this_one
 
 
 def _roles(calm, *, by):
     return split.roles(calm.table.iloc[calm.first], by=by, rng=np.random.default_rng(1))
 
 
-def main(given):
+def main(options):
     """Print the table."""
-    detector = champion.load(given.run)
-    calm, test, by = prepared_by(Run.at(given.real)) if given.real else prepared(given.data, detector)
+    detector = champion.load(options.run)
+    calm, test, by = prepared_by(Run.at(options.real)) if options.real else prepared(options.data, detector)
     channels = np.logical_and.reduce([coverage.reported_channels(table).all(axis=0) for table in (calm, test)])
-    calm = Windows.of(calm, channels, detector, usable=clean.trusted(calm))
-    test = Windows.of(test, channels, detector, usable=clean.worn(test))
+    calm = Windows.from_clean(calm, channels, detector, usable=clean.trusted(calm))
+    test = Windows.from_clean(test, channels, detector, usable=clean.worn(test))
     role = _roles(calm, by=by)
     print(f"| | {' | '.join(HEADS)} |\n|---|{'---|' * len(HEADS)}")
     print(row("simulated model, as it is", detector, test), flush=True)
     for name, compare in {"its thresholds from real life": False, "compared with real life, too": True}.items():
         print(row(name, adapted(detector, calm, role, channels=channels, compare=compare), test), flush=True)
     if by == "day":
-        for number, (others, of_others, mine) in enumerate(without_each(calm, test, detector, channels), start=1):
-            beside = adapted(detector, others, of_others, channels=channels, compare=True)
-            print(row(f"the same, of the other wearers alone: wearer {number}", beside, mine), flush=True)
-    if given.real:
-        print(row(f"trained on the other {by}s", champion.load(given.real), test))
+        for number, (others, role_of_others, wearer) in enumerate(
+            without_each(calm, test, detector, channels), start=1
+        ):
+            beside = adapted(detector, others, role_of_others, channels=channels, compare=True)
+            print(row(f"the same, of the other wearers alone: wearer {number}", beside, wearer), flush=True)
+    if options.real:
+        print(row(f"trained on the other {by}s", champion.load(options.real), test))
 
 
 def arguments():

@@ -3,9 +3,10 @@
 import math
 
 import numpy as np
+import wearer_trend
 from verdict import verdicts_of
 
-from lib.detector import features, scoring
+from lib.detector import features, scoring, trend
 from lib.detector.reasons import sentence
 
 _ALL_CHANNELS = next(iter(features.CHANNEL_SETS))
@@ -28,6 +29,7 @@ def answer_body(wearers, detector):
         For `request_log.line`: wearers, unknown, seconds, error_ratio, sustained, counts.
     """
     verdicts = verdicts_of(wearers, detector)
+    followed = wearer_trend.follow(wearers[0])
     results = _results(wearers, verdicts)
     rejected = sum("error" in result for result in results)
     top = max((result["anomalyScore"] for result in results if result["anomalyScore"] is not None), default=None)
@@ -35,7 +37,7 @@ def answer_body(wearers, detector):
     body = {
         "anomalyDetected": any(verdict.alert for verdict in verdicts),
         "anomalyScore": top,
-        "message": _message(verdicts, top, len(results) - rejected, detector),
+        "message": _message(verdicts, top, len(results) - rejected, detector) + _restarted(wearers[0]),
         "level": scoring.UNKNOWN if top is None else scoring.level(top),
         "accepted": len(results) - rejected,
         "rejected": rejected,
@@ -43,10 +45,25 @@ def answer_body(wearers, detector):
         "reasons": reasons,
         "success": True,
         "anomalyReasons": [sentence(reason) for reason in reasons] or None,
-        "baseline": verdicts[0].baseline.to_json() if verdicts[0].baseline else {},
+        "baseline": _baseline(verdicts[0], wearers[0]),
+        "trend": followed and followed.to_json(),
         "model": {"run": detector.run, "sha256": detector.sha256},
     }
     return body, _facts(verdicts, results, detector)
+
+
+def _baseline(verdict, readings):
+    """What was learned about the wearer; nothing for an envelope, which cannot carry it."""
+    if verdict.baseline is None:
+        return {}
+    learned, followed = verdict.baseline.to_json(), readings.trend
+    if followed.started:
+        learned |= {"asOf": max(learned.get("asOf", 0), 1000 * followed.rest.as_of), "trend": followed.to_json()}
+    return learned
+
+
+def _restarted(readings):
+    return f", {trend.RESTARTED}" if readings.trend and readings.trend.restarted else ""
 
 
 def _results(wearers, verdicts):

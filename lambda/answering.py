@@ -47,7 +47,10 @@ def _scored(event, detector):
             raise Problem(503, "no_model", "the model is missing or damaged; the function's log names the file")
         if is_ping(event):
             return 200, {"message": "warm"}, {}
-        return 200, *answer_body(parse(payload(event), interval_s=detector.interval_s), detector)
+        request = payload(event)
+        if is_ping(request):  # over HTTP
+            return 200, {"message": "warm"}, {}
+        return 200, *answer_body(parse(request, interval_s=detector.interval_s), detector)
     except Problem as problem:
         return problem.status, problem.body, {}
 

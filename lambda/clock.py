@@ -28,10 +28,11 @@ class Clock:
         try:
             moment = _moment(value)
             offset = moment.utcoffset()
+            instant = (moment.replace(tzinfo=UTC) if offset is None else moment).timestamp()
+            if not UNIX_MS_RANGE[0] <= 1000 * instant <= UNIX_MS_RANGE[1]:
+                raise BadReading(f"timestamp {shortened(value)} lies outside the years 2000 to 2100")
             if offset is None:
-                wall = moment.replace(tzinfo=UTC).timestamp()
-                return wall, wall
-            instant = moment.timestamp()
+                return instant, instant
             return instant, instant + (offset or moment.astimezone(zone).utcoffset()).total_seconds()
         except (ValueError, OverflowError):
             raise BadReading(f"timestamp {shortened(value)} is neither ISO 8601 nor Unix milliseconds") from None

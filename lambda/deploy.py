@@ -65,7 +65,7 @@ def parsed(words):
     add("--reserved", type=int, metavar="N", help="reserved concurrent executions (unchanged)")
     rollback = "deploy nothing, and make the version before, or VERSION, live"
     add("--rollback", nargs="?", const="", metavar="VERSION", help=rollback)
-    add("--dry-run", action="store_true", help="show what would change, and change nothing")
+    add("--dry-run", action="store_true", help="show what would change, and change nothing; needs no credentials")
     add("--yes", action="store_true", help="do not ask")
     options = parser.parse_args(words)
     options.model = options.model or ("s3" if options.bucket else "embedded")

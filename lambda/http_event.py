@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import zlib
 
 METHOD, PATH = "POST", "/health-data/sync"
 LARGEST_BODY = 1 << 20  # bytes; 1,440 readings take about 300,000
@@ -16,6 +17,8 @@ _TITLES = {
     503: "Service Unavailable",
 }
 _CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "utf-16", "utf-16le", "utf-16be")
+_ENCODINGS = ("", "identity", "gzip", "x-gzip")
+_GZIP = 16 + zlib.MAX_WBITS  # of zlib: a gzip header, and the largest window
 _PING_SOURCES = ("aws.events", "aws.scheduler", "serverless-plugin-warmup")
 
 
@@ -49,8 +52,13 @@ class Problem(Exception):
 
 
 def is_ping(event):
-    """Whether the event only keeps the function warm: from a schedule, or {"warmup": true}."""
-    return isinstance(event, dict) and (event.get("source") in _PING_SOURCES or event.get("warmup") is True)
+    """Whether an event or a body only keeps the function warm: from a schedule, or {"warmup": true}.
+
+    Anything with `metrics` is a request: its readings must not be lost unread.
+    """
+    if not isinstance(event, dict) or "metrics" in event:
+        return False
+    return event.get("source") in _PING_SOURCES or event.get("warmup") is True
 
 
 def is_http(event):
@@ -64,25 +72,43 @@ def payload(event):
     Raises
     ------
     Problem
-        404 and 405 for another path or method, 413 for a body above LARGEST_BODY, 415 for an unknown charset, 400 for
-        a body that is not JSON.
+        404 and 405 for another path or method, 413 for a body above LARGEST_BODY, 415 for an unknown charset or
+        Content-Encoding, 400 for a body that is not JSON.
     """
     if not is_http(event):
         return event
     _check_route(event)
     body = event.get("body")
+    if isinstance(body, (dict, list)):  # parsed already, as in a console's test event
+        return body
     if not isinstance(body, str) or not body:
-        raise Problem(400, "not_json", "the request has no body")
+        raise Problem(400, "not_json", "expected a body of JSON, got none")
     is_encoded = event.get("isBase64Encoded") is True
     if _size(body, is_encoded) > LARGEST_BODY:
-        raise Problem(413, "too_large", f"expected a body of {LARGEST_BODY:,} bytes or fewer: send fewer readings")
-    charset = _charset(event)
+        raise _too_large()
+    charset, encoding = _charset(event), _encoding(event, is_encoded)
     try:
         if is_encoded:
-            body = base64.b64decode(body, validate=True).decode(charset)
-        return json.loads(body)
-    except (ValueError, RecursionError):  # bad base64, UTF-8 and JSON are all ValueErrors
+            content = base64.b64decode(body, validate=True)
+            body = (_unzipped(content) if encoding.endswith("gzip") else content).decode(charset)
+        return json.loads(body.lstrip("\ufeff"))  # a byte-order mark, in any charset
+    except (ValueError, RecursionError, zlib.error):  # bad base64, UTF-8 and JSON are all ValueErrors
         raise Problem(400, "not_json", "the body is not JSON") from None
+
+
+def _too_large():
+    return Problem(413, "too_large", f"expected a body of {LARGEST_BODY:,} bytes or fewer: send fewer readings")
+
+
+def _unzipped(content):
+    """The content of gzip bytes, which may not be above LARGEST_BODY either."""
+    decompressor = zlib.decompressobj(_GZIP)
+    unzipped = decompressor.decompress(content, LARGEST_BODY + 1)
+    if len(unzipped) > LARGEST_BODY:
+        raise _too_large()
+    if not decompressor.eof:
+        raise Problem(400, "not_json", "the gzip body is cut off")
+    return unzipped
 
 
 def _size(body, is_encoded):
@@ -107,15 +133,30 @@ def _check_route(event):
 
 def _charset(event):
     """The charset of the Content-Type. Only a few are allowed: some of Python's take minutes to decode a body."""
-    headers = event.get("headers")
-    headers = headers if isinstance(headers, dict) else {}
-    content_type = next((value for name, value in headers.items() if str(name).lower() == "content-type"), "")
-    content_type = content_type if isinstance(content_type, str) else ""
-    match = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", content_type, re.IGNORECASE)
+    match = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", _header(event, "content-type"), re.IGNORECASE)
     charset = match[1].lower() if match else "utf-8"
     if charset not in _CHARSETS:
         raise Problem(415, "unknown_charset", "Content-Type: expected the charset utf-8, got an unknown one")
     return charset
+
+
+def _encoding(event, is_encoded):
+    """The Content-Encoding, one of _ENCODINGS. A compressed body can only come in base64."""
+    encoding = _header(event, "content-encoding").strip().lower()
+    if encoding not in _ENCODINGS:
+        raise Problem(415, "unknown_encoding", "Content-Encoding: expected gzip or none, got another")
+    if encoding.endswith("gzip") and not is_encoded:
+        detail = "Content-Encoding: gzip needs a body in base64, as gateways make of binary media types; send it plain"
+        raise Problem(415, "unknown_encoding", detail)
+    return encoding
+
+
+def _header(event, name):
+    """A header's value, "" without one."""
+    headers = event.get("headers")
+    headers = headers if isinstance(headers, dict) else {}
+    value = next((value for key, value in headers.items() if str(key).lower() == name), "")
+    return value if isinstance(value, str) else ""
 
 
 def answer(event, status, body):

@@ -1,13 +1,14 @@
 """Find the model: beside the handler, in a folder, or in S3, from where it is fetched once.
 
-MODEL_DIR         a folder that holds the model; takes precedence over MODEL_PATH
+MODEL_DIR         a folder that holds the model, without a pin: for tests and this machine; it precedes MODEL_PATH
 MODEL_PATH        s3://bucket/prefix, such as s3://bucket/models/default/lambda_export; or a folder
-MODEL_SHA256      the pin: the SHA-256 of model.json at that prefix; model.json lists that of every other file
+MODEL_SHA256      its pin: the SHA-256 of model.json there, which lists that of every other file. MODEL_PATH needs it:
+                  whoever may write to the bucket could otherwise exchange the model
 MODEL_VERSION_ID  the S3 version of model.json to ask for, where the bucket keeps versions
 
 Without MODEL_DIR and MODEL_PATH the model is beside this file, and boto3, which Lambda's Python has, is never imported.
-The role needs s3:GetObject on the prefix (s3:GetObjectVersion for a version). With a pin, a model that an earlier
-process left in the temporary folder is used without asking S3.
+The role needs s3:GetObject on the prefix (s3:GetObjectVersion for a version). A model that an earlier process
+left in the temporary folder is used without asking S3.
 """
 
 import hashlib
@@ -64,49 +65,62 @@ def _load():
 
 
 def folder():
-    """Return the folder that holds the model. Raises ModelUnavailable if S3 does not provide it."""
+    """Return the folder that holds the model. Raises ModelUnavailable if it is not the pinned one, or S3 fails."""
     if os.environ.get("MODEL_DIR"):
         return Path(os.environ["MODEL_DIR"])
     path = os.environ.get("MODEL_PATH", "")
+    if not path:
+        return Path(__file__).parent
+    pin = _pin()
     if re.match(r"\w+:", path):
-        return _fetched(path)
-    return Path(path) if path else Path(__file__).parent
+        return _fetched(path, pin)
+    if _read_if(Path(path) / MODEL, pin) is None:
+        raise ModelUnavailable("MODEL_PATH: its model.json is missing, or is not that of MODEL_SHA256", transient=False)
+    return Path(path)
 
 
-def _fetched(url):
+def _pin():
+    """The SHA-256 in MODEL_SHA256. Raises ModelUnavailable."""
+    pin = os.environ.get("MODEL_SHA256", "").strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", pin):
+        reason = "MODEL_SHA256: expected the SHA-256 of model.json at MODEL_PATH (sha256sum model.json)"
+        raise ModelUnavailable(f"{reason}, got {'another text' if pin else 'none'}", transient=False)
+    return pin
+
+
+def _fetched(url, pin):
     """Fetch what `Detector.load` reads of the export at `url`, and return its folder.
 
     The folder is named after the SHA-256 of model.json. A thread fetches, and is not waited for beyond TOTAL_S: no
     timeout of a socket ends a body that comes byte by byte.
     """
     objects, result = _objects(url), Future()
-    threading.Thread(target=_settle, args=(result, objects), daemon=True).start()
+    threading.Thread(target=_settle, args=(result, objects, pin), daemon=True).start()
     try:
         return result.result(TOTAL_S)
     except TimeoutError:
         raise objects.unavailable(MODEL, f"the model took more than {TOTAL_S} s") from None
 
 
-def _settle(result, objects):
+def _settle(result, objects, pin):
     """Give the Future `result` what `_fetch` returns or raises."""
     try:
-        result.set_result(_fetch(objects))
+        result.set_result(_fetch(objects, pin))
     except Exception as error:
         result.set_exception(error)
 
 
-def _fetch(objects):
+def _fetch(objects, pin):
     """Fetch the model's files into the temporary folder, and return their folder.
 
     Detector.load expects every file that model.json lists, and the export has more, such as the SavedModel. So the
     folder's model.json is the exported one, once checked, but lists the fetched files alone.
     """
-    pin = os.environ.get("MODEL_SHA256", "").strip().lower()
     exported = _read_if(_folder(pin) / _EXPORTED, pin)
     if exported is None:
         exported = objects.get(MODEL, sha256=pin, version=os.environ.get("MODEL_VERSION_ID"))
     model, files = objects.listing(exported)
-    folder = _folder(hashlib.sha256(exported).hexdigest())
+    folder = _folder(pin)
     try:
         for name, sha256 in files.items():
             if _read_if(folder / name, sha256) is None:

@@ -6,10 +6,12 @@ from itertools import chain
 
 import numpy as np
 from bad_reading import BadReading, number, shortened
+from clock import Clock
 
 from lib.detector.baseline import Baseline
 from lib.detector.features import CALENDAR, COUNTERS, FEATURES
 from lib.detector.grid import HEART_RATE_RANGE
+from lib.detector.trend import Trend
 
 LARGEST_COUNT = 1e9  # steps, kcal or m: no watch has ever counted that far
 _CALENDAR = set(CALENDAR)
@@ -23,22 +25,35 @@ _NO_TIME, _NO_NUMBERS = (math.nan, math.nan), [math.nan] * len(FEATURES)
 class Readings:
     """One wearer's N readings in the order sent. A reading with an error gets no score.
 
-    If only its heart rate is bad, a reading is still countable: its time and its counters are known.
+    If only its heart rate is bad, a reading is still countable: its time and its counters are known. A heart rate of 0
+    means off the wrist: it becomes NaN, without an error.
     """
 
     index: np.ndarray  # (N,) each reading's place in the request
     seconds: np.ndarray  # (N,) when, in an order that holds across time zones
     clock_offset: np.ndarray  # (N,) s from that to the wearer's wall clock; NaN without a timestamp
-    heart_rate: np.ndarray  # (N,) bpm; NaN where it is bad
+    heart_rate: np.ndarray  # (N,) bpm; NaN if it is bad or 0
     counters: np.ndarray  # (N, 3) steps, kcal, m as sent; NaN for a channel that most readings lack
     calendar: np.ndarray  # (N, 3) hour_sin, hour_cos, is_weekend as sent; NaN to take them from the wall clock
     errors: list  # (N,) None, or what is wrong with the reading
     countable: np.ndarray  # (N,) booleans: time and counters are sound
     cumulative: bool  # whether the counters are running counters, else amounts
     baseline: Baseline | None = None  # the wearer's; None for an envelope, which cannot carry one
+    trend: Trend | None = None  # the wearer's; None for an envelope
 
 
-def check(metrics, places, clock, *, interval_s, cumulative, baseline):
+@dataclass(frozen=True)
+class Options:
+    """What a request says about all its readings."""
+
+    clock: Clock
+    interval_s: float  # seconds from one reading to the next without timestamps
+    cumulative: bool
+    baseline: Baseline | None
+    trend: Trend | None
+
+
+def check(metrics, places, options):
     """Check the readings of one wearer.
 
     Parameters
@@ -47,30 +62,28 @@ def check(metrics, places, clock, *, interval_s, cumulative, baseline):
         The readings as sent, of any JSON type.
     places : list of int
         Their places in the request.
-    clock : Clock
-    interval_s : float
-        Seconds from one reading to the next where none has a timestamp.
-    cumulative : bool
-    baseline : Baseline or None
+    options : Options
 
     Returns
     -------
     Readings
     """
+    clock = options.clock
     checked = _all_at_once(metrics, clock) or _one_by_one([*map(_without_nulls, metrics)], clock)
     (seconds, wall), numbers, errors, countable = checked
     timed = not np.isnan(seconds).all()
     return Readings(
         index=np.array(places),
-        seconds=seconds if timed else np.arange(len(metrics)) * float(interval_s),
+        seconds=seconds if timed else np.arange(len(metrics)) * float(options.interval_s),
         clock_offset=wall - seconds,
         heart_rate=numbers[:, 0],
         counters=numbers[:, 1:4],
         calendar=numbers[:, 4:],
         errors=errors,
         countable=countable,
-        cumulative=cumulative,
-        baseline=baseline,
+        cumulative=options.cumulative,
+        baseline=options.baseline,
+        trend=options.trend,
     )
 
 
@@ -151,7 +164,10 @@ def _reading(metric, reported, clock):
 
 
 def _heart_rate(metric):
-    """(bpm, None), or (NaN, what is wrong with it)."""
+    """(bpm, None), or (NaN, what is wrong with it). 0 is off the wrist, which is not wrong."""
+    value = metric.get("heartRate")
+    if type(value) in (int, float) and value == 0:
+        return math.nan, None
     try:
         return number(metric, "heartRate", *HEART_RATE_RANGE), None
     except BadReading as error:

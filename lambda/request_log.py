@@ -28,6 +28,8 @@ METRICS = {  # name: unit
     "Windows": "Count",  # scored
     "Alerts": "Count",  # 1 if the answer is an alert, else 0
     "LargestScore": "None",
+    "TrendAlerts": "Count",  # 1 if the answer's trend alerts, else 0
+    "TrendScore": "None",
     "ErrorP50": "None",  # of the windows' evidence over the threshold: 1 scores 0.3
     "ErrorP90": "None",
     "ErrorMax": "None",
@@ -84,7 +86,11 @@ def _counts(body, facts):
         "Windows": len(facts["error_ratio"]),
         "Alerts": int(body["anomalyDetected"]),
     }
-    return counts if body["anomalyScore"] is None else counts | {"LargestScore": round(body["anomalyScore"], 4)}
+    if body["anomalyScore"] is not None:
+        counts["LargestScore"] = round(body["anomalyScore"], 4)
+    if trend := body.get("trend"):
+        counts |= {"TrendAlerts": int(trend["alert"]), "TrendScore": trend["score"]}
+    return counts
 
 
 def _lists(facts):

@@ -11,7 +11,8 @@ from lib.detector.persistence import IN_A_ROW
 
 MAX_SPACING = 3  # times the model's interval: the model was trained on nothing sparser
 _DAY_S = 86_400
-_OFF_WRIST = "off the wrist, as a later reading of the same instant says"
+_OFF_WRIST = "off the wrist: heartRate is 0"
+_LATER_OFF_WRIST = "off the wrist, as a later reading of the same instant says"
 _FAULTS = {  # of the sensors: why a window has no score
     grid.STUCK: f"stuck sensor: the heart rate has hardly moved for {grid.STUCK_S / 60:g} minutes",
     grid.IMPLAUSIBLE: "implausible counters: more steps, calories or metres at once than a body can do",
@@ -48,6 +49,7 @@ class GriddedReadings:
     index: np.ndarray | None = None  # (T,) place in the request of the reading behind a sample
     usable: np.ndarray | None = None  # places among the N readings of those without an error
     rows: np.ndarray | None = None  # the sample of each usable reading
+    timed: bool = False  # whether `seconds` are those of a clock
 
 
 def verdicts_of(wearers, detector):
@@ -84,8 +86,9 @@ def _gridded(readings, detector):
     worn = ~np.isnan(resampled.heart_rate)
     seconds = resampled.seconds[worn]
     rows, is_worn = _rows_of(readings.seconds[usable], seconds, detector.interval_s)
+    is_worn &= ~np.isnan(readings.heart_rate[usable])
     for place in usable[~is_worn]:
-        unscored[place] = _OFF_WRIST
+        unscored[place] = _OFF_WRIST if np.isnan(readings.heart_rate[place]) else _LATER_OFF_WRIST
     if not is_worn.any():
         return GriddedReadings(Verdict(no_scores, unscored, baseline=readings.baseline))
     return GriddedReadings(
@@ -97,6 +100,7 @@ def _gridded(readings, detector):
         index=readings.index[order][resampled.row[worn]],
         usable=usable[is_worn],
         rows=rows[is_worn],
+        timed=not np.isnan(readings.clock_offset).all(),
     )
 
 
@@ -143,7 +147,7 @@ def _verdict(gridded, scored, detector):
         n_readings=int(((gridded.rows >= first) & (gridded.rows < first + size)).sum()),
         channel_set=scored.channel_set,
         reasons=_reasons(scored, alerting, gridded, detector),
-        baseline=_learned(gridded.baseline, scored, detector),
+        baseline=_learned(gridded, scored, detector),
         sustained=_sustained(_alert_ratios(scored, gridded.segment)),
         counts=histograms.count(
             detector.population, gridded.samples, gridded.segment, error_ratio, interval_s=interval_s
@@ -153,12 +157,13 @@ def _verdict(gridded, scored, detector):
     )
 
 
-def _learned(baseline, scored, detector):
-    """The wearer's baseline after these windows; None where none can be carried."""
-    if baseline is None:
+def _learned(gridded, scored, detector):
+    """The wearer's Baseline after these windows; None where none can be carried."""
+    if gridded.baseline is None:
         return None
+    end_s = gridded.seconds[scored.first + scored.size - 1] if gridded.timed else None
     windows = {name: getattr(scored, name) for name in ("first", "descriptors", "error_ratio", "learns")}
-    return detector.learned(baseline, scored.personal, **windows)
+    return detector.learned(gridded.baseline, scored.personal, **windows, end_s=end_s)
 
 
 def _new_seconds(gridded, scores, detector):

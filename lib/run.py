@@ -3,9 +3,10 @@
 Both folders lie under the environment variable RUNS_HOME, by default the repository root. `./run_all.sh` works in the
 staging folders `data/.<run>.partial` and `models/.<run>.partial`, and sets RUN_STAGED=1 for its notebooks. The staging
 folders replace the run's folders when every notebook has succeeded. A notebook executed by hand works in `data/<run>`
-and `models/<run>` directly.
+and `models/<run>` until the run is finished, and from then on in a copy (`lib.workflow.working_copy`).
 """
 
+import difflib
 import json
 import os
 import platform
@@ -19,6 +20,19 @@ from lib.files import ROOT, write_json
 LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "papermill")
 LONGEST_NAME = 100  # characters; file systems allow 255, and staging adds some
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+
+
+class NoSuchRun(LookupError):
+    """There is no run of this name. The message names the nearest one, and all that exist."""
+
+    def __init__(self, name):
+        existing = names()
+        nearest = difflib.get_close_matches(str(name), existing, n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else "."
+        listed = (
+            f"There are: {', '.join(existing)}" if existing else f"There is none yet: ./run_all.sh run={name} makes it"
+        )
+        super().__init__(f"there is no run {name!r}{hint} {listed}")
 
 
 @dataclass(frozen=True)
@@ -108,18 +122,35 @@ def runs_home():
     return Path(os.environ.get("RUNS_HOME") or ROOT).resolve()
 
 
-def open_run(name):
-    """Return the run called `name` and create its folders: the staging folders within run_all.sh.
+def open_run(name, *, create=False):
+    """Return the run called `name`: in its staging folders within run_all.sh.
+
+    Parameters
+    ----------
+    name : str
+    create : bool
+        Create the folders of a run that does not exist. Only the first notebook asks for it.
 
     Raises
     ------
     ValueError
         If `name` cannot be the name of a folder.
+    NoSuchRun
+        If there is no such run. The message names those that exist.
     """
-    run = Run.at(name, staged=os.environ.get("RUN_STAGED") == "1")
+    staged = os.environ.get("RUN_STAGED") == "1"
+    run = Run.at(name, staged=staged)
+    if not (create or staged or run.models.is_dir()):
+        raise NoSuchRun(name)
     run.data.mkdir(parents=True, exist_ok=True)
     run.models.mkdir(parents=True, exist_ok=True)
     return run
+
+
+def names():
+    """Return the names of the runs that exist, sorted."""
+    folders = (runs_home() / "models").glob("*")
+    return sorted(folder.name for folder in folders if folder.is_dir() and _NAME.fullmatch(folder.name))
 
 
 def versions():

@@ -2,8 +2,9 @@
 
     .venv/bin/python -m lib.score --run default --data march/ --out scores.parquet
 
-`--out` has a row for each window, with the columns of `lib.evaluation.batch_score.COLUMNS`: user_id, timestamp, score
-(NaN for a faulty sensor), level, channel_set and still_minutes.
+`--out` has the columns of `lib.evaluation.batch_score.COLUMNS`: user_id, timestamp, score (null for a faulty sensor),
+level, channel_set, still_minutes, trend_score and trend_level. There is a row for each window. Minutes of a worn watch
+in which no window ends have a row with the trend alone, unless --stride asks for certain windows.
 """
 
 import argparse
@@ -21,6 +22,10 @@ from lib.run import Run
 
 INTERRUPTED = 130
 _REFUSED = (OSError, ValueError, DamagedModel, files.Locked, parallel.ClusterError, raw_files.StoreLost)
+_NO_WINDOW = (
+    "no window could be scored: readings are too far apart for the model, or too few without a gap. score is null; "
+    "trend_score is there for every minute worn"
+)
 _PARAMETER = re.compile(r"^(dask_scheduler|timezone)=")  # run_all.sh's parameters, which are options here
 
 
@@ -69,8 +74,11 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print(f"lib.score: stopped by Ctrl-C; {resume}", file=sys.stderr)
         return INTERRUPTED
+    print(*scored.lines, sep="\n")
     rate = scored.new_windows / (time.monotonic() - began)
     print(f"{options.out}: {scored.windows:,} windows, {scored.new_windows:,} of them now, {rate:,.0f} a second")
+    if not scored.windows:
+        print(_NO_WINDOW)
     for part, problem in scored.problems.items():
         print(f"skipped: {part}: {problem}", file=sys.stderr)
     if scored.problems:

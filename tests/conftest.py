@@ -27,9 +27,7 @@ from lib.workflow import cli
 
 pytest_plugins = ["s3"]
 
-FITBIT = Path(
-    os.environ.get("FITBIT_DATA") or ROOT.parent / "shared/data/fitbit"
-)  # real wearers: README, "Dependencies"
+FITBIT = Path(os.environ.get("FITBIT_DATA") or ROOT.parent / "shared/data/fitbit")  # README, "Development"
 needs_fitbit = pytest.mark.skipif(
     not FITBIT.is_dir(), reason=f"no Fitbit readings at {FITBIT} (FITBIT_DATA names another folder)"
 )
@@ -110,9 +108,8 @@ def fitted(network, samples, first, wearer, *, length, interval_s, scaler):
     described = replace(described, minutes=np.where(described.minutes > 0, 1000, 0))
     compared = described[~limiting]
     reference = fit.reference(compared, described[limiting], at_most=len(compared), rng=np.random.default_rng(0))
-    percentiles = {"threshold_percentile": 95.0, "alert_percentile": 99.9}
     sizes = sorted({1, length // 4, length})
-    return reference, fit.limits(reference, described[limiting], sizes=sizes, **percentiles)
+    return reference, fit.limits(reference, described[limiting], (95.0, 99.9), sizes=sizes)
 
 
 @pytest.fixture(scope="session")

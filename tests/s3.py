@@ -137,12 +137,13 @@ def wire(moto, monkeypatch, tmp_path):
 
 @pytest.fixture
 def bucket(wire, moto, s3_client, export, monkeypatch):
-    """The export in a bucket that keeps versions; MODEL_PATH names it."""
+    """The export in a bucket that keeps versions; MODEL_PATH names it, and MODEL_SHA256 pins it."""
     s3_client.create_bucket(Bucket="models")
     s3_client.put_bucket_versioning(Bucket="models", VersioningConfiguration={"Status": "Enabled"})
     for name in NEEDED:
         s3_client.put_object(Bucket="models", Key=f"default/lambda_export/{name}", Body=(export / name).read_bytes())
     monkeypatch.setenv("MODEL_PATH", URL)
+    monkeypatch.setenv("MODEL_SHA256", pin_of(export))
     yield s3_client
     urllib.request.urlopen(f"http://127.0.0.1:{moto}/moto-api/reset", data=b"").close()
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lib.files import ROOT, Locked, fingerprint, is_full, locked, resolve, write_json, writing
-from lib.run import Run, open_run, versions
+from lib.run import NoSuchRun, Run, open_run, versions
 
 
 @pytest.fixture(autouse=True)
@@ -23,10 +23,23 @@ def home(tmp_path, monkeypatch):
 
 
 def test_a_run_opened_by_hand_works_in_the_final_folders(home):
-    run = open_run("march")
+    run = open_run("march", create=True)
     assert (run.data, run.models) == (home / "data/march", home / "models/march")
     assert run.data.is_dir()
     assert run.models.is_dir()
+
+
+def test_a_run_that_does_not_exist_is_not_created_and_those_that_do_are_named(home):
+    with pytest.raises(NoSuchRun, match="no run 'march'. There is none yet: ./run_all.sh run=march makes it"):
+        open_run("march")
+    for name in ("march", "default"):
+        open_run(name, create=True)
+    (home / "models/.april.partial").mkdir()
+    with pytest.raises(NoSuchRun) as caught:
+        open_run("defualt")
+    expected = "there is no run 'defualt'; did you mean 'default'? There are: default, march"
+    assert caught.value.args == (expected,)
+    assert sorted(path.name for path in (home / "data").iterdir()) == ["default", "march"]
 
 
 def test_a_staged_run_works_in_hidden_folders_and_shows_the_final_ones(home, monkeypatch):
@@ -55,7 +68,7 @@ def test_ordinary_names_are_accepted(name):
 
 
 def test_facts_are_read_back_and_later_facts_join_earlier_ones():
-    run = open_run("march")
+    run = open_run("march", create=True)
     run.record("02_clean", rows=3, share=np.float32(0.5))
     run.record("03_train", epochs=np.int64(4))
     run.record("02_clean", rows=5)
@@ -64,7 +77,7 @@ def test_facts_are_read_back_and_later_facts_join_earlier_ones():
 
 
 def test_a_record_that_is_not_an_object_is_refused():
-    run = open_run("odd")
+    run = open_run("odd", create=True)
     (run.models / "run.json").write_text("[]")
     with pytest.raises(ValueError, match=r"^run.json: expected an object, got a list$"):
         _ = run.journal
@@ -78,7 +91,7 @@ def test_a_name_too_long_for_a_folder_is_refused():
 
 def test_a_step_that_has_not_run_is_named_with_the_ways_to_run_it():
     with pytest.raises(LookupError) as caught:
-        open_run("x").recorded("02_clean")
+        open_run("x", create=True).recorded("02_clean")
     assert caught.value.args == (
         "run 'x' has no 02_clean yet: run notebooks/02_clean first, or ./run_all.sh run=x --from 02_clean",
     )

@@ -1,7 +1,7 @@
 """run_all.sh itself, in a copy of the repository (in a folder with a space in its name).
 
-Nothing is installed: its Python is a script that copies itself into .venv, notes that pip was called,
-and otherwise is the Python that runs the tests.
+Nothing is installed: its Python is a script that copies itself into .venv and records each call of pip. Otherwise it
+runs the Python of the tests.
 """
 
 import os
@@ -19,7 +19,7 @@ case "$*" in
     "-m venv --clear "*) rm -rf "$4"; mkdir -p "$4/bin"; cp "$0" "$4/bin/python"; echo venv >>"$NOTES" ;;
     "-m pip install "*)
         echo pip >>"$NOTES"
-        echo pip speaks
+        echo pip output
         sleep "${{PIP_TAKES:-0}}"
         exit "${{PIP_EXITS:-0}}" ;;
     *) exec {sys.executable} "$@" ;;
@@ -53,69 +53,69 @@ def start(clone, *arguments, **environment):
 
 def run_all(clone, *arguments, **environment):
     running = start(clone, *arguments, **environment)
-    said, complaints = running.communicate(timeout=60)
-    return running.returncode, said, complaints
+    stdout, stderr = running.communicate(timeout=60)
+    return running.returncode, stdout, stderr
 
 
-def noted(clone):
+def calls(clone):
     notes = clone.parent / "notes"
     words = notes.read_text().split() if notes.exists() else []
     notes.unlink(missing_ok=True)
     return words
 
 
-def test_the_environment_is_made_once_and_again_when_what_it_is_made_from_changed(clone):
+def test_the_environment_is_made_once_and_again_when_its_inputs_change(clone):
     assert run_all(clone, "--setup") == (0, "", "setting up .venv (about 3 minutes) …\n")
-    assert noted(clone) == ["venv", "pip", "pip"]
+    assert calls(clone) == ["venv", "pip", "pip"]
     assert run_all(clone, "--setup") == (0, "", "")
-    assert noted(clone) == []
+    assert calls(clone) == []
     with open(clone / "pyproject.toml", "a") as project:
         project.write("\n")
     assert run_all(clone, "--setup")[0] == 0
-    assert noted(clone) == ["pip"]
+    assert calls(clone) == ["pip"]
     with open(clone / "requirements.lock", "a") as lock:
         lock.write("\n")
     assert run_all(clone, "--setup")[0] == 0
-    assert noted(clone) == ["venv", "pip", "pip"]
+    assert calls(clone) == ["venv", "pip", "pip"]
 
 
-def test_a_failed_installation_is_shown_and_done_again_next_time(clone):
-    status, _, complaints = run_all(clone, "--setup", PIP_EXITS="1")
+def test_a_failed_installation_is_shown_and_repeated_next_time(clone):
+    status, _, stderr = run_all(clone, "--setup", PIP_EXITS="1")
     assert status == 1
-    assert complaints.splitlines()[1:] == [
-        "pip speaks",
-        "run_all.sh: setting up .venv failed; pip's output is above",
+    assert stderr.splitlines()[1:] == [
+        "pip output",
+        "run_all.sh: setting up .venv failed; see the output of pip above",
     ]
-    noted(clone)
+    calls(clone)
     assert run_all(clone, "--setup")[0] == 0
-    assert noted(clone) == ["venv", "pip", "pip"]
+    assert calls(clone) == ["venv", "pip", "pip"]
 
 
-def test_of_two_set_ups_at_once_the_second_waits_and_finds_it_done(clone):
+def test_a_second_set_up_waits_for_the_first(clone):
     both = [start(clone, "--setup", PIP_TAKES="0.7") for _ in range(2)]
-    said = [running.communicate(timeout=60)[1] for running in both]
+    messages = [running.communicate(timeout=60)[1] for running in both]
     assert [running.returncode for running in both] == [0, 0]
-    assert noted(clone) == ["venv", "pip", "pip"]
-    assert sorted(said) == ["", "setting up .venv (about 3 minutes) …\n"]
+    assert calls(clone) == ["venv", "pip", "pip"]
+    assert sorted(messages) == ["", "setting up .venv (about 3 minutes) …\n"]
 
 
-def test_a_python_that_is_out_of_range_is_refused_in_one_line(clone):
+def test_an_unsupported_python_is_refused_in_one_line(clone):
     old = clone.parent / "bin/old"
     old.write_text("#!/bin/sh\nexit 1\n")
     old.chmod(0o755)
     assert run_all(clone, "--setup", PYTHON=str(old)) == (
         1,
         "",
-        f"run_all.sh: PYTHON={old} is no Python 3.11 to 3.13 that can make a .venv\n",
+        f"run_all.sh: PYTHON={old}: expected a Python 3.11 to 3.13 that can make a .venv\n",
     )
 
 
-def test_a_python_that_does_not_run_is_passed_over(clone):
+def test_a_python_that_does_not_run_is_skipped(clone):
     shutil.move(clone.parent / "bin/python3", clone.parent / "bin/python3.13")
     (clone.parent / "bin/python3").write_text("#!/bin/sh\nexit 127\n")
     (clone.parent / "bin/python3").chmod(0o755)
     assert run_all(clone, "--setup")[0] == 0
-    assert noted(clone) == ["venv", "pip", "pip"]
+    assert calls(clone) == ["venv", "pip", "pip"]
 
 
 def test_a_misspelt_parameter_is_refused_naming_the_nearest(clone):
@@ -127,10 +127,10 @@ def test_a_misspelt_parameter_is_refused_naming_the_nearest(clone):
     )
 
 
-def test_a_path_is_looked_for_in_the_folder_of_the_caller(clone):
+def test_a_path_starts_at_the_folder_of_the_caller(clone):
     run_all(clone, "--setup")
     (clone.parent / "watch.csv").touch()
     missing = run_all(clone, "data_path=no.csv", "run=a/b")
     assert missing == (2, "", "run_all.sh: data_path=no.csv: no such file or folder\n")
-    there = run_all(clone, "data_path=watch.csv", "run=a/b")
-    assert there[2].startswith("run_all.sh: run='a/b': ")
+    existing = run_all(clone, "data_path=watch.csv", "run=a/b")
+    assert existing[2].startswith("run_all.sh: run='a/b': ")

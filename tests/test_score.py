@@ -60,17 +60,33 @@ def score_with(run, data, out, *options):
     return score.main(["--run", run.name, "--data", str(data), "--out", str(out), "--workers", "1", *options])
 
 
+def test_an_export_is_scored_as_it_is(run, tmp_path, capsys):
+    rows = raw(30)
+    heart = rows.rename(columns={"heartRate": "beats per minute"})[["timestamp", "beats per minute"]]
+    (tmp_path / "export").mkdir()
+    heart.assign(timestamp=heart["timestamp"] + "Z").to_csv(tmp_path / "export/heart.csv", index=False)
+    minutes = rows.iloc[::12].assign(timestamp=lambda table: table["timestamp"].str[:-2] + "00Z", steps=40)
+    minutes[["timestamp", "steps"]].to_csv(tmp_path / "export/steps.csv", index=False)
+    assert score_with(run, tmp_path / "export", tmp_path / "scores.parquet", "--timezone", "Asia/Tokyo") == 0
+    scores = pd.read_parquet(tmp_path / "scores.parquet").dropna(subset="score")
+    assert len(scores) >= 20
+    assert scores["timestamp"].dt.hour.isin([16]).all()
+    assert set(scores["channel_set"]) == {"heart rate and steps"}
+    assert "Fitbit export, CSV (Google data) (2 files)" in capsys.readouterr().out
+
+
 def test_scores_equal_those_of_a_request_each_minute(run, tmp_path, export):
     rows = raw(40, running=False)
     rows.to_csv(tmp_path / "ada.csv", index=False)
     assert score_with(run, tmp_path / "ada.csv", tmp_path / "scores.parquet", "--counters", "interval") == 0
     scores = pd.read_parquet(tmp_path / "scores.parquet").set_index("timestamp")["score"]
-    detector, own = Detector.load(export), None
+    detector, baseline = Detector.load(export), None
     metrics = json.loads(rows.drop(columns="user_id").to_json(orient="records"))
     for end in range(60, len(metrics) + 1, 12):
-        request = {"counters": "interval", "metrics": metrics[end - 60 : end], **({"baseline": own} if own else {})}
+        request = {"counters": "interval", "metrics": metrics[end - 60 : end]}
+        request |= {"baseline": baseline} if baseline else {}
         body, _ = answer_body(parse(request, interval_s=5), detector)
-        own = body["baseline"]
+        baseline = body["baseline"]
         assert scores.loc[metrics[end - 1]["timestamp"]] == pytest.approx(body["anomalyScore"], abs=1e-5)
 
 
@@ -79,7 +95,7 @@ def test_windows_without_a_channel_are_scored_without_it(run, tmp_path, export):
     rows.loc[180:, "distance"] = np.nan
     rows.to_csv(tmp_path / "ada.csv", index=False)
     assert score_with(run, tmp_path / "ada.csv", tmp_path / "scores.parquet", "--counters", "interval") == 0
-    scores = pd.read_parquet(tmp_path / "scores.parquet").set_index("timestamp")
+    scores = pd.read_parquet(tmp_path / "scores.parquet").set_index("timestamp").dropna(subset="channel_set")
     assert scores["channel_set"].tolist() == ["all channels"] * 11 + ["without distance"] * 15
     assert scores["score"].notna().all()
     detector, metrics = Detector.load(export), json.loads(rows.drop(columns="user_id").to_json(orient="records"))
@@ -91,9 +107,13 @@ def test_windows_without_a_channel_are_scored_without_it(run, tmp_path, export):
         assert (row["channel_set"] in body["message"]) == (row["channel_set"] != "all channels")
 
 
-def test_every_complete_window_has_a_row(run, folder, tmp_path, capsys):
+def test_every_complete_window_has_a_row_and_other_minutes_one_with_the_trend(run, folder, tmp_path, capsys):
     assert score_with(run, folder, tmp_path / "scores.parquet") == 0
     table = pd.read_parquet(tmp_path / "scores.parquet")
+    assert table.groupby("user_id").size().to_dict() == {"ada": 31, "bo": 31}  # from 7:00 to 7:30
+    assert (table.loc[table["score"].isna(), "level"] == "unknown").all()
+    assert (table["trend_level"] == "unknown").all()  # after half an hour
+    table = table.dropna(subset="score")
     assert table.groupby("user_id").size().to_dict() == {
         "ada": 26,
         "bo": 26,
@@ -109,15 +129,15 @@ def test_a_killed_call_continues_with_the_missing_parts(run, folder, tmp_path, c
     out = tmp_path / "scores.parquet"
     words = ["--run", run.name, "--data", str(folder), "--out", str(out), "--workers", "1"]
     script = "import os\nfrom lib import score\nfrom lib.evaluation import batch_score\n"
-    script += "whole = batch_score.score_partition\ndef killed(part, **options):\n"
-    script += "    return os.kill(os.getpid(), 9) if part.name == 'part-00001' else whole(part, **options)\n"
+    script += "original = batch_score.score_partition\ndef killed(part, **options):\n"
+    script += "    return os.kill(os.getpid(), 9) if part.name == 'part-00001' else original(part, **options)\n"
     script += f"batch_score.score_partition = killed\nscore.main({words!r})"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert not out.exists()
-    parts, whole = [], batch_score.score_partition
+    parts, original = [], batch_score.score_partition
     monkeypatch.setattr(
-        batch_score, "score_partition", lambda part, **options: parts.append(part.name) or whole(part, **options)
+        batch_score, "score_partition", lambda part, **options: parts.append(part.name) or original(part, **options)
     )
     assert score_with(run, folder, out) == 0
     assert parts == ["part-00001"]
@@ -140,7 +160,8 @@ def test_files_left_empty_or_truncated_by_a_power_failure_are_scored_again(run, 
     capsys.readouterr()
     assert score_with(run, folder, out) == 0
     assert "78 windows, 52 of them now" in capsys.readouterr().out
-    assert pd.read_parquet(out).groupby("user_id").size().to_dict() == {"ada": 26, "bo": 26, "cy": 26}
+    scores = pd.read_parquet(out).groupby("user_id")["score"]
+    assert scores.count().to_dict() == {"ada": 26, "bo": 26, "cy": 26}
 
 
 def test_a_full_disk_is_reported_and_finished_scores_stay(run, folder, tmp_path, capsys, monkeypatch):
@@ -171,13 +192,13 @@ def test_ctrl_c_says_how_to_continue(run, folder, tmp_path, capsys, monkeypatch)
 
 @pytest.mark.usefixtures("reached")
 def test_two_workers_score_s3_as_one_process_does_a_folder(run, folder, tmp_path, s3_client):
-    here, there = (tmp_path / f"{name}.parquet" for name in ("here", "there"))
+    local, remote = (tmp_path / f"{name}.parquet" for name in ("local", "remote"))
     s3_client.create_bucket(Bucket="watches-to-score")
     for path in folder.iterdir():
         s3_client.upload_file(str(path), "watches-to-score", f"march/{path.name}")
-    assert score_with(run, folder, here) == 0
-    assert score_with(run, "s3://watches-to-score/march", there, "--workers", "2") == 0
-    pd.testing.assert_frame_equal(pd.read_parquet(there), pd.read_parquet(here))
+    assert score_with(run, folder, local) == 0
+    assert score_with(run, "s3://watches-to-score/march", remote, "--workers", "2") == 0
+    pd.testing.assert_frame_equal(pd.read_parquet(remote), pd.read_parquet(local))
 
 
 def test_a_bad_part_can_be_skipped_and_is_reported(run, folder, tmp_path, capsys):
@@ -191,7 +212,7 @@ def test_a_bad_part_can_be_skipped_and_is_reported(run, folder, tmp_path, capsys
 
 def test_a_bad_part_that_stops_is_reported_with_the_option_that_skips_it(run, folder, tmp_path):
     (folder / "bo.parquet").write_bytes(b"cut off")
-    with pytest.raises(SystemExit, match="bo.parquet: can ?not be read") as stopped:
+    with pytest.raises(SystemExit, match="bo.parquet: cannot be read") as stopped:
         score_with(run, folder, tmp_path / "scores.parquet")
     assert "; --on-bad-part skip goes on without it; finished scores are kept beside" in str(stopped.value)
     assert "on_bad_part" not in str(stopped.value)
@@ -227,17 +248,17 @@ def test_a_changed_stride_scores_again(run, folder, tmp_path):
 
 
 def test_files_of_a_day_each_are_scored_like_one_file(run, tmp_path):
-    whole, days = tmp_path / "whole", tmp_path / "days"
+    single, days = tmp_path / "single", tmp_path / "days"
     rows = pd.concat([raw(40, wearer=wearer, seed=number) for number, wearer in enumerate(("ada", "bo"))])
     late = rows["timestamp"] > "2026-03-02T07:20:00"
-    for folder, tables in ((whole, {"all": rows}), (days, {"first": rows[~late], "second": rows[late]})):
+    for folder, tables in ((single, {"all": rows}), (days, {"first": rows[~late], "second": rows[late]})):
         folder.mkdir()
         for name, table in tables.items():
             table.to_parquet(folder / f"{name}.parquet")
         assert score_with(run, folder, tmp_path / f"{folder.name}.parquet") == 0
     scores = pd.read_parquet(tmp_path / "days.parquet")
-    assert scores.groupby("user_id").size().to_dict() == {"ada": 36, "bo": 36}
-    pd.testing.assert_frame_equal(scores, pd.read_parquet(tmp_path / "whole.parquet"))
+    assert scores.groupby("user_id")["score"].count().to_dict() == {"ada": 36, "bo": 36}
+    pd.testing.assert_frame_equal(scores, pd.read_parquet(tmp_path / "single.parquet"))
 
 
 def test_parquet_is_scored_in_small_parts_and_csv_in_one(run, tmp_path, monkeypatch):
@@ -245,9 +266,9 @@ def test_parquet_is_scored_in_small_parts_and_csv_in_one(run, tmp_path, monkeypa
     rows = pd.concat([raw(30, wearer=wearer, seed=number) for number, wearer in enumerate(("ada", "bo", "cy"))])
     rows.to_parquet(tmp_path / "watch.parquet")
     rows.to_csv(tmp_path / "watch.csv")
-    parts, whole = [], batch_score.score_partition
+    parts, original = [], batch_score.score_partition
     monkeypatch.setattr(
-        batch_score, "score_partition", lambda part, **options: parts.append(part.wearers) or whole(part, **options)
+        batch_score, "score_partition", lambda part, **options: parts.append(part.wearers) or original(part, **options)
     )
     for kind in ("parquet", "csv"):
         assert score_with(run, tmp_path / f"watch.{kind}", tmp_path / f"of-{kind}") == 0
@@ -255,10 +276,24 @@ def test_parquet_is_scored_in_small_parts_and_csv_in_one(run, tmp_path, monkeypa
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "of-parquet"), pd.read_parquet(tmp_path / "of-csv"))
 
 
-def test_readings_shorter_than_a_window_have_no_row(run, folder, tmp_path):
+def test_readings_shorter_than_a_window_have_no_score(run, folder, tmp_path):
     raw(3, wearer="cy").to_parquet(folder / "cy.parquet")
     assert score_with(run, folder, tmp_path / "scores.parquet") == 0
-    assert set(pd.read_parquet(tmp_path / "scores.parquet")["user_id"]) == {"ada", "bo"}
+    assert set(pd.read_parquet(tmp_path / "scores.parquet").dropna(subset="score")["user_id"]) == {"ada", "bo"}
+
+
+def test_readings_too_far_apart_for_windows_have_a_trend_and_the_command_says_so(run, tmp_path, capsys):
+    minutes = 8 * 24 * 60
+    table = pd.DataFrame({"user_id": "ada", "timestamp": np.datetime64("2026-03-02", "s") + 60 * np.arange(minutes)})
+    table["heartRate"], table["steps"] = 60 + 12 * (np.arange(minutes) > 7 * 24 * 60), 0  # a fever on the last day
+    table.to_csv(tmp_path / "ada.csv", index=False)
+    assert score_with(run, tmp_path / "ada.csv", tmp_path / "scores.parquet") == 0
+    rows = pd.read_parquet(tmp_path / "scores.parquet")
+    assert len(rows) == minutes
+    assert rows["score"].isna().all()
+    assert (rows["trend_level"].iloc[-1], rows["trend_level"].iloc[-24 * 60]) == ("anomaly", "normal")
+    assert rows["trend_score"].iloc[: 24 * 60].isna().all()
+    assert "no window could be scored: readings are too far apart" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

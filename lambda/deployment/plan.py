@@ -9,6 +9,7 @@ from deployment.function import Deployed
 from deployment.model_store import ModelStore
 from deployment.package import HANDLER, Package
 from deployment.refusals import Refused
+from lib.detector.export_folder import MODEL
 
 MEMORY_MB, TIMEOUT_S = 512, 30  # of a new function
 MODEL_VARIABLES = ("MODEL_DIR", "MODEL_PATH", "MODEL_SHA256", "MODEL_VERSION_ID")  # which model_source.py reads
@@ -86,6 +87,26 @@ class Plan:
         if self.provisioned or self.deployed.provisioned:
             yield f"provisioned concurrency: {self.deployed.provisioned} → {self.provisioned}"
         yield "publish a version, check it with the example request, and only then move live to it"
+
+
+def preview(options, package):
+    """Yield, line by line, what a deployment would set, without a look at AWS: what is there now is unknown."""
+    names = [*package.files, MODEL] if options.model == "s3" else [] if package.is_direct else [package.archive.name]
+    if names:
+        size = sum((package.folder / name).stat().st_size for name in names)
+        yield f"upload up to {len(names)} files, {size / 1e6:.1f} MB, to s3://{options.bucket}/{package.prefix}"
+    yield f"code: {package.code_sha256[:12]}, {package.archive.stat().st_size / 1e6:.1f} MB"
+    yield f"Runtime: {package.runtime}"
+    yield f"Handler: {HANDLER}"
+    yield f"Role: {options.role or 'unchanged; --role is required to create the function'}"
+    yield f"MemorySize: {options.memory or f'unchanged, or {MEMORY_MB} for a new function'}"
+    yield f"Timeout: {options.timeout or f'unchanged, or {TIMEOUT_S} for a new function'}"
+    if options.model == "s3":
+        yield f"MODEL_SHA256: {package.model_sha256}"
+    for name in ("reserved", "provisioned"):
+        if (count := getattr(options, name)) is not None:
+            yield f"{name} concurrency: {count}"
+    yield "publish a version, check it with the example request, and only then move live to it"
 
 
 def check_concurrency(deployed, provisioned, *, moves, reserved=None):

@@ -7,7 +7,7 @@ from deployment import package as deployment_package
 from deployment import smoke_check
 from deployment.function import LiveFunction
 from deployment.model_store import ModelStore
-from deployment.plan import Plan, check_concurrency
+from deployment.plan import Plan, check_concurrency, preview
 from deployment.refusals import FAULTS, MayBeLive, Refused
 
 READ_S = 120  # to wait for an answer of AWS: the function may take 60
@@ -35,6 +35,11 @@ def deploy(options, *, confirm):
     expected = smoke_check.expected(package.archive)
     score = expected["anomalyScore"]
     report("package", f"run {options.run}, {package.runtime}; here it scores the example {score:.6f}")
+    if options.dry_run and (reason := _no_account(options.region)):
+        for line in preview(options, package):
+            report("plan", line)
+        report("dry run", f"AWS was not asked ({reason}): what is there now is unknown")
+        return
     session = open_session(options.region)
     function = LiveFunction(client(session, "lambda"), options.function)
     store = ModelStore(client(session, "s3"), options.bucket, package) if options.bucket else None
@@ -175,6 +180,14 @@ def release(function, version):
 
 def _release_command(function, version):
     return f"{RELEASE.format(function.name, version)} ends them"
+
+
+def _no_account(region):
+    """Why AWS cannot be asked, or None: there is no region, or there are no credentials."""
+    session = boto3.Session(region_name=region)
+    if not session.region_name:
+        return "no region"
+    return None if session.get_credentials() else "no credentials"
 
 
 def open_session(region):

@@ -18,7 +18,19 @@ from emulator.runtime_api import Ended, RuntimeApi
 NAME = "health-anomaly-detector"
 PROVIDED = ("awslambdaric", "boto3")  # what Lambda's Python has beside the standard library
 _PASSED_ON = ("PATH", "HOME", "MODEL_", "AWS_")  # prefixes of the variables that the handler gets
+_SECRET = "RUNTIME_API_SECRET"  # the variable that holds it until the client has it
 _KILLED = "the handler's process ended"
+_CLIENT = f"""
+import os, runpy, awslambdaric
+awslambdaric.__version__ += "-" + os.environ.pop("{_SECRET}")
+from awslambdaric import lambda_runtime_client as client
+class Client(client.LambdaRuntimeClient):
+    def call_rapid(self, method, endpoint, expected, payload=None, headers=None):
+        headers = {{**(headers or {{}}), "User-Agent": client._user_agent()}}
+        return super().call_rapid(method, endpoint, expected, payload, headers)
+client.LambdaRuntimeClient = Client
+runpy.run_module("awslambdaric", run_name="__main__")
+"""
 
 
 class ExecutionEnvironment:
@@ -77,9 +89,9 @@ class ExecutionEnvironment:
             self.stop()
             self.api = RuntimeApi(NAME)
             self.process = subprocess.Popen(
-                [sys.executable, "-S", "-m", "awslambdaric", self._handler],
+                [sys.executable, "-S", "-c", _CLIENT, self._handler],
                 cwd=self._folder,
-                env=self.variables(),
+                env=self.variables() | {_SECRET: self.api.secret},
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,

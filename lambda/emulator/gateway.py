@@ -1,106 +1,47 @@
-"""An HTTP server in front of the function, like an HTTP API of API Gateway: requests become events.
+"""An HTTP server in front of the function, like an HTTP API of API Gateway. Not in the bundle.
 
-Events have payload format 2.0: Amazon API Gateway Developer Guide, "Lambda proxy integrations for HTTP APIs".
-The gateway itself answers 413 for a body above Lambda's limit, 400 for a request that is not HTTP, 502 for a function
-that failed and 504 for one that takes too long. This module is not in the bundle.
+The gateway itself answers 400 for a request that is not HTTP, 413 for a body above Lambda's limit, 502 for a function
+that failed and 504 for one that takes too long. Pages from this machine may call it (CORS), others may not.
 """
 
-import base64
 import json
-import time
-import uuid
+import re
+import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl
 
-from emulator.runtime_api import LARGEST_PAYLOAD, Ended, FunctionError
+from emulator.http_api import event_of, response_of
+from emulator.received import RECEIVE_S, Connections, Head, Refused, read_body
+from emulator.runtime_api import Ended, FunctionError
 
-_TEXT = ("text/", "application/json", "application/problem+json", "application/javascript", "application/xml")
-_MOST_READ = 8 * LARGEST_PAYLOAD  # bytes of a body that are read before refusing it, so that the sender gets the answer
-
-
-def event_of(method, target, headers, body):
-    """Turn a request into an HTTP API event (payload format 2.0).
-
-    Parameters
-    ----------
-    method : str
-    target : str
-        The path, with the query.
-    headers : dict
-    body : bytes
-        Becomes base64 unless its Content-Type says that it is text and it is UTF-8.
-    """
-    path, _, query = target.partition("?")
-    lower = {name.lower(): value for name, value in headers.items()}
-    text = _text(body, lower.get("content-type", _TEXT[0]))
-    event = {
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": query,
-        "queryStringParameters": dict(parse_qsl(query)),
-        "headers": lower,
-        "requestContext": _context(method, path, lower),
-        "body": base64.b64encode(body).decode() if text is None else text,
-        "isBase64Encoded": text is None,
-    }
-    return event if body else {name: value for name, value in event.items() if name != "body"}
-
-
-def _context(method, path, headers):
-    now = time.time()
-    return {
-        "accountId": "000000000000",
-        "apiId": "local",
-        "domainName": headers.get("host", "localhost"),
-        "http": {
-            "method": method,
-            "path": path,
-            "protocol": "HTTP/1.1",
-            "sourceIp": "127.0.0.1",
-            "userAgent": headers.get("user-agent", ""),
-        },
-        "requestId": str(uuid.uuid4()),
-        "routeKey": "$default",
-        "stage": "$default",
-        "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
-        "timeEpoch": int(1000 * now),
-    }
-
-
-def _text(body, content_type):
-    if content_type.lower().startswith(_TEXT):
-        with suppress(UnicodeDecodeError):
-            return body.decode("utf-8")
-    return None
-
-
-def response_of(answer):
-    """Read the function's answer as an HTTP API does: (status, headers, body bytes).
-
-    Anything but an object with a statusCode is itself the body. Raises ValueError for a body that is not text.
-    """
-    answer = json.loads(answer)
-    if not isinstance(answer, dict) or "statusCode" not in answer:
-        return 200, {"Content-Type": "application/json"}, json.dumps(answer).encode()
-    body = answer.get("body") or ""
-    if not isinstance(body, str):
-        raise ValueError(f"expected a body of text, got {type(body).__name__}")
-    data = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
-    headers = {name: str(value) for name, value in (answer.get("headers") or {}).items()}
-    return int(answer["statusCode"]), {"Content-Type": "text/plain", **headers}, data
+_AT_ONCE = 4  # requests that are turned into events at the same time: the function answers one after another anyway
+_LOCAL_PAGE = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?")
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": "content-type, content-encoding, authorization",
+    "Access-Control-Max-Age": "600",
+}
 
 
 class Gateway(ThreadingHTTPServer):
     """Serves an ExecutionEnvironment over HTTP; port 0 picks a free port (see `server_port`)."""
 
     daemon_threads = True
-    request_queue_size = 128
+    request_queue_size = 512
 
     def __init__(self, environment, *, host="localhost", port=0, timeout_s=30.0):
         self.environment, self.timeout_s = environment, timeout_s
+        self.connections, self.at_once = Connections(), threading.BoundedSemaphore(_AT_ONCE)
         super().__init__((host, port), _Requests)
+
+    def service_actions(self):
+        """Cut connections that are late. `serve_forever` calls this again and again."""
+        self.connections.cut_late()
+
+    def shutdown_request(self, request):
+        """Close a connection."""
+        self.connections.end(request)
+        super().shutdown_request(request)
 
 
 class _Requests(BaseHTTPRequestHandler):
@@ -109,46 +50,63 @@ class _Requests(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1  # headers and body go out together
+    timeout = RECEIVE_S  # of each read and write
+
+    def setup(self):
+        super().setup()
+        self._stream, self.rfile = self.rfile, Head(self.rfile)
 
     def handle(self):
         with suppress(ConnectionError):  # the app went away
             super().handle()
 
+    def finish(self):
+        with suppress(OSError):  # what is left to send cannot be sent
+            super().finish()
+
+    def handle_one_request(self):
+        self.server.connections.wait(self.connection)
+        self.rfile.renew()
+        self.command, self.requestline, self.request_version = "", "", self.protocol_version
+        self.headers = {}
+        try:
+            super().handle_one_request()
+        except Refused as refused:
+            self._close_with(refused)
+
+    def handle_expect_100(self):
+        """Ask for the body at once: the client waits for that."""
+        continues = super().handle_expect_100()
+        self.wfile.flush()
+        return continues
+
     def _serve(self):
         try:
-            body = self._body()
-        except ValueError:
-            self.close_connection = True
-            self._refuse(400, "Bad Request")
+            body = read_body(self._stream, self.headers, self._buffer)
+        except Refused as refused:
+            self._close_with(refused)
             return
-        if len(body) > LARGEST_PAYLOAD:
-            self._refuse(413, "Request Entity Too Large")
+        self.server.connections.received(self.connection)
+        if self.command == "OPTIONS" and "Access-Control-Request-Method" in self.headers and self._is_local_page():
+            self._reply(204, _PREFLIGHT, b"")
         else:
             self._invoke(body)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # as http.server names them
 
-    def _body(self):
-        """Read the body; of one that is too large, just enough to know that. Raises ValueError."""
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            return self._read(int(self.headers.get("Content-Length") or 0))
-        body = b""
-        while size := int(self.rfile.readline(100), 16):
-            body = (body + self._read(size))[: LARGEST_PAYLOAD + 1]
-            self.rfile.readline(100)
-        self.rfile.readline(100)
-        return body
+    def _buffer(self, size):
+        self.server.connections.buffer(self.connection, size)
 
-    def _read(self, size):
-        if not 0 <= size <= _MOST_READ:
-            raise ValueError(f"expected at most {_MOST_READ} bytes, got {size}")
-        return self.rfile.read(size)
+    def _close_with(self, refused):
+        self.close_connection = True
+        self._refuse(refused.status, refused.message)
 
     def _invoke(self, body):
         headers = {name: ",".join(self.headers.get_all(name)) for name in self.headers}
-        event = event_of(self.command, self.path, headers, body)
         try:
-            invocation = self.server.environment.invoke(json.dumps(event).encode(), timeout_s=self.server.timeout_s)
+            with self.server.at_once:
+                event = json.dumps(event_of(self.command, self.path, headers, body)).encode()
+                invocation = self.server.environment.invoke(event, timeout_s=self.server.timeout_s)
             self._reply(*response_of(invocation.answer.result()))
         except TimeoutError:
             self._refuse(504, "Endpoint request timed out")
@@ -160,12 +118,21 @@ class _Requests(BaseHTTPRequestHandler):
 
     def _reply(self, status, headers, body):
         self.send_response(status)
+        if self._is_local_page():
+            headers = headers | {"Access-Control-Allow-Origin": self.headers["Origin"], "Vary": "Origin"}
+        if self.close_connection:
+            headers = headers | {"Connection": "close"}
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def _is_local_page(self):
+        """Whether a page from this machine sends the request."""
+        return _LOCAL_PAGE.fullmatch(self.headers.get("Origin", "")) is not None
 
     def log_message(self, *_):
         """Log nothing: the function logs each request, and a path may tell who asks."""

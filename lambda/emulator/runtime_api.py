@@ -1,11 +1,15 @@
 """A Lambda runtime API on loopback, from which one process' runtime client fetches events and posts answers.
 
 Version 2018-06-01, as the AWS Lambda Developer Guide describes it under "Using the Lambda runtime API for custom
-runtimes". As on Lambda, the process gets one invocation at a time. This module is not in the bundle.
+runtimes". As on Lambda, the process gets one invocation at a time. Other users of this machine can reach loopback, too:
+a call needs the API's secret, which the process alone gets, and which its client sends at the end of its User-Agent.
+This module is not in the bundle.
 """
 
+import hmac
 import json
 import queue
+import secrets
 import threading
 import time
 import uuid
@@ -16,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 LARGEST_PAYLOAD = 6 << 20  # bytes of an event or of an answer
 ARN = "arn:aws:lambda:eu-central-1:000000000000:function:{name}"
+STRANGER_S = 5.0
 _ROOT = "/2018-06-01/runtime/"
 
 
@@ -45,10 +50,10 @@ class Invocation:
 
 
 class RuntimeApi:
-    """The API that serves one process at `address`, until `end`."""
+    """The API that serves one process at `address`, until `end`, for callers that know its `secret`."""
 
     def __init__(self, name):
-        self.arn = ARN.format(name=name)
+        self.arn, self.secret = ARN.format(name=name), secrets.token_hex(16)
         self.first_next = Future()  # time.perf_counter() of the first request for an invocation, or an error
         self._waiting = queue.SimpleQueue()
         self._open = {}  # invocations without an answer, by id
@@ -115,12 +120,25 @@ class _Calls(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1  # headers and body go out together
+    timeout = STRANGER_S  # of a connection that has not shown the secret yet
 
     def handle(self):
         with suppress(ConnectionError):  # the process was killed
             super().handle()
 
+    def _is_known(self):
+        """Whether the caller knows the secret. If not, it is refused, and the connection closed."""
+        _, _, secret = self.headers.get("User-Agent", "").rpartition("-")
+        if hmac.compare_digest(secret.encode(), self.server.api.secret.encode()):
+            self.connection.settimeout(None)  # it may wait for an invocation for long
+            return True
+        self.close_connection = True
+        self._reply(403)
+        return False
+
     def do_GET(self):
+        if not self._is_known():
+            return
         if self.path != f"{_ROOT}invocation/next":
             self._reply(404)
             return
@@ -137,6 +155,8 @@ class _Calls(BaseHTTPRequestHandler):
         self._reply(200, invocation.event, headers)
 
     def do_POST(self):
+        if not self._is_known():
+            return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         match self.path.removeprefix(_ROOT).split("/"):
             case ["init", "error"]:

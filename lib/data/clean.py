@@ -11,7 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as csv
 
-from lib.detector.features import CALENDAR, COUNTER_FORMS, COUNTERS, FEATURES, calendar
+from lib.data import counter_form
+from lib.detector.features import CALENDAR, COUNTERS, FEATURES, calendar
 from lib.detector.grid import HEART_RATE_RANGE, QUALITIES, resample, totals
 
 TRUSTED = ("ok", "filled")
@@ -50,12 +51,11 @@ def clean(raw, *, interval_s, counters="cumulative", progress=iter):
     Raises
     ------
     ValueError
-        If `interval_s` is not positive or `counters` is unknown.
+        If `interval_s` is not positive, `counters` is unknown, or the counters plainly have the other form.
     """
     if not interval_s > 0:
         raise ValueError(f"expected seconds above 0, got interval_s={interval_s}")
-    if counters not in COUNTER_FORMS:
-        raise ValueError(f"expected one of {', '.join(COUNTER_FORMS)}, got counters={counters!r}")
+    counter_form.require(raw, counters)
     names, wearers = _by_wearer(raw)
     cleaned = [_clean_wearer(rows, interval_s=interval_s, counters=counters) for rows in progress(wearers)]
     return _to_table(names, [columns for columns, _ in cleaned]), sum_accounts([account for _, account in cleaned])

@@ -110,7 +110,9 @@ def _write(path, content, *, total):
         if not files.is_full(error):
             raise
         done = len(list(path.parent.glob("*.parquet")))
-        problem = f"the disk is full: {done} of {total} partitions are finished and kept; free some space and start again"
+        problem = (
+            f"the disk is full: {done} of {total} partitions are finished and kept; free some space and start again"
+        )
         raise OSError(error.errno, problem, path.name) from error
 
 

@@ -7,16 +7,18 @@ tables; of large data these are a sample. `clean_partitions` cleans everything.
 import functools
 import hashlib
 import json
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import fsspec
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from lib import files, parallel
-from lib.data import raw_files, readings, sampling, split
+from lib.data import archive, counter_form, exports, raw_files, readings, sampling, split
 from lib.data.partitioning import Partition, digest_names, partition_files
+
 _JSON_NAMES = {"name": "name", "files": "files", "wearers": "wearers", "held": "digests"}  # key: field
 
 
@@ -28,6 +30,8 @@ class Survey:
     days: pd.DataFrame  # as in `split.wearer_days`, with the number of each wearer's partition
     set_aside: dict  # {file: problem}
     timezone: str
+    notes: dict = field(default_factory=dict)  # {what was ignored, merged or left out: how many rows or files}
+    converted: tuple = ()  # an export's report, in lines
 
     @property
     def readings(self):
@@ -42,8 +46,14 @@ class Survey:
         wearers = self.days["user_id"].nunique()
         return f"{self.readings:,} readings of {wearers:,} wearers in {len(self.partitions):,} partitions"
 
+    def lines(self):
+        """What there is, and what was ignored, merged or left out, as lines of text."""
+        yield str(self)
+        yield from self.converted
+        yield from (f"{reason} ({count:,})" if count > 1 else reason for reason, count in self.notes.items())
 
-def survey(path, *, timezone="UTC", batches=1, **parallel_options):
+
+def survey(path, *, timezone="UTC", counters=None, batches=1, **parallel_options):
     """Read every file once, count its readings, and group the files into partitions.
 
     Parameters
@@ -51,6 +61,8 @@ def survey(path, *, timezone="UTC", batches=1, **parallel_options):
     path : str or Path
         As in `readings.read`.
     timezone : str
+    counters : str, optional
+        "cumulative" or "interval": the form that the counters of each file must have.
     batches : int
         Partitions per group of files that share wearers, as in `partitioning.partition_files`.
     **parallel_options
@@ -63,38 +75,63 @@ def survey(path, *, timezone="UTC", batches=1, **parallel_options):
     Raises
     ------
     parallel.BadPart
-        If a file cannot be read, unless on_bad_part is "skip".
+        If a file cannot be read, or its counters have another form, unless on_bad_part is "skip".
     ValueError
         If no file can be read, and as `readings.read` does.
     raw_files.StoreLost
         If the network or the credentials fail.
     """
     readings.zone(timezone)
-    addresses, days, cuttable, set_aside = raw_files.addresses(path), {}, {}, {}
-    function = functools.partial(_count, timezone=timezone)
+    path, report = exports.as_raw_table(path, timezone=timezone, counters=counters or "cumulative", progress=tqdm)
+    addresses, counts, set_aside = raw_files.addresses(path), {}, {}
+    function = functools.partial(_count, timezone=timezone, counters=counters)
     outcomes = parallel.map_parts(function, addresses, part_error=raw_files.ReadingsError, **parallel_options)
     for file, result, problem in outcomes:
         if problem:
             set_aside[file] = problem
         else:
-            days[file], cuttable[file] = result
-    if not days:
+            counts[file] = result
+    if not counts:
         problem = next(iter(set_aside.values()))
         raise ValueError(f"{path}: none of its {len(addresses)} files can be read; {problem}")
-    return Survey(*partition_files(days, cuttable, batches), set_aside, timezone)
+    readings.require_one_clock({file: count.clock for file, count in counts.items()})
+    days, cuttable = ({file: getattr(count, name) for file, count in counts.items()} for name in ("days", "cuttable"))
+    return Survey(*partition_files(days, cuttable, batches), set_aside, timezone, _notes(counts, path), report)
 
 
-def _count(file, *, timezone):
-    """A file's wearer-days, and whether the rows of some of its wearers can be read alone."""
-    days = split.wearer_days(_read_file(file, timezone=timezone))
-    return days, raw_files.gives_some(*fsspec.core.url_to_fs(file))
+def _notes(counts, path):
+    """What happened to the rows of all files, and which files are left out."""
+    notes = sum((Counter(count.notes) for count in counts.values()), Counter())
+    names = (archive.printable(file) for file in raw_files.left_out(path))
+    return dict(notes) | {f"file left out, of no kind that is read: {name}": 1 for name in names}
+
+
+class Count(NamedTuple):
+    """What one file holds."""
+
+    days: pd.DataFrame  # as in `split.wearer_days`
+    cuttable: bool  # whether the rows of some of its wearers can be read alone
+    notes: dict
+    clock: str  # one of those of `timestamps.clocks`
+
+
+def _count(file, *, timezone, counters):
+    table = _read_file(file, timezone=timezone)
+    if counters:
+        try:
+            counter_form.require(table, counters)
+        except counter_form.CounterFormError as error:
+            raise raw_files.ReadingsError(str(error), file=file) from None
+    cuttable = raw_files.gives_some(*archive.place(file))
+    return Count(split.wearer_days(table), cuttable, table.attrs["notes"], table.attrs["clock"])
 
 
 def _read_file(file, *, timezone, wearers=(), digest=""):
     """The rows of these wearers, or of all. Raises ReadingsError if the file's wearers do not match the digest."""
-    address = fsspec.core.url_to_fs(file)
+    address = archive.place(file)
     table = readings.read_file(*address, timezone=timezone, wearers=wearers)
-    if digest and digest != digest_names(set(table["user_id"].unique()) | (raw_files.named(*address) if wearers else set())):
+    others = raw_files.wearers_in(*address) if wearers else set()
+    if digest and digest != digest_names(set(table["user_id"].unique()) | others):
         problem = "its wearers have changed since it was counted: start again, a run from 01_generate"
         raise raw_files.ReadingsError(problem, file=file)
     return table[table["user_id"].isin(wearers)] if wearers else table
@@ -130,7 +167,7 @@ def read(partition, *, timezone="UTC"):
 
 def key(partition, **settings):
     """A hash for results made from a partition. It changes with its files, its wearers and the settings."""
-    states = [_state(*fsspec.core.url_to_fs(file)) for file in partition.files]
+    states = [_state(*archive.place(file)) for file in partition.files]
     return hashlib.sha256(json.dumps([partition.files, partition.wearers, states, settings]).encode()).hexdigest()
 
 

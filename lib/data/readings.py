@@ -4,45 +4,60 @@ Columns: `user_id` (text), `timestamp` (ISO 8601 or Unix ms), `heartRate` (bpm),
 (count, kcal, m: running counters, or amounts since the previous reading) and, for evaluation only, `label`.
 `read` turns files into one frame in which `timestamp` is the wearer's wall clock and `instant` the seconds by which
 readings are put in order (UTC where the file tells it, else the wall clock itself), so that a change of the clocks
-neither repeats nor loses an hour.
+neither repeats nor loses an hour. What was ignored, merged or left out is in the frame's `attrs["notes"]`.
 """
 
-from datetime import timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from collections import Counter
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from lib.detector.features import COUNTERS
-from lib.detector.grid import UNIX_MS_RANGE
+from lib.data import autumn, conversion, merging, raw_columns, timestamps
+from lib.data.archive import printable
+from lib.data.clock import zone
 from lib.data.raw_files import ReadingsError, files, load
+from lib.detector.features import COUNTERS
 
 ONE_WEARER = "wearer"
-
-_OFFSET = r"(Z|[+-]\d{2}(?::?\d{2})?)$"
-_WITH_OFFSET = r"[T ].*(?:Z|[+-]\d{2}(?::?\d{2})?)$"  # the day of a bare date is no offset
+COLUMNS = ("user_id", "timestamp", "instant", "heartRate", *COUNTERS, "label")
 _FINITE = pa.Check(lambda column: ~np.isinf(column), error="a finite number")
-
 SCHEMA = pa.DataFrameSchema(
     {
-        "user_id": pa.Column(str, nullable=False),
         "heartRate": pa.Column(float, _FINITE, nullable=True),
         **{name: pa.Column(float, _FINITE, nullable=True, required=False) for name in COUNTERS},
-        "label": pa.Column(str, nullable=False, required=False),
+        "timestamp": pa.Column(nullable=False),
     },
     coerce=True,
 )
 
 
 def read(path, *, timezone="UTC"):
-    """Read `path` (a CSV, CSV.gz or Parquet file, a folder of them, or a glob; local or s3://) as one frame.
+    """Read raw files, or an export of a known format, as one frame.
 
-    Returns columns user_id, timestamp (datetime64, wall clock), instant (float seconds), heartRate and those of
-    steps, calories, distance and label that the files have; rows in file order.
-    Raises FileNotFoundError when nothing is there, ReadingsError for a bad file, ValueError for a bad timezone.
+    Parameters
+    ----------
+    path : str or Path
+        A file, a folder or a glob of CSV or Parquet files; or an export, as a file, a folder or a zip. Local or s3://.
+    timezone : str
+        IANA name: UTC and Unix ms are moved to it.
+
+    Returns
+    -------
+    DataFrame
+        user_id, timestamp (datetime64[ms], wall clock), instant (s), heartRate and those of steps, calories, distance
+        and label that the files have; rows in file order. `attrs["notes"]`: {what happened to rows: how many}.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing is there.
+    ReadingsError, ValueError
+        For a bad file, or one of another clock than the others; for a bad timezone.
     """
     zone(timezone)
+    if conversion.is_export(path):
+        return _of_export(path, timezone)
     filesystem, names = files(path)
     return joined([read_file(filesystem, name, timezone=timezone) for name in names])
 
@@ -52,12 +67,56 @@ def read_file(filesystem, name, *, timezone="UTC", wearers=()):
     return _parsed_table(load(filesystem, name, wearers=wearers), name, zone(timezone))
 
 
-def joined(tables):
-    """One frame of the tables that files hold; where only some have labels, the readings of the others are normal."""
-    table = pd.concat(tables, ignore_index=True)
-    if "label" in table:
-        table["label"] = table["label"].fillna("")
+def _of_export(path, timezone):
+    table, report = conversion.convert(path, timezone=None if timezone == "UTC" else timezone)
+    table.insert(2, "instant", table.pop("instant_ms") / 1000)
+    table["user_id"] = table["user_id"].astype("str")
+    if "heartRate" not in table:
+        table["heartRate"] = np.nan
+    table.attrs = {"notes": dict(report.notes), "clock": None}
     return table
+
+
+def joined(tables):
+    """One frame of the tables that files hold; where only some have labels, the readings of the others are normal.
+
+    Rows of one wearer and instant become one reading, also those of different files. Raises ReadingsError where the
+    files tell different clocks, or too many of their rows disagree.
+    """
+    notes = Counter()
+    for table in tables:
+        notes.update(table.attrs.get("notes", {}))
+    clock = require_one_clock({table.attrs.get("file"): table.attrs.get("clock") for table in tables})
+    first = tables[0].attrs.get("file", "table")
+    if len(tables) > 1:
+        for table in tables:
+            table.attrs = {}
+        together = pd.concat(tables, ignore_index=True)
+    else:
+        together = tables[0]
+    if "label" in together:
+        together["label"] = together["label"].fillna("")
+    if len(tables) > 1:
+        together = _merged(together, notes, first)
+    together.attrs = {"notes": dict(+notes), "clock": clock, "file": first}
+    return together
+
+
+def require_one_clock(clocks):
+    """The clock of all files {file: clock or None}. Raises ReadingsError where there are two, naming a file of each."""
+    files_of = {clock: file for file, clock in clocks.items() if clock}
+    if len(files_of) > 1:
+        (first, file), (second, other) = list(files_of.items())[:2]
+        problem = f"expected one clock in all files, got {first} here and {second} in {printable(other)}"
+        raise ReadingsError(problem, file=file, column="timestamp")
+    return next(iter(files_of), None)
+
+
+def _merged(table, notes, name):
+    try:
+        return merging.merged(table, notes)
+    except merging.DuplicatesError as error:
+        raise ReadingsError(str(error), file=name) from None
 
 
 def write(table, path):
@@ -75,132 +134,65 @@ def _offset_texts(offset_s):
     return np.array([names[s] for s in offset_s])
 
 
-def zone(timezone):
-    """The ZoneInfo of that name. Raises ValueError, naming it, where there is none."""
-    try:
-        return ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"timezone={timezone!r} is no IANA name, such as Europe/Paris or UTC") from None
-
-
 def parse(table, *, timezone="UTC", file="table"):
     """What `read` returns, of a raw table that is already a frame; `file` names it in errors."""
     return _parsed_table(table, file, zone(timezone))
 
 
 def _parsed_table(table, name, zone):
-    for column in ("timestamp", "heartRate"):
-        if column not in table:
-            raise ReadingsError(f"no such column; there are {', '.join(table)}", file=name, column=column)
-    if table.empty:
-        raise ReadingsError("no readings", file=name)
-    known = ["user_id", "timestamp", "heartRate", *COUNTERS, "label"]
-    table = table[[column for column in known if column in table]]
-    table = _validated(table, name)
-    table["timestamp"], instant = _wall_clock(table["timestamp"], zone, name)
+    ignored = table.attrs.get("ignored", [])
+    _require_columns(table, ignored, name)
+    table = _validated(table[[column for column in raw_columns.NAMES if column in table]], name)
+    notes = Counter({f"columns ignored: {column}": 1 for column in ignored})
+    table["timestamp"], instant, kind = timestamps.clocks(table["timestamp"], zone, name)
     table.insert(table.columns.get_loc("timestamp") + 1, "instant", instant)
     if "user_id" not in table:
-        if "/user_id=" in f"/{name}":
-            raise ReadingsError("its folder names a wearer, and it has no such column", file=name, column="user_id")
         table.insert(0, "user_id", ONE_WEARER)
+    if kind == timestamps.WALL_CLOCK:
+        table = autumn.separate_passes(table, notes, zone=None if zone.key == "UTC" else zone)
+    table = _merged(table, notes, name)
+    table = table[[column for column in COLUMNS if column in table]]
+    table.attrs = {"notes": dict(+notes), "clock": kind, "file": str(name)}
     return table
+
+
+def _require_columns(table, ignored, name):
+    for column in ("timestamp", "heartRate"):
+        if column not in table and not (column == "heartRate" and set(COUNTERS) & set(table)):
+            there = ", ".join([*map(str, table), *ignored])
+            raise ReadingsError(f"no such column; there are {there}", file=name, column=column)
+    if table.empty:
+        raise ReadingsError("no readings", file=name)
+    if "user_id" in table:
+        return
+    if "/user_id=" in f"/{name}":
+        raise ReadingsError("its folder names a wearer, and it has no such column", file=name, column="user_id")
+    for column in raw_columns.likely_wearers(ignored):
+        problem = f"no such column, and {column} may be it: rename it to user_id, or leave it out for a single wearer"
+        raise ReadingsError(problem, file=name, column="user_id")
 
 
 def _validated(table, name):
     table = table.copy()
-    for column in ("user_id", "label"):
-        if column in table:
-            table[column] = table[column].astype("str" if column == "label" else object)
+    if "user_id" in table:
+        ids, row = raw_columns.plain_ids(table["user_id"])
+        if row is not None:
+            value = table["user_id"].iloc[row]
+            problem = "expected a wearer's name"
+            if raw_columns.is_rounded(value):
+                problem = "expected a wearer's id in full, got one that a spreadsheet rounded: export it again, as text"
+            raise ReadingsError(problem, file=name, column="user_id", row=row + 1, value=value)
+        table["user_id"] = ids
     if "label" in table:
-        table["label"] = table["label"].fillna("")
-    schema = SCHEMA if "user_id" in table else SCHEMA.remove_columns(["user_id"])
-    schema = schema.add_columns({"timestamp": pa.Column(nullable=False)})
+        table["label"] = raw_columns.plain_labels(table["label"])
+    if "heartRate" not in table:
+        table["heartRate"] = np.nan
     try:
-        return schema.validate(table, lazy=True)
+        return SCHEMA.validate(table, lazy=True)
     except pa.errors.SchemaErrors as error:
         case = error.failure_cases.dropna(subset="index").sort_values("index").iloc[0]
-        row = int(case["index"])
-        value = table[case["column"]].iloc[row]
-        wanted = _wanted(case["column"])
-        raise ReadingsError(wanted, file=name, column=case["column"], row=row + 1, value=value) from None
-
-
-def _wanted(column):
-    return {"user_id": "a wearer's name is wanted", "timestamp": "a time is wanted"}.get(
-        column, "a finite number is wanted"
-    )
-
-
-def _wall_clock(column, zone, name):
-    """Wall clock (datetime64[ms]) and instant (s) of each timestamp."""
-    if pd.api.types.is_numeric_dtype(column):
-        return _from_unix_ms(column, zone, name)
-    if pd.api.types.is_datetime64_any_dtype(column):
-        if column.dt.tz is None:
-            return _plain(column)
-        return _moved(column, zone if _is_utc(column.dt.tz) else column.dt.tz)
-    text = column.astype("str").str.strip()
-    if not text.str.contains(_WITH_OFFSET).any():  # a quick look, for most have none
-        return _plain(_parsed(text, name, utc=False))
-    offset = text.str.extract(_OFFSET, expand=False)
-    offset = offset.where(text.str.contains(_WITH_OFFSET))
-    if offset.isna().any():
-        row = int(np.flatnonzero(offset.isna())[0])
-        problem = "no UTC offset, while other rows have one"
-        raise ReadingsError(problem, file=name, column="timestamp", row=row + 1, value=text.iloc[row])
-    return _offset_clock(_parsed(text, name, utc=True), offset, zone)
-
-
-def _is_utc(zone):
-    """Whether a column's time zone is UTC by whatever name: Etc/UTC, GMT, Zulu, +00:00; no place, such as London."""
-    return zone.utcoffset(None) == timedelta(0)
-
-
-def _from_unix_ms(column, zone, name):
-    outside = np.flatnonzero(~column.between(*UNIX_MS_RANGE))
-    if len(outside):
-        row = int(outside[0])
-        problem = "Unix milliseconds between the years 2000 and 2100 are wanted"
-        raise ReadingsError(problem, file=name, column="timestamp", row=row + 1, value=column.iloc[row])
-    return _moved(pd.to_datetime(column, unit="ms", utc=True), zone)
-
-
-def _parsed(text, name, *, utc):
-    """The moments that texts tell: with an offset each where `utc`, else without."""
-    try:
-        moments = pd.to_datetime(text, format="ISO8601", utc=utc)
-        if utc or moments.dt.tz is None:
-            return moments
-    except (ValueError, OverflowError):
-        pass
-    good = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce").notna()
-    if not utc:
-        good &= ~text.str.contains(r"[T ].*[+-]")  # pandas takes +2 for an offset
-    row = int(np.flatnonzero(~good)[0])
-    problem = "an ISO 8601 time, such as 2026-03-02T07:01:05 or 2026-03-02T07:01:05+02:00, is wanted"
-    raise ReadingsError(problem, file=name, column="timestamp", row=row + 1, value=text.iloc[row])
-
-
-def _plain(wall):
-    wall = wall.astype("datetime64[ms]")
-    return wall, wall.astype("int64") / 1000
-
-
-def _moved(moments, zone):
-    wall = moments.dt.tz_convert(zone).dt.tz_localize(None).astype("datetime64[ms]")
-    return wall, moments.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[ms]").astype("int64") / 1000
-
-
-def _offset_clock(moments, offset, zone):
-    """An offset of its own is the wearer's hour; UTC is moved to `zone`."""
-    utc_wall, instant = _moved(moments, zone)
-    shift = offset.map({text: _offset_seconds(text) for text in offset.unique()})
-    own = pd.to_datetime((instant + shift) * 1000, unit="ms").astype("datetime64[ms]")
-    return own.where(shift != 0, utc_wall), instant
-
-
-def _offset_seconds(text):
-    if text == "Z":
-        return 0
-    digits = text[1:].replace(":", "")
-    return (-1 if text[0] == "-" else 1) * (int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60)
+        row, column = int(case["index"]), case["column"]
+        value = table[column].iloc[row]
+        expected = "expected a time" if column == "timestamp" else "expected a finite number"
+        problem = expected + raw_columns.numeral_remedy(value)
+        raise ReadingsError(problem, file=name, column=column, row=row + 1, value=value) from None

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from lib.data import readings
-from lib.detector import features
 from lib.simulation.watch import record_days, record_stretches, to_interval_counters
 
 SPLITS = ("train", "validation", "calibration", "test")
 SHARES = (0.5, 0.125, 0.175, 0.2)
 DAY_SHARES = (0.25, 0.05, 0.5, 0.2)  # of few wearers' days: windows to compare with are worth more than training
 MIN_WEARERS = 5  # with fewer, days are split
+DAYS_TO_CALIBRATE = 16  # from so many on, three are for calibration: to compare with, for limits, and to check these
 MANY_TO_CALIBRATE = 18  # wearers or days: with fewer, a sixth of them is too small a comparison group
 
 
@@ -232,7 +232,11 @@ def _splits(count, *, by):
 
 def _too_few(names, by, labelled):
     without, remedy = (" without labels", "; give labelled readings as test_path=") if labelled else ("", "")
-    return f"{len(names)} {by}s{without} are too few to split into {', '.join(SPLITS)}{remedy}"
+    enough = (
+        f"training needs {len(SPLITS)} days or {MIN_WEARERS} wearers, and {DAYS_TO_CALIBRATE} days to calibrate well"
+    )
+    fewer = "the export of another run scores fewer, with python -m lib.score"
+    return f"{len(names)} {by}s{without} are too few to split into {', '.join(SPLITS)}: {enough}; {fewer}{remedy}"
 
 
 def roles(table, *, by, rng):

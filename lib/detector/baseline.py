@@ -10,7 +10,7 @@ minutes are few it is shrunk toward the population, which is 0:
 import numpy as np
 
 from lib.detector.descriptors import HEART_RATE, still
-from lib.detector.grid import per_minute
+from lib.detector.grid import UNIX_MS_RANGE, per_minute
 from lib.detector.habits import Habits, once_a_minute
 
 BELOW, STEP, BINS = -40.0, 2.0, 51  # bpm: bins from −40 to 62, the outermost ones open
@@ -21,10 +21,14 @@ _VERSION = 2
 
 
 class Baseline:
-    """One wearer's still minutes, `minutes` (BINS,) integers by how far they lie from what is usual, and habits."""
+    """One wearer's still minutes, `minutes` (BINS,) integers by how far they lie from what is usual, and habits.
 
-    def __init__(self, minutes=None, habits=None):
-        self.minutes = np.zeros(BINS, dtype=np.int64) if minutes is None else minutes
+    as_of : float or None
+        Unix seconds of the last sample seen. Earlier ones are not learned from again. None without timestamps.
+    """
+
+    def __init__(self, minutes=None, as_of=None, habits=None):
+        self.minutes, self.as_of = np.zeros(BINS, dtype=np.int64) if minutes is None else minutes, as_of
         self.habits = habits or Habits()
 
     def __repr__(self):
@@ -53,8 +57,11 @@ class Baseline:
             if self.minutes.sum() > FORGETS:
                 self.minutes //= 2
 
-    def updated(self, first, residuals, *, interval_s, learn_habits=None):
+    def updated(self, first, residuals, *, interval_s, end_s=None, learn_habits=None):
         """A copy that has learned from windows, from at most one in each minute.
+
+        With `end_s`, minutes are those of the clock, and only minutes after that of `as_of` are learned from. So a
+        request may be sent again, and requests may overlap.
 
         Parameters
         ----------
@@ -63,20 +70,28 @@ class Baseline:
         residuals : ndarray, shape (n_windows,)
             bpm above what is usual; NaN for a window that is not to be learned from.
         interval_s : float
+        end_s : ndarray, shape (n_windows,), optional
+            Unix seconds of the windows' last samples; None without timestamps.
         learn_habits : callable, optional
-            From Habits and the places of one window a minute to the Habits that learned from those.
+            From Habits, and the minute (N,) of each window and whether it is new, to the Habits that learned from it.
         """
-        minute = np.asarray(first) // per_minute(interval_s)
-        updated = Baseline(self.minutes.copy(), self.habits)
-        usable = np.flatnonzero(~np.isnan(residuals))
+        updated = Baseline(self.minutes.copy(), self.as_of, self.habits)
+        new, minute = np.full(len(residuals), True), np.asarray(first) // per_minute(interval_s)
+        if end_s is not None:
+            minute, seen = end_s // 60, -np.inf if self.as_of is None else self.as_of // 60
+            new = minute > seen
+            updated.as_of = max(self.as_of or 0.0, float(end_s.max()))
+        usable = np.flatnonzero(new & ~np.isnan(residuals))
         updated.add(residuals[usable[once_a_minute(minute[usable])]])
         if learn_habits:
-            updated.habits = learn_habits(self.habits, minute)
+            updated.habits = learn_habits(self.habits, minute, new)
         return updated
 
     def to_json(self):
-        """A dict that JSON can hold, below 2 KB."""
-        return {"version": _VERSION, "stillMinutes": self.minutes.tolist(), "habits": self.habits.to_json()}
+        """A dict that JSON can hold, below 2 KB. `asOf` is in Unix ms, and absent without timestamps."""
+        as_of = {} if self.as_of is None else {"asOf": min(round(1000 * self.as_of), UNIX_MS_RANGE[1])}
+        written = {"version": _VERSION, "stillMinutes": self.minutes.tolist(), "habits": self.habits.to_json()}
+        return written | as_of
 
     @classmethod
     def from_json(cls, value):
@@ -90,7 +105,17 @@ class Baseline:
             raise ValueError(f"stillMinutes is not a list of {BINS} counts")
         if not all(_is_whole(count) and 0 <= count <= FORGETS for count in minutes):
             raise ValueError(f"a count of stillMinutes is not a whole number from 0 to {FORGETS}")
-        return cls(np.array(minutes, dtype=np.int64), Habits.from_json(value.get("habits")))
+        habits = Habits.from_json(value.get("habits"))
+        return cls(np.array(minutes, dtype=np.int64), _instant(value.get("asOf")), habits)
+
+
+def _instant(unix_ms):
+    """Unix seconds of `asOf`, or None for None. Raises ValueError."""
+    if unix_ms is None:
+        return None
+    if not _is_whole(unix_ms) or not UNIX_MS_RANGE[0] <= unix_ms <= UNIX_MS_RANGE[1]:
+        raise ValueError("asOf is not a whole number of Unix milliseconds")
+    return unix_ms / 1000
 
 
 def _is_whole(number):

@@ -12,6 +12,7 @@ from lib.detector.heart_rate import usual
 from lib.detector.neighbours import Reference
 from lib.detector.persistence import Persistence
 from lib.detector.reasons import reasons
+from lib.detector.scoring import ScoringInput
 
 _STEPS = features.FEATURES.index("steps")
 
@@ -50,6 +51,9 @@ class Scored:
     descriptors: np.ndarray
     learns: np.ndarray
     personal: "Personal"
+
+    def __repr__(self):
+        return f"<Scored {len(self.window)} samples by {len(self.scores)} windows, {self.channel_set}>"
 
     @property
     def by_sample(self):
@@ -111,6 +115,9 @@ class Detector:
     sha256: str  # of the network
     population: dict = field(default_factory=dict)  # of `histograms.fit`: the bins in which the log counts
     persistence: Persistence = Persistence()  # how many windows an alert takes
+
+    def __repr__(self):
+        return f"<Detector of run {self.run!r}, windows of {self.sequence_length} samples, {self.interval_s:g} s apart>"
 
     @property
     def sequence_length(self):
@@ -180,8 +187,7 @@ class Detector:
         own = stacked(personal, numbers)
         descriptors, fault = self.describer.describe(samples, first, size=size, counted=counted)
         names = np.repeat([name for name, _ in sets], numbers)
-        by_window = {"counted": counted, "channel_set": names, "size": size, **own}
-        scored = self.score_windows(descriptors, faults=fault, **by_window)
+        scored = self.score_windows(ScoringInput(descriptors, fault, counted, names, size, **own))
         learns = teaching(scored.scores, own["known"]) & (size == self.sequence_length) & counted[:, _STEPS]
         ends = np.cumsum(numbers)
         spans = [slice(end - number, end) for end, number in zip(ends, numbers, strict=True)]
@@ -200,9 +206,9 @@ class Detector:
             for span, (name, _), windows_of_wearer, one in zip(spans, sets, closing, personal, strict=True)
         ]
 
-    def score_windows(self, descriptors, **by_window):
-        """`scoring.score_windows` with this detector's reference and calibration: the one path to a score."""
-        return scoring.score_windows(self.reference, self.calibration, descriptors, **by_window)
+    def score_windows(self, windows):
+        """The WindowScores of a ScoringInput by this detector's reference and calibration: the one path to a score."""
+        return scoring.score_windows(self.reference, self.calibration, windows)
 
     def score_rebuilt(self, raw, scaled, rebuilt, *, size, channel_set=None, own=None):
         """Score windows that any engine rebuilt: what formats and engines are compared by.
@@ -222,15 +228,10 @@ class Detector:
         """
         name = channel_set or next(iter(self._sets))
         counted = self._sets[name]
-        personal = self.personal(own, counted)
-        return self.score_windows(
-            self.describer.describe_rebuilt(raw, scaled, rebuilt, size),
-            faults=faults.faults(raw, interval_s=self.interval_s, counted=counted, size=size),
-            counted=counted,
-            channel_set=name,
-            size=size,
-            **vars(personal),
-        )
+        descriptors = self.describer.describe_rebuilt(raw, scaled, rebuilt, size)
+        fault = faults.faults(raw, interval_s=self.interval_s, counted=counted, size=size)
+        own = vars(self.personal(own, counted))
+        return self.score_windows(ScoringInput(descriptors, fault, counted, name, size, **own))
 
     def personal(self, own, counted):
         """The Personal of a Baseline, or of None, where windows count the features `counted` (7,)."""
@@ -242,7 +243,7 @@ class Detector:
             return Personal(offset, level=population, limit_ratio=UNKNOWN)
         return Personal(own.offset, True, own.habits.level(*population), own.habits.limit_ratio)
 
-    def learned(self, own, personal, *, first, descriptors, error_ratio, learns):
+    def learned(self, own, personal, *, first, descriptors, error_ratio, learns, end_s=None):
         """A Baseline that has learned from windows, at most one a minute.
 
         Parameters
@@ -254,14 +255,16 @@ class Detector:
         descriptors : ndarray, shape (n_windows, 23)
         learns : ndarray of bool, shape (n_windows,)
             Which windows may be learned from.
+        end_s : ndarray, shape (n_windows,), optional
+            Of `Baseline.updated`.
 
         Returns
         -------
         Baseline
         """
 
-        def learn_habits(habits, minute):
-            usable = np.flatnonzero(learns)
+        def learn_habits(habits, minute, new):
+            usable = np.flatnonzero(learns & new)
             once = usable[once_a_minute(minute[usable])]
             ratios = error_ratio[once] * personal.limit_ratio if personal.known else np.empty(0)
             values = levelled(descriptors[once], personal.offset)
@@ -269,7 +272,7 @@ class Detector:
 
         resting = np.where(still(descriptors) & learns, descriptors[:, HEART_RATE], np.nan)
         learn = learn_habits if "own" in self.calibration else None
-        return own.updated(first, resting, interval_s=self.interval_s, learn_habits=learn)
+        return own.updated(first, resting, interval_s=self.interval_s, end_s=end_s, learn_habits=learn)
 
     def explain(self, samples, first, size, personal=None, descriptors=None):
         """Why a window is unusual.

@@ -49,7 +49,9 @@ def read(folder):
         if tuple(model["features"]) != features.FEATURES:
             raise DamagedModel(MODEL, f"expected the features {features.FEATURES}, got {model['features']}")
         reference = Reference.load(folder / NORMAL)
-        return model, _describer(folder, model, reference.curve), reference
+        describer = _describer(folder, model, reference.curve)
+        check_calibration(model["calibration"], length=describer.length)
+        return model, describer, reference
     except (KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
         raise DamagedModel(MODEL, f"is incomplete ({error})") from error
     except OSError as error:
@@ -90,6 +92,38 @@ def _checked_model(folder):
         if actual != sums.get(name):
             raise DamagedModel(name, "is not the file that was exported")
     return model
+
+
+def check_calibration(calibration, *, length):
+    """Check the limits of model.json, so that a score is in 0..1 and rises with the evidence.
+
+    Parameters
+    ----------
+    calibration : dict
+        Of `lib.training.calibration.calibrate`.
+    length : int
+        Samples in a whole window.
+
+    Raises
+    ------
+    ValueError
+        Unless each set of channels has limits 0 < threshold < alert for each size, the sizes rise from 1 to `length`,
+        and the two limits at the top are those of whole windows with all channels.
+    """
+    sizes = list(calibration["sizes"])
+    if sizes != sorted(set(sizes)) or sizes[:1] != [1] or sizes[-1:] != [length]:
+        raise ValueError(f"calibration: expected sizes that rise from 1 to {length}, got {sizes}")
+    for known in ("sets", "own") if "own" in calibration else ("sets",):
+        if missing := set(features.CHANNEL_SETS) - calibration[known].keys():
+            raise ValueError(f"calibration: expected limits for {sorted(missing)}, got none in {known}")
+        for name, by_size in calibration[known].items():
+            threshold, alert = (np.asarray(by_size[level], dtype=np.float64) for level in ("threshold", "alert"))
+            in_order = (threshold > 0) & (threshold < alert) & (alert < np.inf)
+            if not (threshold.shape == alert.shape == (len(sizes),) and in_order.all()):
+                raise ValueError(f"calibration: expected 0 < threshold < alert for each size, got others for {name}")
+    whole = calibration["sets"][next(iter(features.CHANNEL_SETS))]
+    if any(calibration[level] != whole[level][-1] for level in ("threshold", "alert")):
+        raise ValueError("calibration: expected the limits of whole windows at the top, got others")
 
 
 def _checked_scaler(scaler):

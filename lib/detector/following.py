@@ -10,7 +10,7 @@ from lib.detector.detector import stacked, teaching
 from lib.detector.features import FEATURES, channel_sets
 from lib.detector.grid import per_minute
 from lib.detector.habits import batches
-from lib.detector.scoring import WindowScores
+from lib.detector.scoring import ScoringInput, WindowScores
 
 _STEPS = FEATURES.index("steps")
 
@@ -41,13 +41,25 @@ class Followed(WindowScores):
     channel_set: np.ndarray
     descriptors: np.ndarray
 
+    def __repr__(self):
+        return f"<Followed {len(self.scores)} windows, {int(self.faulty.sum())} of them faulty>"
+
     @property
     def faulty(self):
         """Which windows (N,) get no score because a sensor is at fault."""
         return self.faults != grid.OK
 
+    def without_baselines(self, detector):
+        """The WindowScores of the same windows if no wearer's baseline were known."""
+        sets = channel_sets(detector.channels)
+        counted = np.array([sets[name] for name in self.channel_set]).reshape(-1, len(FEATURES))
+        size = detector.sequence_length
+        unknown = vars(detector.personal(None, counted[0]))
+        given = (self.descriptors, self.faults, counted, self.channel_set, size)
+        return detector.score_windows(ScoringInput(*given, **unknown))
 
-def follow(detector, samples, first, wearer, *, baselines=True, described=None, progress=iter):
+
+def follow(detector, samples, first, wearer, *, described=None, progress=iter):
     """Score whole windows in time order, learning each wearer's baseline on the way.
 
     Parameters
@@ -58,8 +70,6 @@ def follow(detector, samples, first, wearer, *, baselines=True, described=None, 
     first : ndarray, shape (n_windows,)
         The rows that the windows start at.
     wearer : sequence, length n_samples
-    baselines : bool
-        Whether baselines are learned.
     described : tuple of ndarray, optional
         The windows' descriptors (N, 23) and faults (N,), where they are known already.
     progress : callable
@@ -76,32 +86,19 @@ def follow(detector, samples, first, wearer, *, baselines=True, described=None, 
     descriptors, faults = described
     scored = {name: np.empty(len(first)) for name in ("evidence", "error_ratio", "alert_ratio", "scores")}
     offset, minutes, limit_ratio = np.zeros((3, len(first)))
-    own = Baseline()
-    minute = np.asarray(first) // per_minute(detector.interval_s)
+    minute, own, size = np.asarray(first) // per_minute(detector.interval_s), Baseline(), detector.sequence_length
     for batch in batches(owner, minute):
         own = Baseline() if batch.fresh else own
         places = batch.places
-        personal = detector.personal(own if baselines else None, counted[places[0]])
+        personal = detector.personal(own, counted[places[0]])
         offset[places], minutes[places], limit_ratio[places] = personal.offset, own.total, personal.limit_ratio
-        result = detector.score_windows(
-            descriptors[places],
-            faults=faults[places],
-            counted=counted[places],
-            channel_set=channel_set[places],
-            size=detector.sequence_length,
-            **stacked([personal], [len(places)]),
-        )
+        given = (descriptors[places], faults[places], counted[places], channel_set[places], size)
+        result = detector.score_windows(ScoringInput(*given, **stacked([personal], [len(places)])))
         for name, values in scored.items():
             values[places] = getattr(result, name)
-        if baselines:
-            own = detector.learned(
-                own,
-                personal,
-                first=first[places],
-                descriptors=descriptors[places],
-                error_ratio=result.error_ratio,
-                learns=teaching(result.scores, personal.known) & counted[places, _STEPS],
-            )
+        learns = teaching(result.scores, personal.known) & counted[places, _STEPS]
+        windows_ = {"first": first[places], "descriptors": descriptors[places], "error_ratio": result.error_ratio}
+        own = detector.learned(own, personal, **windows_, learns=learns)
     return Followed(
         **scored,
         faults=faults,

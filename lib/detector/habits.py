@@ -33,6 +33,7 @@ PERCENTILE = 95.0  # of the wearer's evidence
 FORGETS = 20_160  # windows past which all sums are halved: about a fortnight
 _WINSORISED = 4.0  # spreads: a stranger window is learned from as if it were no stranger
 _FIRST = 200  # windows that are learned from as they are: nothing is known yet
+_NOTHING = 1e-6
 _SMALLEST = 0.05  # of the population's spread
 _BATCH_MINUTES = 15  # of one wearer that are scored before any is learned from
 _EDGES = np.linspace(-2.5, 2.5, 41)  # of the histogram of log(e / t)
@@ -130,7 +131,8 @@ class Habits:
 
 
 def _short(value):
-    return float(f"{value:.4g}")
+    """A number with four digits; what rounding errors leave of nothing is nothing."""
+    return float(f"{value:.4g}") if abs(value) > _NOTHING else 0.0
 
 
 def _numbers(values, count, name, *, low, high):

@@ -97,6 +97,9 @@ class Reference:
             return [(self, slice(None))]
         return [(self.without(name), np.flatnonzero(fold == name)) for name in np.unique(fold)]
 
+    def __repr__(self):
+        return f"<Reference of {len(self.descriptors)} windows of normal life>"
+
     @classmethod
     def fit(cls, descriptors, offset, counted, *, curve, at_most, rng, wearer=None, fold=None):
         """Choose reference windows: half at random, and the half of the others that lie furthest from those.
@@ -114,7 +117,7 @@ class Reference:
         curve : ndarray, shape (8,)
         at_most : int
             The largest number of reference windows.
-        rng : numpy.random.Generator
+        rng : Generator
         wearer : ndarray, shape (n_windows,), optional
             Whose the windows are: each is translated by its wearer's own mean and spread. Default: one wearer's.
         fold : ndarray, shape (n_windows,), optional

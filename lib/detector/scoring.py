@@ -7,6 +7,9 @@ With evidence e, threshold t and alert level a,
     score = 0.3 e / t                        for e <= t
     score = 0.3 + 0.4 (e - t) / (a - t)      for t < e <= a
     score = 1 - 0.3 a / e                    beyond
+
+One sample alone never alerts: its evidence is at most ALONE times a. A single reading after a hole, or one with a wrong
+clock, says too little.
 """
 
 import math
@@ -18,6 +21,7 @@ from lib.detector import grid
 from lib.detector.features import CHANNELS
 
 BORDERLINE, ALERT = 0.3, 0.7  # the scores at which the levels begin
+ALONE = 0.999  # of the alert level: the most evidence of one sample
 LEVELS = ("normal", "borderline", "anomaly")
 UNKNOWN = "unknown"
 
@@ -43,58 +47,63 @@ class WindowScores:
     scores: np.ndarray
 
 
-def score_windows(
-    reference,
-    calibration,
-    descriptors,
-    *,
-    faults,
-    counted,
-    channel_set,
-    size,
-    offset=0.0,
-    known=False,
-    level=None,
-    limit_ratio=1.0,
-):
-    """Score windows by their descriptors.
+@dataclass(frozen=True)
+class ScoringInput:
+    """What the scores of N windows rest on. Values that all windows share need not be repeated.
+
+    Attributes
+    ----------
+    descriptors : ndarray, shape (N, 23)
+    faults : ndarray of int, shape (N,)
+        Of `lib.detector.faults.faults`.
+    counted : ndarray of bool, shape (7,) or (N, 7)
+        The features that count.
+    channel_set : str or ndarray of str, shape (N,)
+        The name of each window's channel set.
+    size : int or ndarray, shape (N,)
+        How many samples each window rests on.
+    offset : float or ndarray, shape (N,)
+        bpm by which the wearer lies above the usual heart rate.
+    known : bool or ndarray of bool, shape (N,)
+        Whether that is known well.
+    level : pair of ndarray, shape (23,) or (N, 23), optional
+        The wearers' own means and spreads, of `habits.Habits.level`. None: the population's.
+    limit_ratio : float or ndarray, shape (N,)
+        By how much the wearer's limits lie above the population's.
+    """
+
+    descriptors: np.ndarray
+    faults: np.ndarray
+    counted: np.ndarray
+    channel_set: str | np.ndarray
+    size: int | np.ndarray
+    offset: float | np.ndarray = 0.0
+    known: bool | np.ndarray = False
+    level: tuple | None = None
+    limit_ratio: float | np.ndarray = 1.0
+
+
+def score_windows(reference, calibration, windows):
+    """The WindowScores of a ScoringInput.
 
     Parameters
     ----------
     reference : neighbours.Reference
     calibration : dict
         Of `lib.training.calibration.calibrate`.
-    descriptors : ndarray, shape (n_windows, 23)
-    faults : ndarray of int, shape (n_windows,)
-        Of `lib.detector.faults.faults`.
-    counted : ndarray of bool, shape (7,) or (n_windows, 7)
-        The features that count.
-    channel_set : str or ndarray of str, shape (n_windows,)
-        The name of each window's channel set.
-    size : int or ndarray, shape (n_windows,)
-        How many samples each window rests on.
-    offset, known : float and bool, or ndarrays, shape (n_windows,)
-        bpm by which the wearer lies above the usual heart rate, and whether that is known well.
-    level : pair of ndarray, shape (23,) or (n_windows, 23), optional
-        The wearers' own means and spreads, of `habits.Habits.level`. Default: the population's.
-    limit_ratio : float or ndarray, shape (n_windows,)
-        By how much the wearer's limits lie above the population's.
+    windows : ScoringInput
 
     Returns
     -------
     WindowScores
     """
-    number = len(descriptors)
-    own = {} if level is None else {"level": level}
-    evidence = reference.evidence(descriptors, np.asarray(counted)[..., : len(CHANNELS)], offset, known, **own)
-    at = limits_of_each(
-        calibration,
-        channel_set=np.broadcast_to(channel_set, number),
-        size=np.broadcast_to(size, number),
-        known=np.broadcast_to(known, number),
-    )
-    at = {name: values * limit_ratio for name, values in at.items()}
-    scores = np.where(faults == grid.OK, anomaly_scores(evidence, at), np.nan)
+    counted = np.asarray(windows.counted)[..., : len(CHANNELS)]
+    own = {} if windows.level is None else {"level": windows.level}
+    evidence = reference.evidence(windows.descriptors, counted, windows.offset, windows.known, **own)
+    each = {name: np.broadcast_to(getattr(windows, name), len(evidence)) for name in ("channel_set", "size", "known")}
+    at = {name: values * windows.limit_ratio for name, values in limits_of_each(calibration, **each).items()}
+    evidence = np.where(each["size"] == 1, np.minimum(evidence, ALONE * at["alert"]), evidence)
+    scores = np.where(windows.faults == grid.OK, anomaly_scores(evidence, at), np.nan)
     return WindowScores(evidence, evidence / at["threshold"], evidence / at["alert"], scores)
 
 

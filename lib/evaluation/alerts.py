@@ -47,7 +47,7 @@ def compare(test, scores, error_ratio, group, persistences):
     ----------
     test : score_card.EvaluationSet
     scores, error_ratio : ndarray, shape (n_windows,)
-        Scores in 0..1, and the evidence over the threshold; NaN where there is none.
+        Scores in 0..1, and the evidence over the threshold; NaN without a score.
     group : ndarray, shape (n_windows,)
     persistences : list of Persistence
 
@@ -58,13 +58,13 @@ def compare(test, scores, error_ratio, group, persistences):
     windows, events, rows, ended = test.windows, test.events, {}, end_times(test.windows)
     for persistence in persistences:
         alarms = persistence.lasting(scores, ended, group) >= scoring.ALERT
-        found = detections(windows, events, alarms)
+        detected = detections(windows, events, alarms)
         lasting = persistence.lasting(error_ratio, ended, group)
         point = operating_point.recall_at(windows, events, lasting, days=test.days)
         rows[str(persistence)] = {
             "false alarms a day": count_false_alarms(windows, alarms) / test.days,
-            "recall": found.groupby("kind")["detected"].mean().mean(),
-            "median delay (s)": found["delay_s"].median(),
+            "recall": detected.groupby("kind")["detected"].mean().mean(),
+            "median delay (s)": detected["delay_s"].median(),
             "recall at 1 a day": point.recall_macro,
             "delay at 1 a day (s)": point.delay_s,
         }

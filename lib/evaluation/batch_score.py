@@ -11,28 +11,33 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 from tqdm import tqdm
 
 from lib import files, parallel
-from lib.data import clean, partitions, raw_files
+from lib.data import clean, conversion, partitions, raw_files
 from lib.detector import grid, scoring, windows
 from lib.detector.checksums import sha256
 from lib.detector.detector import Detector
 from lib.detector.export_folder import MODEL
 from lib.detector.following import follow
+from lib.evaluation import trend_scores
 
 COLUMNS = pa.schema(
     [
         ("user_id", pa.string()),
-        ("timestamp", pa.timestamp("ms")),  # of the window's last sample, the wearer's wall clock
-        ("score", pa.float32()),  # 0 to 1; null or NaN for a faulty sensor
+        ("timestamp", pa.timestamp("ms")),  # of a window's or minute's last sample, the wearer's wall clock
+        ("score", pa.float32()),  # 0 to 1; null for a faulty sensor, and for a minute in which no window ends
         ("level", pa.string()),
         ("channel_set", pa.string()),
         ("still_minutes", pa.int32()),  # on which the wearer's baseline rests
+        ("trend_score", pa.float32()),  # 0 to 1; null while unknown
+        ("trend_level", pa.string()),
     ]
 )
+_OF_WINDOWS = COLUMNS.names[:-2]
 _BATCHES = 8  # of files that share wearers: no worker is left alone with a large partition
 
 
@@ -46,7 +51,7 @@ class Options:
         IANA name, the local time of UTC timestamps.
     counters : {"cumulative", "interval"}
     stride : int, optional
-        Samples between window starts; by default those of a minute.
+        Samples between window starts. By default those of a minute, and minutes without a window have a row, too.
     """
 
     timezone: str = "UTC"
@@ -69,10 +74,11 @@ class Scored(NamedTuple):
     windows: int  # in the output
     new_windows: int  # scored in this call
     problems: dict  # {file or partition: problem} of those that were skipped
+    lines: tuple = ()  # what was read, ignored, merged or left out
 
 
 def score_partition(partition, *, export, options):
-    """Score the windows of a partition's wearers. Each wearer's baseline is learned on the way.
+    """Score the windows and worn minutes of a partition's wearers. Each one's baseline is learned on the way.
 
     Parameters
     ----------
@@ -84,7 +90,7 @@ def score_partition(partition, *, export, options):
     Returns
     -------
     pyarrow.Table
-        COLUMNS, a row for each window.
+        COLUMNS, a row for each window, and for each other minute in which the watch was worn.
 
     Raises
     ------
@@ -97,10 +103,17 @@ def score_partition(partition, *, export, options):
     stride = options.stride or grid.per_minute(detector.interval_s)
     length = detector.sequence_length
     first = windows.starts(clean.groups(table), length=length, stride=stride, trusted=clean.worn(table))
-    if not len(first):
-        return COLUMNS.empty_table()
+    rows = _score_windows(detector, table, first) if len(first) else COLUMNS.empty_table().to_pandas()[_OF_WINDOWS]
+    trend = trend_scores.follow(raw, counters=options.counters)
+    rows = trend_scores.beside(rows, trend, whole=options.stride is None)
+    rows = rows.assign(level=rows["level"].fillna(scoring.UNKNOWN), still_minutes=rows["still_minutes"].astype("Int32"))
+    return pa.Table.from_pandas(rows, COLUMNS, preserve_index=False)
+
+
+def _score_windows(detector, table, first):
+    """Score the windows that start at rows `first` (N,) of a clean table: a frame of the columns _OF_WINDOWS."""
     followed = follow(detector, clean.samples(table), first, table["user_id"].astype("str"))
-    last = table.iloc[first + length - 1]
+    last = table.iloc[first + detector.sequence_length - 1]
     columns = {
         "user_id": last["user_id"].astype("str").to_numpy(dtype=object),
         "timestamp": last["timestamp"].to_numpy("datetime64[ms]"),
@@ -109,7 +122,7 @@ def score_partition(partition, *, export, options):
         "channel_set": followed.channel_set,
         "still_minutes": followed.minutes.astype(np.int32),
     }
-    return pa.table(columns, schema=COLUMNS)
+    return pd.DataFrame(columns)
 
 
 def score_files(export, data, out, *, options=Options(), workers=Workers()):  # noqa: B008 - both are frozen
@@ -145,11 +158,12 @@ def score_files(export, data, out, *, options=Options(), workers=Workers()):  # 
 
 
 def _score_files(export, data, out, options, workers):
-    if str(out) in raw_files.addresses(data):
+    if not conversion.is_export(data) and str(out) in raw_files.addresses(data):
         raise ValueError(f"--out {out} is one of the files to score; name another file")
     folder = out.with_name(f".{out.name}.parts")
     reading = partial(tqdm, desc="files read")
-    source = partitions.survey(data, timezone=options.timezone, batches=_BATCHES, progress=reading, **workers)
+    form = {"timezone": options.timezone, "counters": options.counters}
+    source = partitions.survey(data, **form, batches=_BATCHES, progress=reading, **workers)
     settings = asdict(options) | {"made_by": sha256(export / MODEL)}
     paths = {part: folder / f"{partitions.key(part, **settings)}.parquet" for part in source.partitions}
     missing = [part for part, path in paths.items() if not _is_complete(path)]
@@ -164,11 +178,11 @@ def _score_files(export, data, out, options, workers):
             continue
         with files.writing(paths[part]) as path:
             parquet.write_table(table, path)
-        new_windows += len(table)
+        new_windows += _count_windows(table)
     total = _concatenate([path for part, path in paths.items() if str(part) not in problems], out)
     if not problems:
         files.remove(folder)
-    return Scored(total, new_windows, problems)
+    return Scored(total, new_windows, problems, tuple(source.lines()))
 
 
 def _is_complete(path):
@@ -179,12 +193,17 @@ def _is_complete(path):
         return False
 
 
+def _count_windows(table):
+    """Return how many rows are windows, not minutes with the trend alone."""
+    return len(table) - table["channel_set"].null_count
+
+
 def _concatenate(paths, out):
-    """Write the tables of `paths` to `out` and return the number of rows."""
+    """Write the tables of `paths` to `out` and return the number of windows."""
     total = 0
     with files.writing(out) as new, parquet.ParquetWriter(new, COLUMNS) as writer:
         for path in paths:
             table = parquet.read_table(path)
             writer.write_table(table)
-            total += len(table)
+            total += _count_windows(table)
     return total

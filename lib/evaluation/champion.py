@@ -52,8 +52,8 @@ def check(values):
     Raises
     ------
     ValueError
-        In one line, if the base is the run itself, is not finished or damaged, if its windows have another spacing or
-        length, or if `warm_start` is set and its weights do not fit.
+        In one line. If the base is the run itself, is unfinished or is damaged. If its windows have another spacing or
+        length. If `warm_start` is set and its weights do not fit.
     """
     base = values.get("base")
     if not base:

@@ -92,10 +92,10 @@ def at_threshold(windows, events, errors, threshold, *, days, gate_delays=None):
 
 
 def _point(events, threshold, rate, delays, gate_delays):
-    kind, found = events["kind"].to_numpy(dtype=object), pd.Series(~np.isnan(delays), dtype=np.float64)
-    by_kind = found.groupby(kind).mean().rename("recall").rename_axis("kind")
+    kind, detected = events["kind"].to_numpy(dtype=object), pd.Series(~np.isnan(delays), dtype=np.float64)
+    by_kind = detected.groupby(kind).mean().rename("recall").rename_axis("kind")
     first = delays * np.nan if gate_delays is None else np.fmin(delays, gate_delays)
-    either = found * np.nan if gate_delays is None else pd.Series(~np.isnan(first), dtype=np.float64)
+    either = detected * np.nan if gate_delays is None else pd.Series(~np.isnan(first), dtype=np.float64)
     return OperatingPoint(
         threshold=float(threshold),
         false_alarms_per_day=float(rate),
@@ -131,8 +131,8 @@ def curve(windows, events, errors, *, days, rates=RATES):
     counts = count(windows, events, errors)
     per_day = counts.episodes.sum(axis=0) / days
     places = [lowest_within(per_day, rate) for rate in rates]
-    found = pd.DataFrame(~np.isnan(counts.delays[:, places]), dtype=np.float64)  # (n_events, rates)
-    recall = found.groupby(events["kind"].to_numpy(dtype=object)).mean().mean()
+    detected = pd.DataFrame(~np.isnan(counts.delays[:, places]), dtype=np.float64)  # (n_events, rates)
+    recall = detected.groupby(events["kind"].to_numpy(dtype=object)).mean().mean()
     columns = {"false_alarms_per_day": rates, "threshold": counts.thresholds[places]}
     return pd.DataFrame({**columns, "recall_macro": recall.to_numpy(dtype=np.float64)})
 

@@ -47,10 +47,10 @@ def score_card(test, errors, thresholds, *, lasting=None):
         One row a kind: events, auroc, for each level recall_<level> and delay_s_<level> (median seconds over the events
         found), and found_by_gate (a share).
     total : dict
-        wearer_days, events, auroc_macro (mean over kinds), auroc_pooled, and for each level recall_macro_<level> (mean
-        over all kinds, also those that only the gate can find), delay_s_<level> (median over all events found),
-        false_alarms_per_day_<level> and share_of_normal_<level> (of the normal windows with a score). A figure without
-        any data is NaN.
+        wearer_days, events, auroc_macro (mean over kinds) and auroc_pooled. For each level, recall_macro_<level> (mean
+        over all kinds, also those that only the gate can find) and delay_s_<level> (median over all events found).
+        Also false_alarms_per_day_<level> and share_of_normal_<level> (of the normal windows with a score). A figure
+        without any data is NaN.
     """
     errors = np.asarray(errors, dtype=np.float64)
     flagged = {level: (lasting or {}).get(level, errors) >= threshold for level, threshold in thresholds.items()}

@@ -1,10 +1,13 @@
 """Figures of a log. Each function returns the Matplotlib Figure."""
 
 import numpy as np
+import pandas as pd
 
 from lib.figures import style
 
 _LABELS = {"HeartRate": "heart rate", "HeartRateMoving": "heart rate on the move", "Steps": "steps", "Errors": "errors"}
+
+_EVIDENCE = (1e-2, 1e8)  # drawn between these
 
 
 def errors(counts, shares):
@@ -41,12 +44,12 @@ def rates(by_day):
     for number, (version, rows) in enumerate(by_day.groupby(level=0, sort=False)):
         colour, time = f"C{number % 10}", rows.index.get_level_values(1)
         axes[0, 0].plot(time, rows["alerts_per_day"], "o-", markersize=3, color=colour, label=version)
-        axes[1, 0].plot(time, rows["rejected"], "-", color=colour)
-        axes[1, 0].plot(time, rows["unknown"], "--", color=colour)
-        axes[2, 0].plot(time, rows["cold"], "-", color=colour)
-        axes[2, 0].plot(time, rows["failed"], "--", color=colour)
-        axes[3, 0].plot(time, rows["p99_ms"], "-", color=colour)
-        axes[3, 0].plot(time, rows["median_ms"], "--", color=colour)
+        axes[1, 0].plot(time, rows["rejected"], ".-", color=colour)
+        axes[1, 0].plot(time, rows["unknown"], ".--", color=colour)
+        axes[2, 0].plot(time, rows["cold"], ".-", color=colour)
+        axes[2, 0].plot(time, rows["failed"], ".--", color=colour)
+        axes[3, 0].plot(time, rows["p99_ms"], ".-", color=colour)
+        axes[3, 0].plot(time, rows["median_ms"], ".--", color=colour)
     axes[0, 0].set(ylabel="alerts\nper wearer-day", title="Over time, by version")
     axes[1, 0].set(ylabel="share of readings\nrejected (—), unknown (- -)")
     axes[2, 0].set(ylabel="share of requests\ncold (—), failed (- -)")
@@ -54,23 +57,31 @@ def rates(by_day):
     for axis in axes[:, 0]:
         axis.set_ylim(bottom=0)
     axes[0, 0].legend()
-    style.time_axis(axes[-1, 0], name="day (UTC)")
+    _day_axis(axes[-1, 0], by_day.index.get_level_values(1))
     return figure
 
 
 def drift(judged, limit):
-    """Draw each day's distance from normal days, a line per name, with a ring around reported days."""
+    """Draw the evidence of a change over the days, a line per name, with a ring around days of a call."""
     figure, axis = style.axes(3.6)
     for number, (name, rows) in enumerate(judged.groupby("name", sort=False)):
-        axis.plot(rows["day"], rows["surprise"], ".-", markersize=4, color=f"C{number}", label=_LABELS.get(name, name))
-        called = rows[rows["called"]]
-        axis.plot(called["day"], called["surprise"], "o", color=style.RED, markersize=7, fillstyle="none")
+        evidence = rows["evidence"].clip(*_EVIDENCE)
+        axis.plot(rows["day"], evidence, ".-", markersize=4, color=f"C{number}", label=_LABELS.get(name, name))
+        called = rows["called"]
+        axis.plot(rows["day"][called], evidence[called], "o", color=style.RED, markersize=7, fillstyle="none")
     axis.axhline(limit, color="black", linestyle="--", linewidth=1, label="limit")
-    axis.set(ylabel="standard deviations\nfrom normal days", title="Drift: each day against normal days")
-    axis.set_ylim(bottom=0)
+    axis.set(yscale="log", ylabel="evidence of a change", title="Drift: evidence that days differ from normal days")
     axis.legend(ncols=5, loc="upper left")
-    style.time_axis(axis, name="day (UTC)")
+    _day_axis(axis, judged["day"])
     return figure
+
+
+def _day_axis(axis, days):
+    """Label an x axis of days, and let it end half a day beyond them: a single day would be drawn among years."""
+    if len(days):
+        half = pd.Timedelta(hours=12)
+        axis.set_xlim(min(days) - half, max(days) + half)
+    style.time_axis(axis, name="day (UTC)")
 
 
 def replay(table, *, proposed=None):

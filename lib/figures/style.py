@@ -16,8 +16,12 @@ BLUE, ORANGE, GREEN, RED, _, _, PINK, GREY = sns.color_palette("colorblind")[:8]
 
 
 def style():
-    """Set the common style of all figures. A notebook calls it once, at the top."""
-    sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.85)
+    """Set the common style of all figures. A notebook calls it once, at the top.
+
+    Names come from data, so a dollar sign in one does not begin a formula.
+    """
+    plain_text = {"text.parse_math": False}
+    sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.85, rc=plain_text)
 
 
 def save(figure, path):

@@ -1,62 +1,31 @@
 """Have the inputs changed? Each day's counts by bin are compared with those of normal days.
 
-Each histogram has two statistics. The shift is Cliff's delta (Cliff 1993, "Dominance statistics", Psychological
-Bulletin 114), from −1 to 1: how much likelier a value of this day lies above one of the normal days than below it. It
-is the effect size of the Mann-Whitney test. The population stability index is the symmetric Kullback-Leibler
-divergence of two histograms; it also responds to a change of shape. The normal days say what is unusual, not a table
-of thresholds.
+Each histogram has two statistics, shift and stability index. The normal days say what is unusual, not a table of
+thresholds. An e-detector (`e_detector`) gathers the evidence of the days, so that a normal
+deployment has at most one false call in 1000 days on average.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from lib.detector.histograms import NAMES
+from lib.monitoring.e_detector import EDetector
+from lib.monitoring.histogram_days import shift, stability_index
 from lib.monitoring.normal_days import FEWEST
 
 INPUTS = tuple(name for name in NAMES if name != "Errors")
 MONTH = 30  # days
-_RESAMPLES = 2_000
-_QUIET = 0.98  # share of normal months without a call
+LIMIT = 1000.0  # evidence that calls a change: days up to a false call, on average and at least
+_RESAMPLES, _LATER_DAYS = 300, 200  # of the bootstrap, and days that each averages
+_CONFIDENCE = 0.98
+_SMALLEST_P, _POWERS = 1e-11, (0.5, 0.9)  # p₀ and κ of the observations
+_FEWEST_OF_A_KIND = 4  # weekend days, and weekdays, from which each have a mean of their own
+_STRONG = 0.1  # of the strongest name's evidence, from which a name is part of a call
+_WIDENED_AFTER = 14  # later days, from which their spread counts
 _LEAST_TRAFFIC = 0.5  # of the usual day's counts, from which a day is judged
-_COMPLETE = 0.9  # of the median day's time span, from which a day is complete
-
-
-def daily_counts(lines, population):
-    """Sum a log's histograms by day. The log's first and last day are left out unless they are complete.
-
-    Parameters
-    ----------
-    lines : DataFrame
-        A log's table.
-    population : dict
-        Bins of `histograms.fit`. A list with another number of bins counts as absent.
-
-    Returns
-    -------
-    days : ndarray of datetime64[D], shape (n_days,)
-    counts : dict of str to ndarray, shape (n_days, n_bins)
-    """
-    lines = lines[_in_complete_days(lines["Time"])]
-    days, place = np.unique(lines["Time"].to_numpy("datetime64[D]"), return_inverse=True)
-    counts = {}
-    for name, bins in population.items():
-        width = len(bins["edges"]) + 1
-        usable = np.array([row is not None and len(row) == width for row in lines[name]], dtype=bool)
-        counts[name] = np.zeros((len(days), width))
-        if usable.any():
-            np.add.at(counts[name], place[usable], np.stack(lines[name].to_numpy()[usable]))
-    return days, counts
-
-
-def _in_complete_days(times):
-    """Whether each time (n_lines,) lies outside a first or last day that is cut off."""
-    day = times.dt.floor("D")
-    by_day = times.groupby(day)
-    span = by_day.max() - by_day.min()
-    short = span[span < _COMPLETE * span.median()].index.intersection([day.min(), day.max()])
-    return ~day.isin(short)
 
 
 def judge_later_days(days, counts, normal, *, seed):
@@ -71,65 +40,49 @@ def judge_later_days(days, counts, normal, *, seed):
 
     Returns
     -------
-    usual : Usual or None
-    judged : DataFrame or None
-        As `Usual.judge` returns it. Both are None without normal days.
+    DataFrame or None
+        As `Reference.judge` returns it; None without normal days.
     """
     if normal is None:
-        return None, None
-    usual, is_later = Usual.fit(normal[1], seed=seed), days > normal[0][-1]
-    return usual, usual.judge(days[is_later], {name: daily[is_later] for name, daily in counts.items()})
-
-
-def shift(counts, reference):
-    """Return Cliff's delta (n_days,) of counts (n_days, n_bins) against reference counts; NaN where either is empty."""
-    share, reference_share = _shares(counts), _shares(reference)
-    up_to = np.cumsum(reference_share, axis=-1)
-    return (share * (2 * up_to - reference_share - 1)).sum(axis=-1)
-
-
-def stability_index(counts, reference):
-    """Return the population stability index (n_days,) of counts (n_days, n_bins); half a count is added to each bin."""
-    share, reference_share = _shares(np.asarray(counts) + 0.5), _shares(np.asarray(reference) + 0.5)
-    return ((share - reference_share) * np.log(share / reference_share)).sum(axis=-1)
-
-
-def _shares(counts):
-    counts = np.asarray(counts, dtype=np.float64)
-    total = counts.sum(axis=-1, keepdims=True)
-    return np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
+        return None
+    is_later = days > normal[0][-1]
+    reference = Reference.fit(*normal, seed=seed)
+    return reference.judge(days[is_later], {name: daily[is_later] for name, daily in counts.items()})
 
 
 @dataclass(frozen=True)
-class Usual:
-    """What normal days look like, and how far a day must lie from them to be called.
+class Reference:
+    """What normal days look like, and how large their observations are on average.
 
     Attributes
     ----------
     counts : dict of str to ndarray, shape (n_bins,)
         Sum of the normal days.
-    mean, spread : ndarray, shape (n_statistics,)
-        Mean and standard deviation of the statistics, two per histogram.
-    limit : float
-        Standard deviations from the mean.
+    center : ndarray, shape (2, n_statistics)
+        Mean of the statistics, two per histogram, on weekdays and on weekends.
+    spread : ndarray, shape (n_statistics,)
+        Standard deviation around these means.
+    sizes : ndarray, shape (2,)
+        Number of days that each mean is of.
+    freedom : int
+        Degrees of freedom of the spread.
+    largest_mean : ndarray, shape (n_statistics, n_powers)
+        Largest mean of the observations on normal days, the e-detector's m.
     least : dict of str to float
         Counts below which a day is not judged.
     """
 
     counts: dict
-    mean: np.ndarray
+    center: np.ndarray
     spread: np.ndarray
-    limit: float
+    sizes: np.ndarray
+    freedom: int
+    largest_mean: np.ndarray
     least: dict
 
     @classmethod
-    def fit(cls, counts, *, seed, resamples=_RESAMPLES):
-        """Fit to the counts {name: (n_days, n_bins)} of normal days.
-
-        Each day is compared with the others. The limit comes from a smoothed bootstrap (Silverman and Young 1987, "The
-        bootstrap: to smooth or not to smooth?", Biometrika 74). Resampled normal days give mean and spread, and the
-        largest statistic of a resampled month is noted; 98 % of these lie within the limit. So months of such days are
-        quiet, however many statistics there are, and few normal days give a wide limit.
+    def fit(cls, days, counts, *, seed, resamples=_RESAMPLES):
+        """Fit to normal days (n_days,) and their counts {name: (n_days, n_bins)}. Each is compared with the others.
 
         Raises
         ------
@@ -142,58 +95,179 @@ class Usual:
             raise ValueError(f"expected {FEWEST} or more normal days, got {number}")
         total = {name: daily.sum(axis=0) for name, daily in known.items()}
         statistics = _statistics(known, {name: total[name] - daily for name, daily in known.items()})
-        spread = np.maximum(statistics.std(axis=0, ddof=1), 1e-6)
-        limit = _limit(statistics, np.random.default_rng(seed), resamples)
+        kind = _kind_of_day(days)
+        sizes = np.bincount(kind, minlength=2)
+        if sizes.min() < _FEWEST_OF_A_KIND:
+            kind, sizes = np.zeros_like(kind), np.array([number, number])
+        center, spread = _center_and_spread(statistics, kind)
+        residuals = (statistics - center[kind]) / np.sqrt(1 - 1 / sizes[kind])[:, None]
+        largest_mean = _largest_mean(residuals, kind, np.random.default_rng(seed), resamples)
         least = {name: _LEAST_TRAFFIC * np.median(daily.sum(axis=1)) for name, daily in known.items()}
-        return cls(total, statistics.mean(axis=0), spread, limit, least)
+        freedom = number - len(np.unique(kind))
+        return cls(total, center, spread, sizes, freedom, largest_mean, least)
 
     def judge(self, days, counts):
         """Judge days (n_days,) by their counts {name: (n_days, n_bins)}.
 
+        The inputs have one e-detector and the errors another, so each keeps its own rate of false calls.
+
         Returns
         -------
         DataFrame
-            `day, name, counted, shift, psi, surprise, judged, called`, one row per day and name. `surprise` is in
-            standard deviations. A day with less than half the usual counts is not judged.
+            `day, name, counted, shift, psi, surprise, judged, evidence, called`, one row per day and name. `surprise`
+            is the larger statistic's distance from normal days in standard deviations. A day with less than half the
+            usual counts is not judged. `called` marks, while a change is called, the names with the most evidence.
         """
         known = {name: counts[name] for name in self.counts}
-        surprise = _distances(_statistics(known, self.counts), self.mean, self.spread)
+        kind = _kind_of_day(days)
+        scaled = _scale(_statistics(known, self.counts), kind, self.center, self.spread, self.sizes)
+        judged = {name: daily.sum(axis=1) >= self.least[name] for name, daily in known.items()}
         tables = []
         for place, (name, daily) in enumerate(known.items()):
-            counted = daily.sum(axis=1)
-            judged = counted >= self.least[name]
-            columns = {"day": days, "name": name, "counted": counted, "shift": shift(daily, self.counts[name])}
-            columns["psi"] = stability_index(daily, self.counts[name])
-            columns["surprise"] = np.where(judged, surprise[:, 2 * place : 2 * place + 2].max(axis=1), np.nan)
-            tables.append(pd.DataFrame(columns).assign(judged=judged))
-        table = pd.concat(tables, ignore_index=True).sort_values(["day", "name"], kind="stable", ignore_index=True)
-        return table.assign(called=table["surprise"] > self.limit)
+            columns = {"day": days, "name": name, "counted": daily.sum(axis=1)}
+            columns |= {"shift": shift(daily, self.counts[name]), "psi": stability_index(daily, self.counts[name])}
+            columns["surprise"] = np.where(judged[name], _surprise(scaled[:, 2 * place : 2 * place + 2]), np.nan)
+            tables.append(pd.DataFrame(columns).assign(judged=judged[name], evidence=1.0, called=False))
+        for group in ([name for name in known if name in INPUTS], [name for name in known if name not in INPUTS]):
+            self._detect(tables, list(known), group, scaled, judged)
+        return pd.concat(tables, ignore_index=True).sort_values(["day", "name"], kind="stable", ignore_index=True)
+
+    def _detect(self, tables, names, group, scaled, judged):
+        """Fill in evidence and calls of the tables of a group of names."""
+        if not group:
+            return
+        places = [names.index(name) for name in group]
+        columns = [column for place in places for column in (2 * place, 2 * place + 1)]
+        is_judged = np.stack([judged[name] for name in group], axis=1)
+        distances = np.where(np.repeat(is_judged, 2, axis=1), scaled[:, columns], np.nan)
+        evidence, called = _gather(distances, self.freedom, self.largest_mean[columns])
+        by_name = evidence.reshape(len(distances), len(group), -1).mean(axis=2)
+        strongest = np.where(is_judged, by_name, 0).max(axis=1)
+        for number, place in enumerate(places):
+            is_strong = by_name[:, number] >= _STRONG * strongest
+            tables[place]["evidence"] = by_name[:, number]
+            tables[place]["called"] = called & is_strong & is_judged[:, number]
+
+
+def _gather(distances, freedom, largest_mean):
+    """Return the evidence (n_days, n_features) and the calls (n_days,) of an e-detector.
+
+    distances : ndarray, shape (n_days, n_statistics)
+        In standard deviations. If later days that are not called spread more than the normal ones did, because these
+        were few and alike, the distances are divided by that.
+    """
+    detector = EDetector(largest_mean.ravel(), limit=LIMIT)
+    evidence, called = np.ones((len(distances), largest_mean.size)), np.zeros(len(distances), dtype=bool)
+    quiet = np.zeros(len(distances), dtype=bool)
+    for day, row in enumerate(distances):
+        detector.update(_observations(_p_values(row / _widening(distances[quiet]), freedom)).ravel())
+        evidence[day], called[day] = detector.by_feature, detector.is_called
+        quiet[day] = not detector.is_called
+    return evidence, called
+
+
+def _widening(distances):
+    """Return the standard deviation of later distances (n_days, n_statistics), at least 1; 1 if they are few."""
+    known = (~np.isnan(distances)).sum(axis=0)
+    spread = np.ones(distances.shape[1])
+    enough = known >= _WIDENED_AFTER
+    spread[enough] = np.nanstd(distances[:, enough], axis=0, ddof=1)
+    return np.maximum(spread, 1)
 
 
 def _statistics(counts, reference):
-    """Return the shift and the root of the stability index of each name, (n_days, n_statistics)."""
+    """Return the shift and the cube root of the stability index of each name, (n_days, n_statistics).
+
+    The index is a sum of squares; its cube root is nearly normal (Wilson and Hilferty 1931, "The distribution of
+    chi-square", PNAS 17).
+    """
     columns = []
     for name, daily in counts.items():
-        columns += [shift(daily, reference[name]), np.sqrt(stability_index(daily, reference[name]))]
+        columns += [shift(daily, reference[name]), np.cbrt(stability_index(daily, reference[name]))]
     return np.column_stack(columns)
 
 
-def _distances(statistics, mean, spread):
-    """Return the standard deviations (…, n_statistics) from the mean: of a shift both ways, of an index upward."""
-    distances = (statistics - mean) / spread
-    distances[..., 0::2] = np.abs(distances[..., 0::2])
-    return distances
+def _kind_of_day(days):
+    """Return 1 for Saturday and Sunday, 0 for others, (n_days,)."""
+    return (pd.DatetimeIndex(days).dayofweek >= 5).astype(int)
 
 
-def _limit(statistics, rng, resamples):
-    number, width = statistics.shape
-    blur = 1.06 * number**-0.2 * statistics.std(axis=0, ddof=1)  # Silverman's rule
-    largest = np.empty(resamples)
+def _center_and_spread(statistics, kind):
+    """Return the mean by kind of day (2, n_statistics) and the pooled standard deviation around it."""
+    kinds = np.unique(kind)
+    center = np.repeat(statistics.mean(axis=0)[None], 2, axis=0)
+    center[kinds] = [statistics[kind == value].mean(axis=0) for value in kinds]
+    squares = ((statistics - center[kind]) ** 2).sum(axis=0)
+    return center, np.maximum(np.sqrt(squares / (len(statistics) - len(kinds))), 1e-6)
+
+
+def _scale(statistics, kind, center, spread, sizes):
+    """Return how far a new day lies from normal days, in standard deviations of a new day around their mean."""
+    return (statistics - center[kind]) / (spread * np.sqrt(1 + 1 / sizes[kind])[:, None])
+
+
+def _surprise(scaled):
+    """Return the larger distance (n_days,) of a shift, both ways, and an index, upward."""
+    return np.maximum(np.abs(scaled[:, 0]), scaled[:, 1])
+
+
+def _p_values(scaled, freedom):
+    """Return the chance of a normal day so far out: of a shift both ways, of an index upward, by Student's t."""
+    shift_chance, index_chance = 2 * stats.t.sf(np.abs(scaled), freedom), stats.t.sf(scaled, freedom)
+    return np.where(np.arange(scaled.shape[-1]) % 2 == 0, shift_chance, index_chance)
+
+
+def _observations(p_values):
+    """Turn p-values (…,) into X = (p₀ / p)^κ in [0, 1], (…, n_powers): large for days that are rarely normal."""
+    return (_SMALLEST_P / np.maximum(p_values, _SMALLEST_P))[..., None] ** np.array(_POWERS)
+
+
+def _largest_mean(residuals, kind, rng, resamples):
+    """Return the largest mean of normal observations, (n_statistics, n_powers), by a smoothed bootstrap.
+
+    Silverman and Young (1987), "The bootstrap: to smooth or not to smooth?", Biometrika 74. Resampled normal days give
+    center and spread, and the observations of further days are averaged; 98 % of these means are at most the result.
+    Each day sums the deployment's wearers, so the result reflects how many they are; the log knows no wearer to
+    resample. It is at least p₀^κ / (1 − κ), the mean if p-values are uniform.
+    """
+    number, width = residuals.shape
+    sizes, freedom = np.bincount(kind, minlength=2), number - len(np.unique(kind))
+    blur = 1.06 * number**-0.2 * residuals.std(axis=0, ddof=1)  # Silverman's rule
+    later_kind = rng.choice(kind, size=_LATER_DAYS)
+    means = np.empty((resamples, width, len(_POWERS)))
     for draw in range(resamples):
-        normal, month = (
-            statistics[rng.integers(number, size=size)] + blur * rng.standard_normal((size, width))
-            for size in (number, MONTH)
+        normal, later = (
+            residuals[rng.integers(number, size=size)] + blur * rng.standard_normal((size, width))
+            for size in (number, _LATER_DAYS)
         )
-        spread = np.maximum(normal.std(axis=0, ddof=1), 1e-6)
-        largest[draw] = _distances(month, normal.mean(axis=0), spread).max()
-    return float(np.quantile(largest, _QUIET))
+        center, spread = _center_and_spread(normal, kind)
+        means[draw] = _observations(_p_values(_scale(later, later_kind, center, spread, sizes), freedom)).mean(axis=0)
+    uniform = _SMALLEST_P ** np.array(_POWERS) / (1 - np.array(_POWERS))
+    return np.maximum(np.quantile(means, _CONFIDENCE, axis=0), uniform)
+
+
+def calls(judged):
+    """List the calls among judged days, in time order.
+
+    Parameters
+    ----------
+    judged : DataFrame
+        As `Reference.judge` returns it.
+
+    Returns
+    -------
+    list of dict
+        `kind` ("inputs" or "errors"), `first` and `last` day of the call, `lasts` (whether it includes the last judged
+        day), and `rows`, its last day's rows of `judged`.
+    """
+    spans = []
+    for kind, is_kind in (("inputs", judged["name"].isin(INPUTS)), ("errors", ~judged["name"].isin(INPUTS))):
+        known = judged[is_kind & judged["judged"]]
+        by_day = known.groupby("day")["called"].any()
+        number = (by_day != by_day.shift()).cumsum()
+        for _, days in by_day[by_day].groupby(number[by_day]):
+            last = days.index[-1]
+            rows = known[known["called"] & (known["day"] == last)].to_dict("records")
+            span = {"kind": kind, "first": days.index[0], "last": last, "lasts": last == by_day.index[-1]}
+            spans.append(span | {"rows": rows})
+    return sorted(spans, key=lambda call: call["first"])

@@ -157,8 +157,8 @@ def list_alerts(requests, proposal, *, most=_MOST_LISTED):
     DataFrame
         Texts for people, one row per request.
     """
-    is_alert, has_feedback = requests["Alerts"] == 1, requests["correct"].notna()
-    listed = requests[is_alert | (requests["correct"] == 0)].assign(has_feedback=has_feedback)
+    is_listed = (requests["Alerts"] == 1) | (requests["correct"] == 0)
+    listed = requests.assign(has_feedback=requests["correct"].notna())[is_listed]
     listed = listed.sort_values(["has_feedback", "Time"], ascending=False)[:most].sort_values("Time", ascending=False)
     rows = [
         {

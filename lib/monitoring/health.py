@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from lib.detector import trend
 from lib.monitoring import log
 
 LOST = {"rejected": "readings are rejected", "unknown": "readings are unknown", "refused": "requests are refused (4xx)"}
@@ -45,6 +46,37 @@ def summarise(lines, by, *, interval_s):
     table["error_p50"], table["error_p90"] = groups["ErrorP50"].median(), groups["ErrorP90"].median()
     table["error_max"], table["largest_score"] = groups["ErrorMax"].max(), groups["LargestScore"].max()
     return table
+
+
+def trends(lines, by, *, interval_s):
+    """Summarise the trend of resting heart rate in a log's table.
+
+    Parameters
+    ----------
+    lines : DataFrame
+        A log's table.
+    by : str or list of str or Series
+    interval_s : float
+        Seconds between the model's samples.
+
+    Returns
+    -------
+    DataFrame
+        One row per value of `by`: `with_trend`, the share of answered requests that have a trend; `raised`, the share
+        of these at 0.3 or above; `alerts`; `alerts_per_month`, per 30 wearer-days that were scored, NaN without any;
+        and `largest`.
+    """
+    answered = lines[lines["Status"] == 200]
+    by = by if isinstance(by, str | list) else by.reindex(answered.index)
+    score = answered["TrendScore"]
+    days = log.wearer_days(answered, interval_s=interval_s)
+    raised = (score >= trend.BORDERLINE).where(score.notna()).astype(float)
+    groups = answered.assign(known=score.notna(), raised=raised, wearer_days=days).groupby(by, sort=False)
+    table = pd.DataFrame({"with_trend": groups["known"].mean(), "raised": groups["raised"].mean()})
+    table["alerts"] = groups["TrendAlerts"].sum()
+    total = groups["wearer_days"].sum()
+    table["alerts_per_month"] = 30 * table["alerts"] / total.where(total > 0)
+    return table.assign(largest=groups["TrendScore"].max())
 
 
 def share(count, total):

@@ -27,6 +27,8 @@ NUMBERS = (
     "Windows",
     "Alerts",
     "LargestScore",
+    "TrendAlerts",
+    "TrendScore",
     "ErrorP50",
     "ErrorP90",
     "ErrorMax",

@@ -1,13 +1,13 @@
 """The verdict on the deployed model, and the reasons for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-from lib.monitoring.drift import INPUTS
+from lib.monitoring import drift
 from lib.monitoring.health import LOST
 
-VERDICTS = HEALTHY, ADJUST, RETRAIN, REPAIR = "healthy", "adjust", "retrain", "repair"
+VERDICTS = HEALTHY, TOO_LITTLE, ADJUST, RETRAIN, REPAIR = "healthy", "too little data", "adjust", "retrain", "repair"
 LEAST_ANSWERED = 20  # alerts with feedback from which their share counts
 _FEW = 5  # requests of a day: if fewer came, that none got a score means little
 _MOST_FAILED = 0.01  # share of requests answered with 5xx that a deployment may have
@@ -23,7 +23,7 @@ class Findings:
     Attributes
     ----------
     judged : DataFrame or None
-        As `drift.Usual.judge` returns it; None if there are too few normal days.
+        As `drift.Reference.judge` returns it; None if there are too few normal days.
     false_share : tuple or None
         Share of false alarms, as `health.share` returns it.
     answered : int
@@ -36,6 +36,8 @@ class Findings:
         From `health.silence`.
     unmatched : int
         Rows of feedback that match no request.
+    promise : list of promise.Comparison
+        Deployed rates beside those of calibration.
     """
 
     judged: pd.DataFrame | None
@@ -46,6 +48,7 @@ class Findings:
     failures: dict
     silence: tuple | None = None
     unmatched: int = 0
+    promise: list = field(default_factory=list)
 
 
 def decide(findings):
@@ -53,22 +56,45 @@ def decide(findings):
 
     The most severe verdict wins. `repair`: no request for a day, surely more than 1 % of the last day's requests
     failed, none of its readings got a score, or surely far more than usual was lost. `retrain`: the inputs have
-    changed on the last judged day. `adjust`: the errors have changed but the inputs have not, or surely more than the
-    share `most_false` of alerts are false. Otherwise `healthy`.
+    changed, and the change lasts. `adjust`: the errors have changed but the inputs have not, alerts or borderline
+    windows are surely more frequent than calibration promises, or surely more than the share `most_false` of alerts are
+    false. `too little data`: the promise may be broken several times over. Otherwise `healthy`.
 
     Returns
     -------
     dict
         `verdict`; `why`, its reasons as sentences; `also`, what else is worth knowing.
     """
-    calls, passed = _drift_calls(findings.judged)
-    inputs = [call for call in calls if call["name"] in INPUTS]
-    broken = _describe_silence(findings.silence) + _describe_outage(findings.failures) + _describe_loss(findings.losses)
-    false_alarms = _describe_false_alarms(findings)
-    why = broken + [_describe_call(call) for call in inputs or calls] + false_alarms
-    verdict = REPAIR if broken else RETRAIN if inputs else ADJUST if why else HEALTHY
-    also = [f"drift was called on {day} and has passed" for day in passed] + _side_notes(findings)
-    return {"verdict": verdict, "why": why or ["everything examined is in the ordinary range"], "also": also}
+    calls = drift.calls(findings.judged) if findings.judged is not None else []
+    reasons = _reasons(findings, [call for call in calls if call["lasts"]])
+    verdict = next((name for name in reversed(VERDICTS) if reasons[name]), HEALTHY)
+    certain = [reason for name in (REPAIR, RETRAIN, ADJUST) for reason in reasons[name]]
+    also = [_describe_passed(call) for call in calls if not call["lasts"]] + _side_notes(findings)
+    return {"verdict": verdict, "why": certain or reasons[TOO_LITTLE] or reasons[HEALTHY], "also": also}
+
+
+def _reasons(findings, lasting):
+    """Return the reasons for each verdict. `lasting`: calls of a change that lasts."""
+    inputs = [_describe_call(call) for call in lasting if call["kind"] == "inputs"]
+    errors = [_describe_call(call) for call in lasting if call["kind"] == "errors"]
+    broken = [str(rate) for rate in findings.promise if rate.is_broken]
+    unclear = [f"{rate}: too little data" for rate in findings.promise if not (rate.is_broken or rate.is_kept)]
+    if findings.judged is None and not findings.promise:
+        unclear = ["neither drift nor the promise of calibration can be judged: too little data"]
+    operation = _describe_outage(findings.failures) + _describe_loss(findings.losses)
+    return {
+        HEALTHY: [str(rate) for rate in findings.promise] or ["everything examined is in the ordinary range"],
+        TOO_LITTLE: unclear,
+        ADJUST: ([] if inputs else errors) + broken + _describe_false_alarms(findings),
+        RETRAIN: inputs,
+        REPAIR: _describe_silence(findings.silence) + operation,
+    }
+
+
+def _describe_passed(call):
+    return (
+        f"a change of the {call['kind']} was called on {call['first']:%Y-%m-%d} and ended after {call['last']:%Y-%m-%d}"
+    )
 
 
 def _side_notes(findings):
@@ -93,17 +119,6 @@ def _describe_false_alarms(findings):
         return []
     shares = "{:.0%} of the alerts with feedback were false ({:.0%} to {:.0%})".format(*findings.false_share)
     return [f"{shares}, more than {findings.most_false:.0%}"]
-
-
-def _drift_calls(judged):
-    """Return the calls of the last judged day, and the earlier days with calls."""
-    known = judged[judged["judged"]] if judged is not None else pd.DataFrame()
-    if known.empty:
-        return [], []
-    last = known["day"].max()
-    calls = known[known["called"]]
-    passed = sorted({f"{day:%Y-%m-%d}" for day in calls["day"][calls["day"] < last]})
-    return calls[calls["day"] == last].to_dict("records"), passed
 
 
 def _describe_unjudged(judged):
@@ -158,11 +173,12 @@ def _has_surged(loss):
 
 
 def _describe_call(call):
-    direction = "higher" if call["shift"] > 0 else "lower"
-    return (
-        f"{call['name']} of {call['day']:%Y-%m-%d} differs from normal days: {call['surprise']:.1f} standard "
-        f"deviations off, shift {call['shift']:+.2f} ({direction}), stability index {call['psi']:.2f}"
-    )
+    rows = [
+        f"{row['name']}: shift {row['shift']:+.2f} ({'higher' if row['shift'] > 0 else 'lower'}), stability index "
+        f"{row['psi']:.2f}, {row['surprise']:.1f} standard deviations off"
+        for row in call["rows"]
+    ]
+    return f"the {call['kind']} have changed since {call['first']:%Y-%m-%d}: {'; '.join(rows)}"
 
 
 def _describe_operation(losses, failures):

@@ -28,7 +28,7 @@ def build(*, sequence_length=60, features=7, encoding_dim=32, dropout=0.2):
     return model
 
 
-def feature_errors(model, samples, first, *, length, size=None, batch_size=1024, progress=iter):
+def feature_errors(model, samples, first, *, length, batch_size=1024, progress=iter):
     """Mean squared error of each feature of windows.
 
     Parameters
@@ -40,8 +40,6 @@ def feature_errors(model, samples, first, *, length, size=None, batch_size=1024,
         The rows that the windows start at.
     length : int
         Samples in a window.
-    size : ndarray, shape (n_windows,), optional
-        How many samples each window rests on. Default: `length`.
     batch_size : int
     progress : callable
         Wraps the loop over batches, as tqdm does.
@@ -53,7 +51,6 @@ def feature_errors(model, samples, first, *, length, size=None, batch_size=1024,
     by_feature = np.empty((len(first), samples.shape[1]))
     for low in progress(range(0, len(first), batch_size)):
         batch = slice(low, low + batch_size)
-        batch_sizes = None if size is None else size[batch]
-        windows = gather(samples, first[batch], length=length, size=batch_sizes)
-        by_feature[batch] = errors.feature_errors(windows, model.predict_on_batch(windows), batch_sizes)
+        windows = gather(samples, first[batch], length=length)
+        by_feature[batch] = errors.feature_errors(windows, model.predict_on_batch(windows))
     return by_feature

@@ -21,20 +21,21 @@ def sizes(length):
     return np.unique(np.append(np.geomspace(1, length, _SIZES), bends).round().astype(int)).tolist()
 
 
-def calibrate(evidence, *, sizes, whole, threshold_percentile, alert_percentile, own=None, own_whole=None):
+def calibrate(evidence, whole, *, sizes, percentiles, own=None):
     """The evidence at which a score is 0.3 and 0.7.
 
     Parameters
     ----------
     evidence : dict of ndarray, shape (n_sizes, n_windows)
         By channel set: of normal windows that rest on so many samples of so many channels.
-    sizes : list of int
-        Samples.
     whole : ndarray, shape (n_whole,)
         Evidence of whole windows with all channels: as many as there are.
-    threshold_percentile, alert_percentile : float
-    own, own_whole : optional
-        As `evidence` and `whole`, of windows whose wearer's baseline is known.
+    sizes : list of int
+        Samples.
+    percentiles : pair of float
+        Of the evidence: the threshold (score 0.3) and the alert level (score 0.7).
+    own : pair, optional
+        `evidence` and `whole` of windows whose wearer's baseline is known.
 
     Returns
     -------
@@ -45,21 +46,20 @@ def calibrate(evidence, *, sizes, whole, threshold_percentile, alert_percentile,
     Raises
     ------
     ValueError
-        If there are no windows, evidence is not finite, or not 0 < threshold_percentile < alert_percentile < 100.
+        If there are no windows, evidence is not finite, or the percentiles are not ascending within 0 to 100.
     """
-    scoring.check_percentiles(threshold_percentile, alert_percentile)
-    percentiles = (threshold_percentile, alert_percentile)
+    scoring.check_percentiles(*percentiles)
     sets = _limits_by_set(evidence, whole, percentiles)
     first = next(iter(sets.values()))
     return {
         "threshold": first["threshold"][-1],
         "alert": first["alert"][-1],
-        "threshold_percentile": threshold_percentile,
-        "alert_percentile": alert_percentile,
+        "threshold_percentile": percentiles[0],
+        "alert_percentile": percentiles[1],
         "windows": len(whole),
         "sizes": list(sizes),
         "sets": sets,
-        **({"own": _limits_by_set(own, own_whole, percentiles)} if own else {}),
+        **({"own": _limits_by_set(*own, percentiles)} if own else {}),
     }
 
 

@@ -3,17 +3,9 @@
 import numpy as np
 
 
-def feature_errors(windows, rebuilt, size=None):
-    """Mean squared error of each feature, (N, 7), of scaled windows and their reconstructions (N, length, 7).
-
-    size (N,): how many samples each window rests on; the padding before them does not count. Default: all.
-    """
-    squares = np.square(windows - rebuilt, dtype=np.float64)
-    if size is None:
-        return squares.mean(axis=1)
-    size, length = np.asarray(size)[:, None], windows.shape[1]
-    real = np.arange(length) >= length - size  # (N, length)
-    return (squares * real[:, :, None]).sum(axis=1) / size
+def feature_errors(windows, rebuilt):
+    """Mean squared error of each feature, (N, 7), of scaled windows and their reconstructions (N, length, 7)."""
+    return np.square(windows - rebuilt, dtype=np.float64).mean(axis=1)
 
 
 def window_errors(by_feature, present):

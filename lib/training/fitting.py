@@ -6,7 +6,7 @@ it, it gives the limits, or it checks that these hold.
     fit = Fit(describer_of(network, samples, first[compared], ...), samples, channels)
     described = fit.describe(first, wearer)
     reference = fit.reference(described[compared], described[limiting], at_most=4_000, rng=rng)
-    limits = fit.limits(reference, described[limiting], threshold_percentile=95, alert_percentile=99.9)
+    limits = fit.limits(reference, described[limiting], (95, 99.9))
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from lib.detector.features import CHANNELS
 from lib.detector.grid import per_minute
 from lib.detector.heart_rate import fit_curve
 from lib.detector.neighbours import Reference
-from lib.detector.scoring import WindowScores, score_windows
+from lib.detector.scoring import ScoringInput, WindowScores, score_windows
 from lib.training import calibration
 
 COMPARED, LIMITING, CHECKING = range(3)  # the roles of windows
@@ -179,14 +179,14 @@ class Fit:
             )
         return evidence
 
-    def limits(self, reference, limiting, *, threshold_percentile, alert_percentile, short=slice(None), sizes=None):
+    def limits(self, reference, limiting, percentiles, *, short=slice(None), sizes=None):
         """The limits for every size and channel set, without and with a known baseline.
 
         Parameters
         ----------
         reference : Reference
         limiting : DescribedWindows
-        threshold_percentile, alert_percentile : float
+        percentiles : pair of float
             Of the evidence: scores 0.3 and 0.7.
         short : ndarray, optional
             Which of the windows also give the limits of fewer samples and channels. Default: all.
@@ -199,17 +199,16 @@ class Fit:
             Of `calibration.calibrate`. Limits for a known baseline are there if FEWEST_KNOWN windows have one.
         """
         sizes = sizes or calibration.sizes(self.describer.length)
-        percentiles = {"threshold_percentile": threshold_percentile, "alert_percentile": alert_percentile}
-        whole, own = self.evidence(reference, limiting, known=False), {}
+        whole, own = self.evidence(reference, limiting, known=False), None
         by_set = self.evidence_by_channel_set(reference, limiting.first[short], sizes, fold=limiting.fold[short])
         drawn = np.zeros(len(limiting), dtype=bool)
         drawn[short] = True
         if (drawn & limiting.known).sum() >= FEWEST_KNOWN:
-            own = self._own_evidence(reference, limiting, drawn, sizes, threshold_percentile)
-        return calibration.calibrate(by_set, sizes=sizes, whole=whole, **percentiles, **own)
+            own = self._own_evidence(reference, limiting, drawn, sizes, percentiles[0])
+        return calibration.calibrate(by_set, whole, sizes=sizes, percentiles=percentiles, own=own)
 
     def personal(self, reference, described, limits):
-        """What was known of each window's wearer before it: keyword arguments of `scoring.score_windows`."""
+        """What was known of each window's wearer before it: values of `scoring.ScoringInput`."""
         number = len(described)
         if "own" not in limits:
             return {"offset": np.zeros(number), "known": np.zeros(number, dtype=bool)}
@@ -234,13 +233,13 @@ class Fit:
             if "level" in personal:
                 own["level"] = tuple(values[places] for values in personal["level"])
             faults, descriptors = described.faults[places], described.descriptors[places]
-            result = score_windows(others, limits, descriptors, faults=faults, **whole, **own)
+            result = score_windows(others, limits, ScoringInput(descriptors, faults, **whole, **own))
             for key, values in scores.items():
                 values[places] = getattr(result, key)
         return WindowScores(**scores)
 
     def _own_evidence(self, reference, limiting, drawn, sizes, percentile):
-        """The evidence of windows whose wearers are known, over the wearers' limit ratios: `own` and `own_whole`."""
+        """The evidence of windows of known wearers, over the wearers' limit ratios: by channel set, and whole."""
         level = levels(reference, limiting)
         evidence = self.evidence(reference, limiting, known=True, level=level)
         ratio = own_limit_ratios(evidence, limiting, percentile)
@@ -253,7 +252,7 @@ class Fit:
             name: whole[:, counted].all(axis=1) for name, counted in features.channel_sets(self.channels).items()
         }
         by_set = {name: values / ratio[known][holding[name]] for name, values in by_set.items()}
-        return {"own": by_set, "own_whole": (evidence / ratio)[limiting.known]}
+        return by_set, (evidence / ratio)[limiting.known]
 
 
 def evidence_apart(reference, descriptors, fold, counted, offset, known, level=None):

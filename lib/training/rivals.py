@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.pipeline import make_pipeline
@@ -224,6 +225,31 @@ class Outliers(Rival):
         return -self.pipeline.score_samples(windows)
 
 
+class OfFunction(Rival):
+    """A function of windows in raw units: bpm, and steps, kcal and m a sample.
+
+    Parameters
+    ----------
+    function : callable
+        From windows, shape (n_windows, length, 7), to errors, shape (n_windows,): the larger, the more unusual.
+    scaler : dict
+    """
+
+    def __init__(self, function, *, scaler):
+        self.function, self.scaler = function, scaler
+
+    def fit(self, windows):
+        """Nothing is learned. Returns self."""
+        return self
+
+    def score(self, windows):
+        """The function's errors. Raises ValueError unless they are one number a window."""
+        errors = np.asarray(self.function(features.unscale(windows, self.scaler)), dtype=np.float64)
+        if errors.shape != (len(windows),):
+            raise ValueError(f"expected {len(windows)} errors, one a window, got an array of shape {errors.shape}")
+        return errors
+
+
 class Chance(Rival):
     """Random errors in 0..1: what any method has to beat."""
 
@@ -266,6 +292,27 @@ def on_statistics(outliers, *, scaler, interval_s):
     in_raw_units = FunctionTransformer(features.unscale, kw_args={"scaler": scaler})
     statistics = FunctionTransformer(window_statistics, kw_args={"interval_s": interval_s})
     return Outliers(in_raw_units, statistics, StandardScaler(), outliers)
+
+
+def of(detector_or_function, *, scaler, interval_s):
+    """The unfitted rival of a scikit-learn outlier detector, which is not changed, or of a function of windows.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if hasattr(detector_or_function, "fit"):
+        detector = clone(detector_or_function)
+        if "novelty" in detector.get_params():  # a local outlier factor of windows that it was not fitted on
+            detector.set_params(novelty=True)
+        if hasattr(detector, "score_samples"):
+            return on_statistics(detector, scaler=scaler, interval_s=interval_s)
+    elif callable(detector_or_function):
+        return OfFunction(detector_or_function, scaler=scaler)
+    raise ValueError(
+        f"expected an outlier detector with score_samples, or a function of windows, got {detector_or_function!r}"
+    )
 
 
 def unfitted(*, components, scaler, interval_s):

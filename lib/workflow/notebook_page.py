@@ -10,6 +10,7 @@ from pygments.formatters import HtmlFormatter
 from lib.workflow import page, report
 from lib.workflow.progress import last_heading
 
+MONITOR = "monitor"  # the notebook whose page opens with the verdict
 SCRIPT = "application/javascript"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STATES = "application/vnd.jupyter.widget-state+json"
@@ -29,6 +30,7 @@ def write(run, step):
     body, _ = exporter.from_notebook_node(notebook)
     colours = HtmlFormatter(style="friendly", nobackground=True).get_style_defs(".highlight")
     context = {"title": f"{report.title(run, step)} · run {run.name}", "body": Markup(body), "colours": Markup(colours)}
+    context["monitor"] = report.monitor_verdict(run) if step == MONITOR else {}
     path = run.models / f"{step}.html"
     page.save(path, page.render("notebook", links=report.navigation_links(run), here=path.name, **context))
 

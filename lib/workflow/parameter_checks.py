@@ -35,6 +35,9 @@ BOUNDS = {  # name: (least, most); None if there is no most
     "cut_false_alarms": (0.01, 1.0),
     "most_in_a_row": (1, persistence.IN_A_ROW[-1]),
     "margin": (0.0, 1.0),
+    "months_wearers": (1, None),
+    "months_days": (45, None),  # of which three weeks follow the onset, and two are learned from
+    "rises": (1, None),
     "most_readings": (100_000, None),  # a wearer-day has 17,280
 }
 CHOICES = {
@@ -126,8 +129,8 @@ def _check_timezone(name):
     try:
         ZoneInfo(name)
     except (ValueError, OSError, LookupError):
-        nearest = difflib.get_close_matches(name, available_timezones(), n=1)
-        hint = f"; did you mean {nearest[0]}?" if nearest else ", such as Europe/Zurich"
+        nearest = difflib.get_close_matches(name, available_timezones(), n=1) if "/" in name else []
+        hint = f"; did you mean {nearest[0]}?" if nearest else ", such as Europe/Zurich, and no abbreviation"
         raise UsageError(f"timezone={name}: expected an IANA time zone{hint}") from None
 
 

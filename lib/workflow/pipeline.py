@@ -13,6 +13,8 @@ from lib.workflow.parameter_checks import check_skipped, check_values
 from lib.workflow.parameters import UsageError, caller_dir
 from lib.workflow.progress import Progress, format_duration
 
+MONITOR = "monitor"  # the notebook whose verdict ends the run
+
 
 class Stopped(Exception):
     """A notebook failed or was interrupted. `status` is the exit status."""
@@ -56,20 +58,21 @@ def execute_run(name, plan, notebooks, values):
     journal = resumed.journal if resumed else {}
     known = notebooks.parameters
     check_skipped(values, known, plan, journal.get("ran", {}))
-    values = carried_values(journal.get("given", {}), known, finished=resumed == Run.at(name)) | values
+    carried = carried_values(journal.get("given", {}), known, finished=resumed == Run.at(name))
+    given, values = carried | _of_the_run(values, known, plan), carried | values
     check_values(values | {"run": name}, known, plan)
     _protect_unfinished(name, plan, origin)
     _announce(name, plan, origin, values)
     try:
         staged = staging.stage(name, origin, without=plan.selected)
-        staged.record("given", **values)
+        staged.record("given", **given)
         began = time.monotonic()
         for step in plan.selected:
             run_step(staged, notebooks.paths[step], known, values | {"run": name})
         _finish(staged, plan, seconds=time.monotonic() - began)
     except OSError as error:
         staged = Run.at(name, staged=True)
-        if not is_full(error) or staged.journal.get("given") != values:
+        if not is_full(error) or staged.journal.get("given") != given:
             raise
         raise Stopped(_full_disk_message(staged, plan, error), FAILED) from None
 
@@ -92,6 +95,13 @@ def carried_values(earlier, known, *, finished):
     dropped = {"test_path", "force"} if finished else set()
     dropped |= {name for name in known if not any(notebook[0].isdigit() for notebook in known[name].notebooks)}
     return {name: value for name, value in earlier.items() if name in known and name not in dropped}
+
+
+def _of_the_run(values, known, plan):
+    """Return those of `values` that the run is made with: a notebook without a number may read other data."""
+    if set(plan.selected) & set(plan.numbered):
+        return values
+    return {name: value for name, value in values.items() if not set(known[name].notebooks) & set(plan.numbered)}
 
 
 def _protect_unfinished(name, plan, origin):
@@ -194,6 +204,21 @@ def _finish(staged, plan, *, seconds):
     later = [step for step in plan.numbered if step > plan.selected[-1]]
     if later and plan.selected[-1] in plan.numbered:
         print(f"{', '.join(later)} keep earlier results; to repeat them: --from {later[0]}")
+    if MONITOR in plan.selected:
+        print("\n".join(verdict_lines(Run.at(staged.name))))
+
+
+def verdict_lines(run):
+    """Return the lines that end the monitor: the verdict, its reasons, and the page that explains them."""
+    monitor = report.monitor_verdict(run)
+    reasons = [_printable(reason) for reason in monitor["why"]]
+    page = _displayed(run.models / f"{MONITOR}.html")
+    return [f"verdict: {monitor['verdict']}", *(f"  {reason}" for reason in reasons), f"  page: {page}"]
+
+
+def _printable(text):
+    """Replace control characters, which could rewrite the terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def summary_lines(run, *, seconds):

@@ -34,7 +34,7 @@ def write(run):
     """Write the report of what the Run has executed so far, and update the navigation of its pages."""
     links = navigation_links(run)
     context = {
-        "monitor": _json(run, "monitor.json"),
+        "monitor": monitor_verdict(run),
         "challenge": _challenge(run),
         "headline": [*_vus_rows(run), *_headline_rows(run)],
         "notebooks": [_notebook(run, step) for step in executed_steps(run)],
@@ -60,6 +60,11 @@ def headline(run):
     """Return {name: text} of the run's headline metrics, to four digits; empty before 04 has run."""
     metrics = _json(run, "metrics.json").get("headline", {})
     return {name: f"{value:.4g}" if isinstance(value, float) else str(value) for name, value in metrics.items()}
+
+
+def monitor_verdict(run):
+    """Return the monitor's verdict on the run in use, as monitor.json has it; empty before the monitor has run."""
+    return _json(run, "monitor.json")
 
 
 def navigation_links(run):

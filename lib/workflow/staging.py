@@ -103,10 +103,10 @@ def stage(name, origin, *, without):
         The steps that run again.
     """
     staged = Run.at(name, staged=True)
-    if origin != staged:
+    if origin is None:
         _clear(staged)
-    if origin not in (None, staged):
-        _copy(origin, staged)
+    elif origin != staged:
+        replace_by_copy(origin, staged)
     staged.data.mkdir(parents=True, exist_ok=True)
     staged.models.mkdir(parents=True, exist_ok=True)
     journal = {step: facts for step, facts in staged.journal.items() if step not in without}
@@ -120,8 +120,9 @@ def _clear(run):
     remove(run.data)
 
 
-def _copy(finished, staged):
-    """Copy a finished run. Its record comes last, so that an interrupted copy holds no results."""
+def replace_by_copy(finished, staged):
+    """Copy a finished run over another. The record comes last, so that an interrupted copy holds no results."""
+    _clear(staged)
     if finished.data.exists():
         shutil.copytree(finished.data, staged.data, symlinks=True, copy_function=_copy_file)
     shutil.copytree(finished.models, staged.models, symlinks=True, ignore=shutil.ignore_patterns("run.json"))

@@ -6,6 +6,7 @@ import pytest
 from conftest import FITBIT, needs_fitbit
 
 from lib.data import clean, readings
+from lib.detector import features
 
 
 def raw(rows, columns="user_id timestamp heartRate steps"):
@@ -47,14 +48,14 @@ def test_interval_counters_add_up_to_the_reported_amounts():
     assert account["counted"]["steps"] == account["counted_in_samples"]["steps"] == 12
 
 
-@pytest.mark.parametrize("counters", clean.COUNTER_FORMS)
+@pytest.mark.parametrize("counters", features.COUNTER_FORMS)
 def test_a_missing_channel_stays_unknown(counters):
     rows = [(*at(0), 60, None), (*at(5), 61, None), (*at(10), 62, None)]
     table, _ = clean.clean(raw(rows), interval_s=5, counters=counters)
     assert table["steps"].isna().all()
 
 
-@pytest.mark.parametrize("counters", clean.COUNTER_FORMS)
+@pytest.mark.parametrize("counters", features.COUNTER_FORMS)
 def test_a_negative_count_is_unknown_and_reported(counters):
     rows = [(*at(0), 60, 3), (*at(5), 61, -4), (*at(10), 62, 5)]
     table, account = clean.clean(raw(rows), interval_s=5, counters=counters)
@@ -84,7 +85,7 @@ def walk(known, *, count=1440):
 
 
 @pytest.mark.parametrize("reported", [slice(0, 720), slice(720, None)])
-@pytest.mark.parametrize("counters", clean.COUNTER_FORMS)
+@pytest.mark.parametrize("counters", features.COUNTER_FORMS)
 def test_nothing_is_counted_while_a_counter_is_not_reported(reported, counters):
     known = np.zeros(1440, dtype=bool)
     known[reported] = True

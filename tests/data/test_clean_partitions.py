@@ -83,7 +83,9 @@ def test_all_tables_have_a_label_column_if_any_reading_has_a_label(tmp_path, ill
     assert_same((table, account), expected if ill else (expected[0].drop(columns="label"), expected[1]))
     columns = {tuple(pd.read_parquet(file)) for file in (tmp_path / "parts").iterdir()}
     assert len(columns) == 1
-    pd.testing.assert_frame_equal(without_categories(pd.read_parquet(tmp_path / "parts")), table)  # the folder is one table
+    pd.testing.assert_frame_equal(
+        without_categories(pd.read_parquet(tmp_path / "parts")), table
+    )  # the folder is one table
 
 
 def test_two_workers_clean_parquet_from_s3(folder, tmp_path, two_workers, s3_client):
@@ -95,9 +97,7 @@ def test_two_workers_clean_parquet_from_s3(folder, tmp_path, two_workers, s3_cli
 
 
 def test_a_killed_worker_loses_and_repeats_nothing(folder, tmp_path, two_workers, monkeypatch):
-    monkeypatch.setattr(
-        clean_partitions, "_clean_to_bytes", functools.partial(_killed_once, mark=tmp_path / "died")
-    )
+    monkeypatch.setattr(clean_partitions, "_clean_to_bytes", functools.partial(_killed_once, mark=tmp_path / "died"))
     *actual, _ = survey_and_clean(folder, tmp_path / "parts", scheduler=two_workers)
     assert (tmp_path / "died").exists()
     assert_same(actual, clean_as_one_frame(folder))
@@ -117,7 +117,7 @@ def test_a_corrupt_partition_is_named_set_aside_and_not_counted(folder, tmp_path
     survey = partitions.survey(folder, **HERE)
     (folder / "b.parquet").write_bytes(b"PAR1 no more")
     where = {"timezone": "UTC", **SETTINGS, **HERE}
-    with pytest.raises(parallel.BadPart, match="b.parquet: can ?not be read"):
+    with pytest.raises(parallel.BadPart, match="b.parquet: cannot be read"):
         clean_partitions.clean_all(survey.partitions, tmp_path / "parts", **where)
     account, set_aside = clean_partitions.clean_all(survey.partitions, tmp_path / "parts", on_bad_part="skip", **where)
     assert list(set_aside) == ["part-00001"]
@@ -151,7 +151,7 @@ def test_a_partition_without_its_file_is_set_aside(folder, tmp_path):
     where = {"timezone": "UTC", **SETTINGS, **HERE}
     account, set_aside = clean_partitions.clean_all(survey.partitions, tmp_path / "parts", on_bad_part="skip", **where)
     assert list(set_aside) == ["part-00001"]
-    assert re.search("b.parquet: can ?not be read", set_aside["part-00001"])
+    assert re.search("b.parquet: cannot be read", set_aside["part-00001"])
     assert_same((read_all(tmp_path / "parts"), account), clean_as_one_frame(folder))
 
 
@@ -159,8 +159,10 @@ def test_no_usable_partition_is_an_error(folder, tmp_path):
     survey = partitions.survey(folder, **HERE)
     for path in folder.iterdir():
         path.write_bytes(b"PAR1 no more")
-    with pytest.raises(ValueError, match="none of 3 partitions can be cleaned; .*a.parquet: can ?not be read"):
-        clean_partitions.clean_all(survey.partitions, tmp_path / "parts", timezone="UTC", **SETTINGS, on_bad_part="skip", **HERE)
+    with pytest.raises(ValueError, match="none of 3 partitions can be cleaned; .*a.parquet: cannot be read"):
+        clean_partitions.clean_all(
+            survey.partitions, tmp_path / "parts", timezone="UTC", **SETTINGS, on_bad_part="skip", **HERE
+        )
 
 
 def test_finished_partitions_are_not_cleaned_again(folder, tmp_path, monkeypatch):
@@ -189,7 +191,9 @@ clean_partitions.clean_all(sources, Path({str(target)!r}), timezone="UTC", worke
     (target / ".0a1b2c3d.part-00001.parquet").write_bytes(b"PAR1 half-written")  # as an interrupted write leaves it
     cleaned = []
     monkeypatch.setattr(
-        clean_partitions, "_clean_to_bytes", lambda task, **settings: cleaned.append(str(task)) or _real(task, **settings)
+        clean_partitions,
+        "_clean_to_bytes",
+        lambda task, **settings: cleaned.append(str(task)) or _real(task, **settings),
     )
     *actual, _ = survey_and_clean(folder, target, **HERE)
     assert cleaned == ["part-00001", "part-00002"]
@@ -248,7 +252,9 @@ def test_a_full_disk_is_reported_and_finished_partitions_stay(folder, tmp_path, 
     where = {"timezone": "UTC", **SETTINGS, **HERE}
     with monkeypatch.context() as patched:
         patched.setattr(Path, "write_bytes", _full_at("part-00001", Path.write_bytes))
-        with pytest.raises(OSError, match="the disk is full: 1 of 3 partitions are finished and kept; free some space") as caught:
+        with pytest.raises(
+            OSError, match="the disk is full: 1 of 3 partitions are finished and kept; free some space"
+        ) as caught:
             clean_partitions.clean_all(survey.partitions, target, **where)
     assert caught.value.errno == errno.ENOSPC
     assert [path.name for path in target.iterdir()] == ["part-00000.parquet"]

@@ -62,7 +62,14 @@ def test_the_last_batch_of_a_file_is_not_small():
 def test_all_batches_together_are_the_table_of_all_files(folder, monkeypatch):
     monkeypatch.setattr(partitioning, "MIN_READINGS", 2880)
     survey = partitions.survey(folder, batches=2, **HERE)
-    assert [partition.wearers for partition in survey.partitions] == [("w1", "w2"), ("w4",), ("w3",), ("w5",), ("w6", "w7"), ("w8",)]
+    assert [partition.wearers for partition in survey.partitions] == [
+        ("w1", "w2"),
+        ("w4",),
+        ("w3",),
+        ("w5",),
+        ("w6", "w7"),
+        ("w8",),
+    ]
     together = readings.joined([partitions.read(partition) for partition in survey.partitions])
     pd.testing.assert_frame_equal(in_order(together), in_order(readings.read(folder)))
 

@@ -85,7 +85,7 @@ def test_a_bad_value_is_named_with_file_column_row_and_value(read, rows, column,
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "can not be read"),
+        ("", "cannot be read"),
         (HEADER, "no readings"),
         ("a,b\n1,2\n", "column timestamp: no such column; there are a, b"),
     ],
@@ -181,7 +181,7 @@ def test_a_broken_file_is_named(tmp_path, name):
 def test_a_truncated_gzip_is_refused(tmp_path):
     rows = "".join(f"a,2026-03-02T07:{i // 60:02d}:{i % 60:02d},70,{i}\n" for i in range(3000))
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress((HEADER + rows).encode())[:-200])
-    with pytest.raises(readings.ReadingsError, match="can not be read"):
+    with pytest.raises(readings.ReadingsError, match="cannot be read"):
         readings.read(tmp_path / "cut.csv.gz")
 
 

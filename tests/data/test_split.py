@@ -58,8 +58,13 @@ def test_readings_that_are_all_labelled_are_refused():
 
 
 def test_too_few_days_are_refused():
-    with pytest.raises(ValueError, match="too few to split"):
+    with pytest.raises(ValueError, match="too few to split .* training needs 4 days or 5 wearers"):
         split.split_readings(raw(1, 2), seed=1)
+
+
+def test_the_days_named_as_enough_to_calibrate_on_are():
+    calibration = [(split._splits(days) == "calibration").sum() for days in range(4, 20)]
+    assert 4 + next(number for number, count in enumerate(calibration) if count >= 3) == split.DAYS_TO_CALIBRATE
 
 
 def test_simulated_tables_have_the_requested_readings_and_wearers():
@@ -68,7 +73,9 @@ def test_simulated_tables_have_the_requested_readings_and_wearers():
     assert len(dataset.development) == 1000
     counts = [table["user_id"].nunique() for table in (dataset.development, dataset.calibration, dataset.test)]
     assert counts == [5, 2, 1]
-    everyone = np.concatenate([table["user_id"].unique() for table in (dataset.development, dataset.calibration, dataset.test)])
+    everyone = np.concatenate(
+        [table["user_id"].unique() for table in (dataset.development, dataset.calibration, dataset.test)]
+    )
     assert len(set(everyone)) == 8
     assert len(dataset.validation) == 1
 
@@ -120,7 +127,9 @@ def test_the_error_for_sparse_readings_suggests_their_spacing():
 
 def test_the_error_for_short_segments_suggests_a_shorter_sequence():
     short = clean_table(5).head(40)
-    with pytest.raises(ValueError, match="40 samples .* in 1 segments, the longest of 40; try a smaller sequence_length="):
+    with pytest.raises(
+        ValueError, match="40 samples .* in 1 segments, the longest of 40; try a smaller sequence_length="
+    ):
         coverage.require_windows([], short, split="validation", length=60, interval_s=5)
     with pytest.raises(ValueError, match=r"0 samples \(none\) in 0 segments, the longest of 0; "):
         coverage.require_windows([], short.head(0), split="calibration", length=60, interval_s=5)
@@ -148,7 +157,9 @@ def test_a_channel_reported_less_than_half_of_the_time_is_not_reported():
 def test_the_largest_channel_set_that_a_wearer_reports_in_full_is_chosen():
     no_distance, no_calories, no_heart_rate = (np.arange(7) != lacking for lacking in (3, 2, 0))
     assert coverage.largest_channel_set([True] * 7, np.array([no_distance, [True] * 7])).all()
-    np.testing.assert_array_equal(coverage.largest_channel_set([True] * 7, np.array([no_distance, no_calories])), no_distance)
+    np.testing.assert_array_equal(
+        coverage.largest_channel_set([True] * 7, np.array([no_distance, no_calories])), no_distance
+    )
     with pytest.raises(ValueError, match="no wearer reports heartRate and hour_sin"):
         coverage.largest_channel_set([True] * 7, np.array([no_heart_rate]))
 

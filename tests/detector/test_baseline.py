@@ -72,6 +72,9 @@ def test_the_largest_fits_in_a_kilobyte():
         {"version": 2, "stillMinutes": [0] * 50 + [float("nan")]},
         {"version": 2, "stillMinutes": [0] * 50 + [[1]]},
         {"version": 2, "stillMinutes": [0] * 50 + [10**9]},
+        {**Baseline().to_json(), "asOf": "2026-03-02"},
+        {**Baseline().to_json(), "asOf": -1},
+        {**Baseline().to_json(), "asOf": 10**15},
     ],
 )
 def test_what_is_no_baseline_is_refused(written):
@@ -92,6 +95,25 @@ def test_one_window_a_minute_is_learnt_from_and_the_old_one_is_left_as_it_was():
     own, first = Baseline(), np.arange(41)
     later = own.updated(first, np.where(first < 5, np.nan, 4.0), interval_s=5)
     assert (own.total, later.total) == (0, 4)  # of the minutes that begin at 0 (its later part), 12, 24 and 36
+
+
+def test_with_times_only_minutes_of_the_clock_after_the_last_sample_seen_are_learned_from():
+    own, first = Baseline(), np.arange(25)
+    end_s = 1_772_409_630.0 + 5 * first  # from half past to half past
+    later = own.updated(first, np.full(25, 4.0), interval_s=5, end_s=end_s)
+    assert (later.total, later.as_of) == (3, end_s[-1])
+    again = later.updated(first, np.full(25, 4.0), interval_s=5, end_s=end_s)
+    assert (again.total, again.as_of) == (3, end_s[-1])
+    overlapping = later.updated(first, np.full(25, 4.0), interval_s=5, end_s=end_s + 30)
+    assert overlapping.total == 4
+    unusable = own.updated(first, np.full(25, np.nan), interval_s=5, end_s=end_s)
+    assert (unusable.total, unusable.as_of) == (0, end_s[-1])
+
+
+def test_the_last_sample_seen_comes_back_as_it_was_written():
+    read = Baseline.from_json(Baseline(as_of=1_772_409_630.25).to_json())
+    assert read.as_of == 1_772_409_630.25
+    assert "asOf" not in Baseline().to_json()
 
 
 def columns(residuals, walks=()):

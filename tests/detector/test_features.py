@@ -49,7 +49,7 @@ def test_a_feature_is_present_where_any_sample_has_it():
 
 
 def test_no_samples_are_no_scaler():
-    said = "^no samples to fit the scaler on: .*; quality.json says what became of the readings$"
+    said = "^expected trusted samples of the training wearers, got none: quality.json says what became of the readings$"
     with pytest.raises(ValueError, match=said):
         features.fit_scaler(np.empty((0, 7)))
 

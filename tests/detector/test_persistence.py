@@ -91,7 +91,7 @@ def test_what_is_no_k_of_n_is_refused(k, n):
 
 @pytest.mark.parametrize("step_s", [0, -5, np.inf, np.nan])
 def test_a_step_is_a_time(step_s):
-    with pytest.raises(ValueError, match="s apart: more than 0 is wanted"):
+    with pytest.raises(ValueError, match="expected windows more than 0 s apart"):
         Persistence(1, 1, step_s)
 
 

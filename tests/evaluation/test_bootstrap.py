@@ -72,8 +72,8 @@ def test_a_recall_of_two_wearers_is_that_of_one_twice_or_of_both():
     for times in ([1, 1], [2, 0], [0, 2]):
         rates = times @ counts.episodes / (times @ worn.to_numpy())
         place = operating_point.lowest_within(rates, 20)
-        found = ~np.isnan(counts.delays[:, place]) * np.repeat(times, 2)  # x and y of each wearer
-        possible.add(round((found[::2].sum() + found[1::2].sum()) / 4, 12))
+        detected = ~np.isnan(counts.delays[:, place]) * np.repeat(times, 2)  # x and y of each wearer
+        possible.add(round((detected[::2].sum() + detected[1::2].sum()) / 4, 12))
     assert set(draws.round(12)) == possible
     assert len(possible) > 1
 

@@ -49,10 +49,10 @@ def compared(test_life, challenger, champion):
 
 
 def test_as_good_a_model_passes(test_life):
-    found = compared(test_life, 3, 3)
-    assert abs(found.loc[VUS, "difference"]) < 0.03
-    assert found.loc[VUS, "low"] < found.loc[VUS, "difference"] < found.loc[VUS, "high"]
-    assert judge(found) == []
+    comparison = compared(test_life, 3, 3)
+    assert abs(comparison.loc[VUS, "difference"]) < 0.03
+    assert comparison.loc[VUS, "low"] < comparison.loc[VUS, "difference"] < comparison.loc[VUS, "high"]
+    assert judge(comparison) == []
 
 
 def test_a_worse_model_is_reported_with_its_figures(test_life):
@@ -77,8 +77,8 @@ def test_a_window_without_a_score_raises_no_alarm(test_life):
     windows, events, days = test_life
     sure = error_ratio(windows, separation=30, seed=1)
     stuck = np.where(np.arange(len(windows)) % 200 == 5, np.nan, sure)
-    found = challenge.compare(windows, events, {CHALLENGER: stuck, CHAMPION: sure}, days=days, seed=3)
-    assert found.loc[RECALL, [CHALLENGER, CHAMPION]].tolist() == [1, 1]
+    comparison = challenge.compare(windows, events, {CHALLENGER: stuck, CHAMPION: sure}, days=days, seed=3)
+    assert comparison.loc[RECALL, [CHALLENGER, CHAMPION]].tolist() == [1, 1]
 
 
 def row(difference, low, high, *, above_chance=0.3):
@@ -108,9 +108,9 @@ def test_not_worse_is_a_low_end_above_the_margin(vus, recall, against):
 def test_a_single_test_wearer_speaks_against_even_a_better_challenger_unless_forced(test_life):
     windows, events, days = test_life
     alone = (*(table[table["user_id"] == "w0"].reset_index(drop=True) for table in (windows, events)), days[["w0"]])
-    found = compared(alone, 3, 1)
-    assert found.loc[VUS, "difference"] > 0
-    figures = {"challenge": challenge.verdict("old", Findings(found, SHARES), margin=0.05, model_sha256="abc")}
+    comparison = compared(alone, 3, 1)
+    assert comparison.loc[VUS, "difference"] > 0
+    figures = {"challenge": challenge.verdict("old", Findings(comparison, SHARES), margin=0.05, model_sha256="abc")}
     with pytest.raises(NotExported, match="from a test with one wearer: expected 2 or more"):
         challenge.require(figures, model_sha256="abc")
     assert challenge.require(figures, model_sha256="abc", force=True).startswith("exported by force=true")
@@ -179,11 +179,11 @@ def test_a_verdict_only_holds_for_the_same_weights_normal_windows_and_limits(cha
     model = {"files": {"lstm_model.onnx": "w1", "normal.npz": "n1"}, "calibration": {"threshold": 1.0, "alert": 2.0}}
     model |= {"scaler": {"mean": [70.0], "scale": [10.0]}, "channels": [True, True], "metrics": {}, "parameters": {}}
     judged = challenge.fingerprint(model)
-    found = verdict(model_sha256=judged)
+    figures = verdict(model_sha256=judged)
     written = json.loads(json.dumps(model | {"metrics": {"evaluation": 1}, "parameters": {"force": False}}))
-    assert challenge.require(found, model_sha256=challenge.fingerprint(written)).startswith("as good as 'old'")
+    assert challenge.require(figures, model_sha256=challenge.fingerprint(written)).startswith("as good as 'old'")
     with pytest.raises(NotExported, match="got one on another"):
-        challenge.require(found, model_sha256=challenge.fingerprint(model | changed))
+        challenge.require(figures, model_sha256=challenge.fingerprint(model | changed))
 
 
 def test_a_run_without_a_base_is_exported():

@@ -70,7 +70,7 @@ def test_a_base_of_an_older_version_is_refused(base):
     path = base.models / "lambda_export/model.json"
     files = json.loads(path.read_text())["files"]
     damage(base, files={name: sha for name, sha in files.items() if name != "normal.npz"})
-    assert "is of an older version, without normal.npz" in complaint(base="old")
+    assert "normal.npz: is missing: a model of an older version" in complaint(base="old")
 
 
 def test_a_warm_start_from_weights_that_do_not_fit_is_refused(base):

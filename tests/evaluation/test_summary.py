@@ -18,9 +18,11 @@ def cards(**aurocs):
 
 
 def totals(*methods, recall=0.25):
-    each = {"events": 6, "auroc_macro": 0.65}
-    each |= {f"{name}_{level}": recall for name in ("recall_macro", "false_alarms_per_day") for level in ("0.3", "0.7")}
-    return {method: dict(each) for method in methods}
+    total = {"events": 6, "auroc_macro": 0.65}
+    total |= {
+        f"{name}_{level}": recall for name in ("recall_macro", "false_alarms_per_day") for level in ("0.3", "0.7")
+    }
+    return {method: dict(total) for method in methods}
 
 
 def verdict(**aurocs):

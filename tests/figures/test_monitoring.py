@@ -41,12 +41,28 @@ def test_each_version_has_a_line_over_the_days():
 
 def test_reported_days_have_a_ring():
     days = pd.to_datetime(["2026-03-02", "2026-03-03"])
-    judged = pd.DataFrame({"day": days, "name": "Steps", "surprise": [1.0, 9.0], "called": [False, True]})
+    judged = pd.DataFrame({"day": days, "name": "Steps", "evidence": [1.0, 9.0], "called": [False, True]})
     (axis,) = monitoring.drift(judged, 5.0).axes
     drawn, circled, limit = axis.lines
     assert drawn.get_ydata().tolist() == [1, 9]
     assert circled.get_ydata().tolist() == [9]
     assert set(limit.get_ydata()) == {5}
+
+
+def test_a_single_day_is_not_drawn_among_years():
+    index = pd.MultiIndex.from_tuples([("a/1", pd.Timestamp("2026-03-02"))])
+    columns = ["alerts_per_day", "rejected", "unknown", "cold", "failed", "median_ms", "p99_ms"]
+    low, high = monitoring.rates(pd.DataFrame([[1.0] * 7], index=index, columns=columns)).axes[-1].get_xlim()
+    assert high - low == 1  # days
+
+
+def test_a_version_with_the_syntax_of_a_formula_is_drawn_as_text():
+    monitoring.style.style()
+    index = pd.MultiIndex.from_tuples([("$\\bad{3$/1", pd.Timestamp("2026-03-02"))])
+    columns = ["alerts_per_day", "rejected", "unknown", "cold", "failed", "median_ms", "p99_ms"]
+    figure = monitoring.rates(pd.DataFrame([[1.0] * 7], index=index, columns=columns))
+    figure.canvas.draw()
+    assert figure.axes[0].get_legend().get_texts()[0].get_text() == "$\\bad{3$/1"
 
 
 def test_a_replay_shows_false_alarms_missed_alerts_and_the_proposal():

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.evaluation import events
+from lib.evaluation.events import describe_windows, labelled_events
 from lib.figures import model as model_figures
 from lib.figures import readings, style
 
@@ -191,8 +191,8 @@ def test_recall_bars_show_each_level_and_the_gate_in_percent():
 
 def test_a_score_timeline_shades_that_wearers_events_and_marks_both_levels(table):
     both = pd.concat([table, table.assign(user_id="b")], ignore_index=True)
-    windows = events.describe_windows(table, np.arange(0, 180, 30), length=60)
-    axis = model_figures.score_timeline(windows, np.linspace(0, 1, 6), events.labelled_events(both)).axes[0]
+    windows = describe_windows(table, np.arange(0, 180, 30), length=60)
+    axis = model_figures.score_timeline(windows, np.linspace(0, 1, 6), labelled_events(both)).axes[0]
     assert len(axis.patches) == 2
     assert texts(axis) == ["borderline", "alert", "spikes", "cadence lock"]
     assert [line.get_ydata()[0] for line in axis.lines[1:]] == [0.3, 0.7]

@@ -115,6 +115,6 @@ def test_a_model_of_another_interval_reads_untimed_readings_at_its_own(ask, tmp_
 
 
 def test_a_batch_without_a_usable_reading_is_answered(ask):
-    body = ask([{"metrics": 7}, 5])
+    body = ask([{"heartRate": None}, {"heartRate": "?"}])
     assert (body["accepted"], body["rejected"], body["level"], body["success"]) == (0, 2, "unknown", True)
     assert body["message"] == "No reading is usable"

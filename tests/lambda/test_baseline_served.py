@@ -1,4 +1,4 @@
-"""The wearer's wearer_baseline baseline, handed back from answer to answer: the handler's part in it."""
+"""The wearer's baseline, handed back from answer to answer: the handler's part in it."""
 
 import numpy as np
 import pytest
@@ -11,6 +11,8 @@ from lib.detector import baseline, features
 from lib.detector.baseline import Baseline
 from lib.detector.descriptors import HEART_RATE
 from lib.detector.detector import Detector
+
+MIDNIGHT_MS = 1_772_409_600_000  # 2026-03-02T00:00:00Z
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +32,20 @@ def answer(detector, metrics, **options):
     return body
 
 
+def timed(count, *, start=0, heart_rate=70):
+    """Still readings with timestamps, from `start` on: a place in the wearer's day, five seconds each."""
+    sent = still(start + count, heart_rate=heart_rate)
+    return [metric | {"timestamp": MIDNIGHT_MS + 5000 * place} for place, metric in enumerate(sent)][start:]
+
+
 def total(body):
     return Baseline.from_json(body["baseline"]).total
 
 
 def test_each_answer_hands_on_the_still_minutes_that_it_saw(detector):
-    first = answer(detector, still(100))
-    assert total(first) == 4  # one window ends in each of minutes 5 to 8
-    assert total(answer(detector, still(100), baseline=first["baseline"])) == 8
+    first = answer(detector, timed(100))
+    assert total(first) == 5  # windows end in minutes 4 to 8
+    assert total(answer(detector, timed(100, start=100), baseline=first["baseline"])) == 9  # and in 13 to 16
 
 
 def test_walking_a_short_batch_and_a_watch_without_steps_teach_nothing(detector):
@@ -50,6 +58,28 @@ def test_the_same_request_gets_the_same_answer(detector):
     baseline_sent = answer(detector, still(100))["baseline"]
     one, same = (answer(detector, still(100), baseline=baseline_sent) for _ in range(2))
     assert one == same
+
+
+def test_a_request_sent_again_with_the_new_baseline_teaches_nothing_twice(detector):
+    first = answer(detector, timed(200))
+    assert first["baseline"]["asOf"] == MIDNIGHT_MS + 5000 * 199
+    assert total(first) == 13  # windows end in minutes 4 to 16
+    again = answer(detector, timed(200), baseline=first["baseline"])
+    assert again["baseline"] == first["baseline"]
+    earlier = answer(detector, timed(100), baseline=first["baseline"])
+    assert earlier["baseline"] == first["baseline"]
+
+
+@pytest.mark.parametrize("step", [1, 12, 41])
+def test_overlapping_requests_teach_each_minute_once(detector, step):
+    whole = answer(detector, timed(60 + 3 * 41))
+    baseline_sent = {}
+    for start in range(0, 3 * 41 + 1, step):
+        count = min(60 + step - 1, 60 + 3 * 41 - start)
+        body = answer(detector, timed(count, start=start), baseline=baseline_sent)
+        baseline_sent = body["baseline"]
+    assert total(body) <= total(whole)
+    assert total(body) >= total(whole) - 1
 
 
 def test_a_slow_heart_is_less_unusual_in_a_wearer_who_is_known_to_have_one(detector):

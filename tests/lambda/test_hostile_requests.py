@@ -146,7 +146,9 @@ def test_nothing_of_a_request_is_printed_and_only_a_bad_field_is_answered(handle
     request_, answerable = PATHS[name]
     answer, log = answered(handler, request_)
     hostile.check(answer, log)
-    text = json.dumps(answer, ensure_ascii=False)
+    body = json.loads(answer["body"]) if isinstance(answer["body"], str) else answer["body"]
+    body.get("baseline", {}).pop("trend", None)  # the sender's own state, with the last counter
+    text = json.dumps({**answer, "body": body}, ensure_ascii=False)
     for value in answerable:
         assert text.count(value) == 1
         text = text.replace(value, "")

@@ -1,4 +1,5 @@
 import base64
+import gzip
 import json
 
 import pytest
@@ -43,6 +44,14 @@ def test_every_way_in_holds_the_same_request():
 @pytest.mark.parametrize("event", [EVENTS[name] for name in sorted(PINGS)] + [{"source": "aws.scheduler"}])
 def test_what_keeps_the_function_warm_is_a_ping(event):
     assert is_ping(event)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [{"warmup": True, "metrics": [{}]}, {"source": "aws.events", "metrics": []}, {"warmup": True, "metrics": 7}],
+)
+def test_a_request_with_readings_is_never_taken_for_a_ping(event):
+    assert not is_ping(event)
 
 
 @pytest.mark.parametrize(
@@ -101,14 +110,13 @@ def test_headers_of_another_form_mean_utf_8(headers):
     [
         {"body": None},
         {"body": ""},
-        {"body": {"metrics": []}},
         {"body": 7},
+        {"body": True},
         {"body": "{"},
         {"body": "{'metrics': 1}"},
         {"body": "[" * 100_000},
         {"body": '{"a":' * 100_000},
         {"body": "9" * 5000},
-        {"body": "\ufeff{}"},
         {"body": "%%%", "isBase64Encoded": True},
         {"body": "e30", "isBase64Encoded": True},
         {"body": "é", "isBase64Encoded": True},
@@ -119,6 +127,55 @@ def test_headers_of_another_form_mean_utf_8(headers):
 )
 def test_a_body_that_is_not_json_is_400(changes):
     assert refused(post(**changes)) == (400, "not_json")
+
+
+@pytest.mark.parametrize("body", [{"metrics": []}, [], [{"metrics": {}}], {}])
+def test_a_body_that_is_parsed_already_is_the_request(body):
+    assert payload(post(body=body)) == body
+
+
+@pytest.mark.parametrize("text", ["\ufeff{}", "\ufeff\ufeff{}"])
+def test_a_byte_order_mark_is_skipped_in_text_and_in_every_charset(text):
+    assert payload(post(text)) == {}
+    for charset in ("utf-8", "utf-16", "utf-16le", "utf-16be"):
+        headers = {"Content-Type": f"application/json; charset={charset}"}
+        assert payload(post(headers=headers, **encoded(text, charset))) == {}
+
+
+def zipped(text, encoding="gzip", *, cut=None):
+    body = base64.b64encode(gzip.compress(text.encode())[:cut]).decode()
+    return post(body, headers={"content-encoding": encoding}, isBase64Encoded=True)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", " gzip "])
+def test_a_gzip_body_is_read(encoding):
+    assert payload(zipped('{"a": "é"}', encoding)) == {"a": "é"}
+
+
+def test_a_gzip_body_is_limited_by_its_content():
+    assert payload(zipped("{}".ljust(LARGEST_BODY))) == {}
+    assert refused(zipped("{}".ljust(LARGEST_BODY + 1))) == (413, "too_large")
+    assert refused(zipped("{}".ljust(50 * LARGEST_BODY))) == (413, "too_large")
+
+
+def test_a_damaged_gzip_body_is_400():
+    assert refused(zipped("{}", cut=-4)) == (400, "not_json")
+    assert refused(zipped("{}", cut=5)) == (400, "not_json")
+    assert refused(post(**encoded("{}"), headers={"Content-Encoding": "gzip"})) == (400, "not_json")
+
+
+@pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip", "\ud800"])
+def test_another_content_encoding_is_415(encoding):
+    assert refused(zipped("{}", encoding)) == (415, "unknown_encoding")
+
+
+def test_a_gzip_body_as_text_is_415_because_it_is_damaged_already():
+    assert refused(post("\x1f\ufffd", headers={"Content-Encoding": "gzip"})) == (415, "unknown_encoding")
+
+
+@pytest.mark.parametrize("headers", [{"Content-Encoding": "identity"}, {"Content-Encoding": None}])
+def test_no_content_encoding_is_identity(headers):
+    assert payload(post(headers=headers)) == payload(post(headers=headers, **encoded("{}"))) == {}
 
 
 def test_a_body_is_base64_only_if_the_event_has_true_as_a_boolean():

@@ -23,18 +23,32 @@ def test_without_settings_the_model_lies_beside_the_handler(monkeypatch):
     assert model_source.folder() == ROOT / "lambda"
 
 
-def test_a_folder_is_taken_as_it_is_and_model_dir_goes_first(monkeypatch):
+def test_a_pinned_folder_is_taken_and_model_dir_goes_first(monkeypatch, tmp_path):
     monkeypatch.delenv("MODEL_DIR", raising=False)
-    monkeypatch.setenv("MODEL_PATH", "some/folder")
-    assert model_source.folder() == Path("some/folder")
+    (tmp_path / "model.json").write_text("{}")
+    monkeypatch.setenv("MODEL_PATH", str(tmp_path))
+    monkeypatch.setenv("MODEL_SHA256", pin_of(tmp_path))
+    assert model_source.folder() == tmp_path
     monkeypatch.setenv("MODEL_DIR", "another")
     assert model_source.folder() == Path("another")
+
+
+@pytest.mark.parametrize("pin", ["", "0" * 64])
+def test_a_folder_of_model_path_needs_its_pin(monkeypatch, tmp_path, pin):
+    (tmp_path / "model.json").write_text("{}")
+    monkeypatch.delenv("MODEL_DIR", raising=False)
+    monkeypatch.setenv("MODEL_PATH", str(tmp_path))
+    monkeypatch.setenv("MODEL_SHA256", pin)
+    with pytest.raises(ModelUnavailable, match="MODEL_SHA256") as caught:
+        model_source.folder()
+    assert not caught.value.transient
 
 
 @pytest.mark.parametrize("url", ["s3://", "s3:///prefix", "s3:/bucket/prefix", "https://x/y", "s3://id:key@models/a"])
 def test_a_url_without_a_bucket_is_refused_without_repeating_it(monkeypatch, url):
     monkeypatch.delenv("MODEL_DIR", raising=False)
     monkeypatch.setenv("MODEL_PATH", url)
+    monkeypatch.setenv("MODEL_SHA256", "0" * 64)
     with pytest.raises(ModelUnavailable) as caught:
         model_source.folder()
     assert str(caught.value) == "MODEL_PATH: expected s3://bucket/prefix or a folder"
@@ -129,7 +143,7 @@ def test_the_bundle_imports_boto3_only_to_fetch_a_model(bucket, wire, export, st
 
 
 def test_while_s3_has_no_model_each_request_is_503_and_the_log_says_why(wire, start):
-    log, answer = start(MODEL_PATH="s3://nowhere/x")
+    log, answer = start(MODEL_PATH="s3://nowhere/x", MODEL_SHA256="0" * 64)
     assert (answer["status"], answer["body"]["code"]) == (503, "no_model")
     assert log["Fault"] == "s3://nowhere/x/model.json: there is no such bucket (NoSuchBucket)"
     assert not any(secret in str(answer) + str(log) for secret in SECRETS.values())

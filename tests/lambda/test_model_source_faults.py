@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import model_objects
 import model_source
 import pytest
-from s3 import NEEDED, SECRETS, URL, left, pin_of, refused
+from s3 import NEEDED, SECRETS, URL, left, refused
 
 from lib.detector.detector import Detector
 
@@ -25,6 +25,7 @@ def test_a_missing_key_is_named(bucket, name):
 
 def test_a_missing_bucket_is_named(wire, monkeypatch):
     monkeypatch.setenv("MODEL_PATH", URL)
+    monkeypatch.setenv("MODEL_SHA256", "0" * 64)
     assert refused().reason == "there is no such bucket (NoSuchBucket)"
 
 
@@ -77,7 +78,6 @@ def test_missing_credentials_are_reported(bucket, wire, monkeypatch):
 @pytest.mark.parametrize("name", NEEDED)
 @pytest.mark.parametrize("fault", ["cut", "changed"])
 def test_a_file_cut_off_or_changed_on_its_way_is_fetched_once_more(bucket, wire, export, monkeypatch, name, fault):
-    monkeypatch.setenv("MODEL_SHA256", pin_of(export))
     place = NEEDED.index(name)
     wire.faults += [*[None] * place, fault]
     assert Detector.load(model_source.folder()).run == "test"
@@ -138,6 +138,7 @@ def test_a_body_that_comes_byte_by_byte_is_not_waited_for_past_the_total(bucket,
 def test_a_start_that_fetches_in_vain_is_within_what_lambda_gives_it(monkeypatch):
     waited = []
     monkeypatch.setenv("MODEL_PATH", URL)
+    monkeypatch.setenv("MODEL_SHA256", "0" * 64)
     monkeypatch.setattr(model_source.threading, "Thread", lambda **_: SimpleNamespace(start=lambda: None))
     monkeypatch.setattr(model_source.Future, "result", lambda _, seconds: waited.append(seconds) or model_source.Path())
     model_source.folder()
@@ -146,8 +147,10 @@ def test_a_start_that_fetches_in_vain_is_within_what_lambda_gives_it(monkeypatch
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"files": {}}', '{"files": []}', "[" * 100_000, "\x00\xff"])
-def test_a_model_json_that_lists_no_files_is_refused(bucket, text):
-    bucket.put_object(Bucket="models", Key="default/lambda_export/model.json", Body=text.encode("latin-1"))
+def test_a_model_json_that_lists_no_files_is_refused(bucket, monkeypatch, text):
+    content = text.encode("latin-1")
+    bucket.put_object(Bucket="models", Key="default/lambda_export/model.json", Body=content)
+    monkeypatch.setenv("MODEL_SHA256", hashlib.sha256(content).hexdigest())
     assert "is not a model.json that lists the model's files" in refused().reason
 
 

@@ -2,6 +2,7 @@
 
 import model_source
 import pytest
+from model_objects import ModelUnavailable
 from s3 import NEEDED, left, pin_of, refused
 
 from lib.detector.detector import Detector
@@ -29,15 +30,17 @@ def test_with_a_pin_the_second_start_asks_s3_for_nothing(bucket, wire, export, m
     assert wire.asked == NEEDED
 
 
-def test_without_a_pin_the_second_start_asks_for_model_json_alone(bucket, wire):
-    model_source.folder()
-    model_source.folder()
-    assert wire.asked == [*NEEDED, "model.json"]
+@pytest.mark.parametrize("pin", ["", "0" * 63, "g" * 64, "sha256:" + "0" * 64])
+def test_without_a_pin_nothing_is_fetched(bucket, wire, monkeypatch, pin):
+    monkeypatch.setenv("MODEL_SHA256", pin)
+    with pytest.raises(ModelUnavailable, match="MODEL_SHA256: expected the SHA-256 of model.json") as caught:
+        model_source.folder()
+    assert not caught.value.transient
+    assert wire.asked == []
 
 
 @pytest.mark.parametrize("name", [*NEEDED, "exported.json"])
 def test_a_file_that_was_changed_in_the_temporary_folder_is_mended(bucket, export, monkeypatch, name):
-    monkeypatch.setenv("MODEL_SHA256", pin_of(export))
     place = model_source.folder() / name
     content = place.read_bytes()
     place.write_bytes(content[:-1])
@@ -58,6 +61,6 @@ def test_a_version_is_asked_for_by_its_id(bucket, export, monkeypatch):
     key = "default/lambda_export/model.json"
     version = bucket.list_object_versions(Bucket="models", Prefix=key)["Versions"][0]["VersionId"]
     bucket.put_object(Bucket="models", Key=key, Body=b"{}")
-    assert "lists the model's files" in refused().reason
+    assert refused().reason.startswith("its SHA-256 is ")
     monkeypatch.setenv("MODEL_VERSION_ID", version)
     assert Detector.load(model_source.folder()).run == "test"

@@ -79,6 +79,16 @@ def test_the_document_is_openapi():
     validate(SPECIFICATION)
 
 
+@pytest.mark.parametrize(
+    "sent", [{"metrics": {"heartRate": 70}}, [{"heartRate": 70}], [{"metrics": [{"heartRate": 70}]}]]
+)
+def test_another_form_is_not_a_request_of_the_document_and_gets_a_400_of_it(client, sent):
+    assert not fits("Request", sent)
+    status, body = client.sync(sent)
+    assert (status, body["code"]) == (400, "unknown_form")
+    assert fits("BadRequest", body)
+
+
 def test_who_may_call_is_what_the_template_asks_for():
     """IAM signatures or a JWT, one of the two: the names of the template's parameter Authorizer."""
     schemes = SPECIFICATION["components"]["securitySchemes"]
@@ -146,7 +156,8 @@ def test_the_limits_are_the_functions_own():
     assert (milliseconds["minimum"], milliseconds["maximum"]) == grid.UNIX_MS_RANGE
     amounts = SCHEMAS["Amounts"]["properties"]
     assert list(amounts) == list(features.CHANNELS)
-    assert (amounts["heartRate"]["minimum"], amounts["heartRate"]["maximum"]) == grid.HEART_RATE_RANGE
+    zero, bpm = amounts["heartRate"]["anyOf"]
+    assert (zero["const"], (bpm["minimum"], bpm["maximum"])) == (0, grid.HEART_RATE_RANGE)
     assert {amounts[name]["maximum"] for name in features.COUNTERS} == {readings.LARGEST_COUNT}
 
 

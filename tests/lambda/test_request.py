@@ -2,15 +2,7 @@ import numpy as np
 import pytest
 from http_event import Problem
 from request import parse
-from sent_readings import READING, START, at, hour, read
-
-
-def test_a_reading_with_a_bad_heart_rate_alone_still_counts_by_time_and_counters():
-    zero, twice = at(START * 1000, heartRate=0), at(START * 1000, heartRate="x", steps=-1)
-    readings = read(at(START * 1000), zero, twice)
-    assert readings.errors == [None, "heartRate 0 is outside 20..250", "steps -1 is outside 0..1e+09"]
-    assert readings.countable.tolist() == [True, True, False]
-    assert (readings.seconds[1], readings.counters[1].tolist()) == (START, [120, 45.5, 96])
+from sent_readings import CALENDAR, READING, START, at, hour, read
 
 
 def item(user="ada", device="watch", **changes):
@@ -40,7 +32,7 @@ def test_an_absent_channel_is_each_wearers_own():
     assert first.errors + second.errors == [None, None]
 
 
-@pytest.mark.parametrize("bad", [None, 7, "x", [], {}, {"metrics": None}, {"metrics": [READING]}, {"userId": {}}])
+@pytest.mark.parametrize("bad", [None, 7, "x", [], {}, {"metrics": None}, {"userId": {}}])
 def test_a_malformed_envelope_is_a_bad_reading_in_its_place(bad):
     wearers = parse([item(), bad, item()], interval_s=5)
     errors = {place: text for one in wearers for place, text in zip(one.index.tolist(), one.errors, strict=True)}
@@ -54,9 +46,40 @@ def test_an_envelopes_null_is_absent_too():
     assert np.isnan(readings.counters[0]).tolist() == [False, False, True]
 
 
-def test_one_envelope_may_come_without_a_list():
-    (readings,) = parse(item(), interval_s=5)
-    assert readings.errors == [None]
+def misplaced(*readings):
+    """Another form: readings inside an envelope."""
+    return [item(), item(metrics=list(readings))]
+
+
+@pytest.mark.parametrize(
+    ("sent", "problem", "index"),
+    [
+        (item(), "metrics is an object", None),
+        ({"metrics": READING}, "metrics is an object", None),
+        (misplaced(READING, READING), "several readings inside an envelope", 1),
+        ({"metrics": [READING, item()]}, "an envelope inside metrics", 1),
+        ({"metrics": misplaced(READING)}, "an envelope inside metrics", 0),
+        ([READING, READING], "a reading without an envelope", 0),
+        ([item(), READING], "a reading without an envelope", 1),
+        ([None, 7, {"metrics": 7}], "a list without an envelope", 0),
+        ({"metrics": [READING | {"userId": user} for user in "aab"]}, "several userIds in one metrics", 2),
+        ({"metrics": [READING, READING | {"userId": 7}], "userId": "7"}, "several userIds in one metrics", 1),
+    ],
+)
+def test_another_form_is_a_problem_that_names_those_expected(sent, problem, index):
+    with pytest.raises(Problem) as caught:
+        parse(sent, interval_s=5)
+    body = caught.value.body
+    assert (body["status"], body["code"], body["field"], body.get("index")) == (400, "unknown_form", "metrics", index)
+    assert body["detail"].startswith('expected {"metrics": [{"heartRate"')
+    assert "or a list of envelopes" in body["detail"]
+    assert body["detail"].endswith(f"; got {problem}")
+
+
+@pytest.mark.parametrize("user", ["ada", 7, {"id": [1]}, None])
+def test_one_user_id_may_be_in_each_reading(user):
+    sent = {"metrics": [READING | CALENDAR | {"userId": user}] * 3, "userId": user}
+    assert [readings.errors for readings in parse(sent, interval_s=5)] == [[None] * 3]
 
 
 @pytest.mark.parametrize(("sent", "most"), [({"metrics": [{}] * 1441}, "1,440"), ([{}] * 101, "100")])
@@ -82,7 +105,7 @@ def test_a_request_without_a_list_of_readings_is_a_problem(sent):
 
 @pytest.mark.parametrize(("sent", "expected"), [({"metrics": []}, "1 to 1,440 readings"), ([], "1 to 100 envelopes")])
 def test_a_missing_list_is_refused_with_the_length_allowed(sent, expected):
-    with pytest.raises(Problem, match=f"expected a list of {expected}"):
+    with pytest.raises(Problem, match=f"expected a list of {expected}; expected .*envelopes"):
         parse(sent, interval_s=5)
 
 

@@ -12,6 +12,7 @@ BODY = {
     "level": "anomaly",
     "rejected": 2,
     "results": [{"index": place} for place in range(7)],
+    "trend": {"score": 0.71, "alert": True},
 }
 COUNTS = {"HeartRate": np.array([0, 3, 1]), "HeartRateMoving": np.array([0, 0]), "Errors": np.array([4, 1])}
 FACTS = {
@@ -51,6 +52,8 @@ def test_a_scored_request_has_all_fields():
         "Windows": 5,
         "Alerts": 1,
         "LargestScore": 0.8123,
+        "TrendAlerts": 1,
+        "TrendScore": 0.71,
         "ErrorP50": 1.5,
         "ErrorP90": 6.2,
         "ErrorMax": 9.0,
@@ -73,7 +76,7 @@ def test_the_metrics_are_declared_as_cloudwatch_expects():
 
 
 @pytest.mark.parametrize("facts", [FACTS, {}, {**FACTS, "error_ratio": np.empty(0)}])
-@pytest.mark.parametrize("body", [{}, {"anomalyScore": None, "anomalyDetected": False}])
+@pytest.mark.parametrize("body", [{}, {"anomalyScore": None, "anomalyDetected": False, "trend": None}])
 def test_each_declared_metric_is_a_number_and_each_dimension_a_text(facts, body):
     fields = line(body=body, facts=facts)
     (directive,) = fields["_aws"]["CloudWatchMetrics"]

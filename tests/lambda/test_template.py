@@ -1,3 +1,5 @@
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +108,30 @@ def test_tokens_need_issuer_and_audience(template):
     assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Authorizer"}, "JWT"]}
     expected = [{"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in ("JwtIssuer", "JwtAudience")]
     assert [assertion["Assert"] for assertion in rule["Assertions"]] == expected
+
+
+def test_the_api_is_throttled_and_a_token_may_need_a_scope(template, resources):
+    limits = {"ThrottlingRateLimit": {"Ref": "ThrottleRate"}, "ThrottlingBurstLimit": {"Ref": "ThrottleBurst"}}
+    assert resources["ApiStage"]["DefaultRouteSettings"] == limits
+    scopes = {"Fn::Split": [",", {"Ref": "JwtScopes"}]}
+    expected = {"Fn::If": ["UsesScopes", scopes, {"Ref": "AWS::NoValue"}]}
+    assert resources["SyncRoute"]["AuthorizationScopes"] == expected
+    needs_jwt, has_scopes = template["Conditions"]["UsesScopes"]["Fn::And"]
+    assert needs_jwt == {"Fn::Equals": [{"Ref": "Authorizer"}, "JWT"]}
+    assert has_scopes == {"Fn::Not": [{"Fn::Equals": [{"Ref": "JwtScopes"}, ""]}]}
+
+
+def test_the_dashboard_is_json_that_shows_metrics_which_exist(template, resources):
+    values = {"AWS::Region": "eu-central-1", "FunctionName": "detector", "AlertRateAlarm": "0.05"}
+    text = re.sub(r"\$\{([^}]+)\}", lambda match: values[match[1]], resources["Dashboard"]["DashboardBody"]["Fn::Sub"])
+    widgets = [widget["properties"] for widget in json.loads(text)["widgets"]]
+    metrics = [metric for widget in widgets for metric in widget["metrics"]]
+    searched = {match for row in metrics for match in re.findall(r'MetricName="(\w+)"', str(row))}
+    assert searched <= set(request_log.METRICS)
+    filters = [one for one in resources.values() if one["Type"] == "AWS::Logs::MetricFilter"]
+    filtered = {metric["MetricName"] for one in filters for metric in one["MetricTransformations"]}
+    assert {row[1] for row in metrics if row[0] == "detector"} == filtered
+    assert {widget["region"] for widget in widgets} == {"eu-central-1"}
 
 
 def test_the_bucket_is_encrypted_closed_to_the_public_and_outlives_the_stack(resources):

@@ -66,12 +66,24 @@ def test_an_unknown_time_zone_is_a_problem_that_names_the_field(zone):
     assert (caught.value.body["code"], caught.value.body["field"]) == ("bad_timezone", "timezone")
 
 
-def test_no_more_time_zones_are_looked_up_than_a_request_may_name(monkeypatch):
+def test_a_request_with_too_many_time_zones_is_a_problem_and_not_looked_up_further(monkeypatch):
     looked_up = []
     monkeypatch.setattr("time_zones.ZoneInfo", lambda name: looked_up.append(name) or UTC)
-    readings = read(*[at(START * 1000, timezone=f"Mars/{place % 1000}") for place in range(1440)])
-    assert looked_up == [f"Mars/{place}" for place in range(MOST)]
-    assert sum(error is None for error in readings.errors) == MOST + 100  # the first hundred came twice
+    zones = [f"Mars/{place}" for place in range(MOST)]
+    assert read(*[at(START * 1000, timezone=zone) for zone in zones * 2]).errors == [None] * (2 * MOST)
+    with pytest.raises(Problem, match=f"expected at most {MOST} names") as caught:
+        read(*[at(START * 1000, timezone=f"Moon/{place}") for place in range(1440)])
+    assert (caught.value.status, caught.value.body["code"]) == (400, "too_many_timezones")
+    assert looked_up == zones + [f"Moon/{place}" for place in range(MOST)]
+
+
+@pytest.mark.parametrize("zone", ["JST", "IST", "CEST", "GMT+2", "PDT", "UTC+1"])
+def test_an_abbreviation_is_refused_without_a_guess(zone):
+    with pytest.raises(Problem) as caught:
+        read(READING, timezone=zone)
+    detail = "timezone: expected an IANA name such as Europe/Rome or Asia/Tokyo; abbreviations are ambiguous"
+    assert caught.value.body["detail"] == detail
+    assert read(at(START * 1000, timezone=zone), at(START * 1000)).errors[0].endswith("is not an IANA name")
 
 
 def test_a_name_with_many_slashes_is_not_looked_up(monkeypatch):
@@ -79,16 +91,18 @@ def test_a_name_with_many_slashes_is_not_looked_up(monkeypatch):
     assert [Zones().get(name) for name in ("a/b/c/d", "/a", "a/", "a//b", "a" * 33, "é", "a\n", 7)] == [None] * 8
 
 
-def test_without_time_zone_data_names_are_refused_and_utc_and_offsets_go_on(monkeypatch):
+def test_without_time_zone_data_a_name_is_a_problem_of_the_function_and_utc_and_offsets_work(monkeypatch):
     for name in {"tzdata", *(name for name in sys.modules if name.startswith("tzdata."))}:
         monkeypatch.setitem(sys.modules, name, None)
     zoneinfo.ZoneInfo.clear_cache()
     zoneinfo.reset_tzpath(to=[])
     try:
-        with pytest.raises(Problem, match="timezone"):
-            read(READING, timezone="Europe/Rome")
-        readings = read(at("2026-03-02T09:30:00+02:30"), at(START * 1000), at(START * 1000, timezone="Asia/Tokyo"))
+        for sent in ([READING], {"timezone": "Europe/Rome"}), ([at(START * 1000, timezone="Asia/Tokyo")], {}):
+            with pytest.raises(Problem, match="no time zone data") as caught:
+                read(*sent[0], **sent[1])
+            assert (caught.value.status, caught.value.body["code"]) == (503, "no_timezones")
+        readings = read(at("2026-03-02T09:30:00+02:30"), at(START * 1000))
     finally:
         zoneinfo.reset_tzpath()
-    assert readings.errors == [None, None, "timezone 'Asia/Tokyo' is not an IANA name"]
+    assert readings.errors == [None, None]
     assert [hour(readings, place) for place in (0, 1)] == pytest.approx([9.5, 7])

@@ -105,7 +105,7 @@ def test_a_counter_that_jumps_leaves_the_windows_that_hold_it_without_a_score(as
 
 def test_a_rejected_reading_lends_its_reason_to_no_other(ask, tmp_path):
     readings = metrics(60, spacing=30)
-    readings[0]["heartRate"] = 0
+    readings[0]["heartRate"] = 9
     body = ask(readings, small_model.detector(tmp_path, interval_s=30))
     assert (body["rejected"], body["level"]) == (1, "unknown")
     assert body["message"].startswith("No score: stuck sensor")
@@ -134,10 +134,29 @@ def test_readings_off_the_wrist_have_no_score_and_split_the_batch(ask):
     for metric in readings[20:30]:
         metric["heartRate"] = 0
     body = ask(readings, counters="cumulative")
-    assert [item.get("error") for item in body["results"][20:30]] == ["heartRate 0 is outside 20..250"] * 10
+    assert [item.get("reason") for item in body["results"][20:30]] == ["off the wrist: heartRate is 0"] * 10
+    assert {item["level"] for item in body["results"][20:30]} == {"unknown"}
     alone = ask([*readings[:20], *readings[30:]], counters="cumulative")
     assert scores(body)[:20] + scores(body)[30:] == pytest.approx(scores(alone))
-    assert body["rejected"] == 10
+    assert (body["accepted"], body["rejected"]) == (50, 0)
+
+
+def test_a_batch_off_the_wrist_is_accepted_and_unknown(ask):
+    body = ask(metrics(5, heartRate=0))
+    assert (body["accepted"], body["rejected"], body["level"], body["anomalyDetected"]) == (5, 0, "unknown", False)
+    assert body["message"] == "No score: off the wrist: heartRate is 0"
+    assert {item["reason"] for item in body["results"]} == {"off the wrist: heartRate is 0"}
+
+
+@pytest.mark.parametrize("shift_s", [60, 86_400])
+def test_a_single_reading_after_a_hole_or_with_a_wrong_clock_does_not_alert(ask, shift_s):
+    readings = moving(40)
+    readings[-1] |= {"heartRate": 240.0, "timestamp": readings[-1]["timestamp"] + 1000 * shift_s}
+    body = ask(readings)
+    assert 0.69 < scores(body)[-1] < 0.7
+    assert (body["anomalyDetected"], body["level"], body["reasons"]) == (False, "borderline", [])
+    second = readings[-1] | {"timestamp": readings[-1]["timestamp"] + 5000}
+    assert ask([*readings, second])["anomalyDetected"]  # two of them do
 
 
 def test_a_later_reading_of_the_same_instant_may_say_that_the_watch_is_off(ask):

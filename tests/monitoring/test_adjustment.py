@@ -35,7 +35,7 @@ def base(tmp_path, monkeypatch, small_export):
 def small_export(tmp_path_factory):
     """The export and zip of the hand-made model."""
     folder = tmp_path_factory.mktemp("export")
-    small_model.write(folder)
+    small_model.write(folder, limits={"threshold": [1000.0] * 2, "alert": [4000.0] * 2})  # above what it scores
     model = json.loads((folder / "model.json").read_text())
     bins = {"Errors": {"edges": [0.5, 1.0], "shares": [0.6, 0.3, 0.1]}, "Steps": {"edges": [0.0], "shares": [0.5, 0.5]}}
     (folder / "model.json").unlink()
@@ -116,8 +116,8 @@ def test_the_zip_answers_with_the_new_limits_and_the_old_code(base):
     assert body["model"]["run"] == "march-adjusted"
     _, (before,) = bundle.call(base.models / "lambda_export" / bundle.ZIP, [event])
     old_score = before["answer"]["body"]["anomalyScore"]
-    assert 0 < old_score < 0.3  # below the threshold the score is a share of it
-    assert body["anomalyScore"] == pytest.approx(old_score / 1.25)
+    assert min(old_score, body["anomalyScore"]) > 0.7  # beyond the alert level, 1 - score is a share of it
+    assert 1 - body["anomalyScore"] == pytest.approx(1.25 * (1 - old_score))
 
 
 def test_an_existing_run_is_not_overwritten_and_a_damaged_export_is_refused(base, tmp_path, small_export):

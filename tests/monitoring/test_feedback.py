@@ -144,3 +144,4 @@ def test_each_alert_and_missed_event_is_listed_with_what_the_proposal_would_chan
 def test_alerts_with_feedback_are_listed_before_others():
     assert feedback.list_alerts(alerts(), None, most=5)["request"].tolist() == ["r6", "r2", "r3", "r0", "r1"]
     assert feedback.list_alerts(alerts()[:0], None).empty
+    assert feedback.list_alerts(alerts()[5:6], None).empty  # a silent request without feedback

@@ -1,5 +1,6 @@
 """Figures of a log: by version, as shares with their interval, failures and losses."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from logged_requests import failures, losses, with_statuses
@@ -40,6 +41,16 @@ def test_a_log_is_summarised_by_version():
 def test_a_version_that_scored_nothing_has_no_rate():
     table = health.summarise(log(("a", 503, None, None, None, None, 1.0, 1)), "Version", interval_s=5)
     assert table.loc["a", ["alerts_per_day", "rejected", "unknown"]].isna().all()
+
+
+def test_the_trend_is_summarised_among_the_answers_that_have_one():
+    rows = [("a", 200, 8640, 0, 0, 0, 4.0, 0)] * 4 + [("a", 500, None, None, None, None, 1.0, 0)]
+    lines = log(*rows, ("b", 200, 10, 0, 10, 0, 4.0, 0))
+    lines = lines.assign(TrendScore=[0.1, 0.75, 0.8, np.nan, np.nan, np.nan], TrendAlerts=[0, 1, 0] + [np.nan] * 3)
+    table = health.trends(lines, "Version", interval_s=5)
+    assert table.loc["a"].tolist() == pytest.approx([0.75, 2 / 3, 1, 30 / 2, 0.8])
+    assert table.loc["b", ["with_trend", "alerts"]].tolist() == [0, 0]
+    assert table.loc["b", ["raised", "alerts_per_month", "largest"]].isna().all()
 
 
 def test_a_share_has_the_interval_of_wilson():

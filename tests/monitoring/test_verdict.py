@@ -6,7 +6,8 @@ from logged_requests import failures, losses, with_statuses
 
 from lib.monitoring import health, verdict
 from lib.monitoring.log import UNANSWERED
-from lib.monitoring.verdict import ADJUST, HEALTHY, REPAIR, RETRAIN, Findings
+from lib.monitoring.promise import ALERTS, BORDERLINE, Comparison
+from lib.monitoring.verdict import ADJUST, HEALTHY, REPAIR, RETRAIN, TOO_LITTLE, Findings
 
 FEW = {"share": 0.02, "low": 0.01, "usual": 0.02}
 QUIET = {"scored": 9000, "sent": 9500, "codes": {}, "rejected": FEW, "unknown": FEW, "refused": FEW}
@@ -15,7 +16,7 @@ FEEDBACK = {"false_share": (0.0, 0.0, 0.1), "answered": 60}
 
 
 def days(*rows):
-    """What `drift.Usual.judge` returns, of (day, name, judged, called)."""
+    """What `drift.Reference.judge` returns, of (day, name, judged, called)."""
     table = pd.DataFrame(rows, columns=["day", "name", "judged", "called"])
     table["day"] = pd.to_datetime(table["day"])
     return table.assign(shift=0.25, psi=0.2, surprise=9.0)
@@ -40,15 +41,47 @@ def test_changed_inputs_ask_for_retraining(name):
     decision = decide(judged=days(("2026-03-02", name, True, True), ("2026-03-02", "Errors", True, True)))
     assert decision["verdict"] == RETRAIN
     assert decision["why"] == [
-        f"{name} of 2026-03-02 differs from normal days: 9.0 standard deviations off, "
-        "shift +0.25 (higher), stability index 0.20"
+        f"the inputs have changed since 2026-03-02: {name}: shift +0.25 (higher), stability index 0.20, 9.0 standard "
+        "deviations off"
     ]
 
 
 def test_changed_errors_alone_ask_for_an_adjustment():
     decision = decide(judged=days(("2026-03-02", "Steps", True, False), ("2026-03-02", "Errors", True, True)))
     assert decision["verdict"] == ADJUST
-    assert decision["why"][0].startswith("Errors of 2026-03-02")
+    assert decision["why"][0].startswith("the errors have changed since 2026-03-02: Errors: shift")
+
+
+def test_a_lasting_change_is_one_call_with_its_first_day():
+    rows = [(f"2026-03-{day:02}", "Steps", day != 5, day in (3, 4, 6, 7)) for day in range(2, 8)]
+    decision = decide(judged=days(*rows))
+    assert decision["verdict"] == RETRAIN
+    assert len(decision["why"]) == 1
+    assert decision["why"][0].startswith("the inputs have changed since 2026-03-03: Steps")
+    assert decision["also"] == decide()["also"]
+
+
+KEPT = Comparison(BORDERLINE, 0.04, 0.05, low=0.02, high=0.06, wearers=20.0)
+UNCLEAR = Comparison(ALERTS, 1.0, 0.43, low=0.2, high=3.0, wearers=2.0)
+BROKEN = Comparison(ALERTS, 31.0, 0.43, low=5.0, high=33.0, wearers=20.0)
+CALLED = Comparison(BORDERLINE, 0.12, 0.05, low=0.04, high=0.13, wearers=20.0, evidence=4000.0)
+
+
+@pytest.mark.parametrize(
+    ("promise", "expected"),
+    [([KEPT], HEALTHY), ([UNCLEAR, KEPT], TOO_LITTLE), ([BROKEN, KEPT], ADJUST), ([KEPT, CALLED], ADJUST)],
+)
+def test_the_promise_of_calibration_counts_from_the_first_day(promise, expected):
+    assert decide(judged=None, promise=promise)["verdict"] == expected
+
+
+def test_a_broken_promise_is_reported_with_both_rates():
+    assert decide(promise=[BROKEN])["why"] == [
+        "31.00 alerts a wearer-day (5.00 to 33.00, 20 wearers); calibration promises 0.43"
+    ]
+    assert decide(promise=[KEPT])["why"] == [
+        "4.0% of the windows reach the threshold (2.0% to 6.0%, 20 wearers); calibration promises 5.0%"
+    ]
 
 
 def test_surely_too_many_false_alarms_ask_for_an_adjustment():
@@ -71,7 +104,7 @@ def test_an_unjudged_day_is_ignored_and_a_call_may_pass():
     rows = [("2026-03-02", "Steps", True, True), ("2026-03-03", "Steps", True, False)]
     decision = decide(judged=days(*rows, ("2026-03-04", "Steps", False, False)))
     assert decision["verdict"] == HEALTHY
-    assert "drift was called on 2026-03-02 and has passed" in decision["also"]
+    assert "a change of the inputs was called on 2026-03-02 and ended after 2026-03-02" in decision["also"]
 
 
 def test_days_of_little_traffic_after_the_last_judged_one_are_mentioned():
@@ -84,7 +117,8 @@ def test_days_of_little_traffic_after_the_last_judged_one_are_mentioned():
 
 def test_too_few_normal_days_and_too_little_feedback_are_mentioned():
     decision = decide(judged=None, answered=3)
-    assert decision["verdict"] == HEALTHY
+    assert decision["verdict"] == TOO_LITTLE
+    assert decision["why"] == ["neither drift nor the promise of calibration can be judged: too little data"]
     assert decision["also"] == [
         "drift cannot be judged yet: too few normal days",
         "wearers gave feedback on 3 alerts; the share of false ones needs 20",
@@ -97,7 +131,7 @@ def test_an_outage_is_more_severe_than_drift():
     assert decision["verdict"] == REPAIR
     assert decision["why"][0].startswith("4.2% of the last day's requests failed (5xx), the last at 2026-03-05 12:19: ")
     assert "deploy.py --rollback" in decision["why"][0]
-    assert decision["why"][1].startswith("Steps of 2026-03-02")
+    assert decision["why"][1].startswith("the inputs have changed since 2026-03-02: Steps")
 
 
 @pytest.mark.parametrize(("number", "expected"), [(14, HEALTHY), (30, REPAIR)])
@@ -167,6 +201,6 @@ def test_without_earlier_days_a_large_loss_is_mentioned_beside_the_verdict():
 
 def test_a_day_without_a_request_asks_for_a_repair():
     silence = health.silence(with_statuses(("a", 200, 1, 12 * 60)), "2026-03-05T00:00Z")
-    decision = decide(judged=None, silence=silence)
+    decision = decide(silence=silence)
     assert decision["verdict"] == REPAIR
     assert decision["why"][0].startswith("no request since 2026-03-02 12:00, 2.5 days before 2026-03-05 00:00: the ")

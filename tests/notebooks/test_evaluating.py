@@ -1,4 +1,4 @@
-"""04_evaluate on tables that no run makes for itself; the model is a small one that was not trained."""
+"""04_evaluate on special tables, with a small untrained model."""
 
 import json
 
@@ -26,7 +26,7 @@ JOURNAL = {"01_generate": {"split_by": "wearer"}, "02_clean": {"interval_s": 60}
 
 
 def raw(name, *, seed, hours=6):
-    """One wearer's readings, a minute apart, with an empty label each."""
+    """Return one wearer's readings, a minute apart, with empty labels."""
     count = hours * 60
     channels = pd.DataFrame(life(count, seed=seed)[:, :4], columns=features.CHANNELS)
     channels[list(features.COUNTERS)] = channels[list(features.COUNTERS)].cumsum()
@@ -41,9 +41,9 @@ def cleaned(table, path):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """RUNS_HOME with a run whose 04 is yet to come."""
+    """RUNS_HOME with a run that is complete up to 03."""
     with runs_in(tmp_path_factory.mktemp("home")) as home:
-        run = runs.open_run("by-hand")
+        run = runs.open_run("by-hand", create=True)
         learned, calm = (cleaned(raw(name, seed=seed), home / "raw.csv") for seed, name in enumerate((LEARNED, CALM)))
         (run.data / "processed").mkdir()
         clean.save(learned, run.data / "processed/health_metrics.csv")
@@ -54,7 +54,7 @@ def home(tmp_path_factory):
 
 
 def _train(run, learned, calm):
-    """What 03 would leave in the run's folder."""
+    """Write what 03 leaves in the run's folder."""
     with silence.stderr():
         from lib.training import autoencoder
     model = autoencoder.build(sequence_length=LENGTH, encoding_dim=4)
@@ -86,42 +86,42 @@ def _train(run, learned, calm):
 
 
 def evaluate(home, table, **parameters):
-    """What 04 says of a raw table, as text, and what it leaves in metrics.json."""
+    """Evaluate a raw table by 04. Return the text of its outputs, and metrics.json."""
     path = home / "test.csv"
     table.to_csv(path, index=False)
-    given = [f"{name}={value}" for name, value in ({"test_path": path, "score_stride": 4} | parameters).items()]
-    assert cli.main(["run=by-hand", "--only", "04_evaluate", *given]) == 0
+    arguments = [f"{name}={value}" for name, value in ({"test_path": path, "score_stride": 4} | parameters).items()]
+    assert cli.main(["run=by-hand", "--only", "04_evaluate", *arguments]) == 0
     folder = home / "models/by-hand"
     cells = nbformat.read(folder / "04_evaluate.ipynb", as_version=4).cells
-    said = [output.get("text", "") for cell in cells for output in cell.get("outputs", [])]
-    return "".join(said), json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    texts = [output.get("text", "") for cell in cells for output in cell.get("outputs", [])]
+    return "".join(texts), json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
 
 
-def test_a_table_in_which_nothing_is_labelled_is_evaluated_as_normal_life(home):
-    said, written = evaluate(home, pd.concat([raw(TESTED, seed=7), raw(CALM, seed=6)]))
-    assert "No reading is labelled" in said
-    assert "No kind of anomaly has windows to compare the methods on." in said
-    assert written["evaluated"]["table"].endswith("test.csv")
-    assert "learned from or was calibrated on 1 of these wearers" in said  # the thresholds come from the second
-    assert (written["evaluated"]["wearers"], written["evaluated"]["wearers_known"]) == (2, 1)
-    assert written["evaluated"]["events"] == 0
-    assert written["headline"]["auroc_macro"] is None
-    assert 0 <= written["headline"]["share_of_normal_at_0.3"] <= 1
+def test_a_table_without_labels_is_evaluated_as_normal_life(home):
+    text, metrics = evaluate(home, pd.concat([raw(TESTED, seed=7), raw(CALM, seed=6)]))
+    assert "No reading is labelled" in text
+    assert "No kind of anomaly has windows to compare the methods on." in text
+    assert metrics["evaluated"]["table"].endswith("test.csv")
+    assert "learned from or was calibrated on 1 of these wearers" in text  # the second one calibrated the thresholds
+    assert (metrics["evaluated"]["wearers"], metrics["evaluated"]["wearers_known"]) == (2, 1)
+    assert metrics["evaluated"]["events"] == 0
+    assert metrics["headline"]["auroc_macro"] is None
+    assert 0 <= metrics["headline"]["share_of_normal_at_0.3"] <= 1
     assert not (home / "models/by-hand/auroc.png").exists()
     model = (home / "models/by-hand/model.json").read_text(encoding="utf-8")
     assert json.loads(model)["metrics"]["evaluation"]["table"] == summary.ANOTHER
-    assert "test.csv" not in model  # which is deployed, and says nothing of where the data lay
+    assert "test.csv" not in model  # which is deployed, and does not say where the data are
 
 
-def test_a_watch_without_distance_and_one_kind_of_event_is_read_on_the_channels_it_has(home):
+def test_a_watch_without_distance_is_evaluated_on_its_channels(home):
     table = raw(LEARNED, seed=8).drop(columns="distance")
     table.loc[100:130, "label"], table.loc[100:130, "heartRate"] = "tachycardia", 178 + np.arange(31) % 5
-    said, written = evaluate(home, table)
-    assert "With one kind alone" in said
-    assert "learned from or was calibrated on 1 of these wearers" in said
-    assert list(written["by_kind"]["heart-rate rule"]) == ["tachycardia"]
-    assert written["by_kind"]["heart-rate rule"]["tachycardia"]["auroc"] == 1
-    by_size = {(row["channel set"], row["samples"]): row["windows"] for row in written["calibration_by_size"]}
+    text, metrics = evaluate(home, table)
+    assert "With one kind alone" in text
+    assert "learned from or was calibrated on 1 of these wearers" in text
+    assert list(metrics["by_kind"]["heart-rate rule"]) == ["tachycardia"]
+    assert metrics["by_kind"]["heart-rate rule"]["tachycardia"]["auroc"] == 1
+    by_size = {(row["channel set"], row["samples"]): row["windows"] for row in metrics["calibration_by_size"]}
     assert by_size["all channels", LENGTH] == 0
     assert by_size["without distance", LENGTH] > 0
-    assert written["by_kind"]["deployed score"]["tachycardia"]["auroc"] == 1
+    assert metrics["by_kind"]["deployed score"]["tachycardia"]["auroc"] == 1

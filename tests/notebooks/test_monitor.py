@@ -8,6 +8,7 @@ import browser
 import nbformat
 import numpy as np
 import pytest
+import small_model
 import streamed_log
 from browser import ERRORS, FIGURES, LINKS, OVERFLOWING, WIDTHS, WINDOWS
 from conftest import runs_in
@@ -23,6 +24,7 @@ from lib.workflow.notebooks import CONTRACT
 NOTEBOOK = ROOT / "notebooks/monitor.ipynb"
 NUMBERED = [path.stem for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))]
 WEARERS, DAYS, DAY_MS = 5, 32, 86_400_000
+NOTE = "<img src=x onerror=alert(1)>"  # feedback is untrusted text
 LIMITS = {"threshold": [2.0, 2.0], "alert": [12.0, 12.0]}
 
 
@@ -49,7 +51,7 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def days(run):
     """Of each wearer the lines of two days, and of one more on which the sensor reads 6 bpm too high."""
-    detector = Detector.load(run.models / "lambda_export")
+    detector = small_model.load(run.models / "lambda_export")
     lines = []
     for number in range(WEARERS):
         first, second = streamed_log.life(number, days=2)[:2]
@@ -59,11 +61,11 @@ def days(run):
 
 
 def log(path, days, *, drifts=False):
-    """Write a log of DAYS days; with `drifts` the sensor is off on the last. Returns the ids of alerting requests."""
+    """Write a log of DAYS days; with `drifts` the sensor is off on the last two. Returns ids of alerting requests."""
     rng, alerted, lines = np.random.default_rng(2), [], []
     for day in range(DAYS):
         for wearer in range(WEARERS):
-            which = 2 if drifts and day == DAYS - 1 else rng.integers(2)
+            which = 2 if drifts and day >= DAYS - 2 else rng.integers(2)
             for line in map(json.loads, days[wearer][which]):
                 line["RequestId"] = f"{day}-{wearer}-{line['RequestId']}"
                 line["_aws"]["Timestamp"] += 1_772_409_600_000 + day * DAY_MS
@@ -90,10 +92,17 @@ def cell_outputs(run):
     return [output for cell in cells for output in cell.get("outputs", [])]
 
 
-def test_a_normal_month_is_healthy_and_its_contract_is_the_committed_one(run, days, tmp_path):
+def test_a_normal_month_is_healthy_and_its_contract_is_the_committed_one(run, days, tmp_path, capsys):
     log(tmp_path / "log.jsonl", days)
     status, result = monitored(f"log_path={tmp_path}/log.jsonl")
     assert (status, result["verdict"], result["proposal"]) == (0, "healthy", None)
+    *_, verdict, reason, page = capsys.readouterr().out.splitlines()
+    assert (verdict, reason) == ("verdict: healthy", f"  {result['why'][0]}")
+    assert page.startswith("  page: ")
+    assert page.endswith("models/small/monitor.html")
+    first = (run.models / "monitor.html").read_text().partition("<main>")[2][:400]
+    assert "Verdict: <b>healthy</b>" in first
+    assert result["why"][0] in first
     assert result["version"].startswith("by hand/")  # not a run's name, so the run's own export counts
     assert contract(run.models / "monitor.ipynb") == contract(NOTEBOOK)
     assert len(json.loads((run.models / "normal_days.json").read_text())["days"]) == 28
@@ -124,11 +133,24 @@ def test_without_a_score_the_replay_is_skipped_with_a_message(run, days, tmp_pat
     assert any("there is nothing to replay" in output.get("text", "") for output in outputs)
 
 
-def test_a_sensor_that_drifts_on_the_last_day_asks_for_retraining(run, days, tmp_path):
+def test_a_log_of_one_day_is_compared_with_calibration_alone(run, days, tmp_path):
+    log(tmp_path / "log.jsonl", days)
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    begin = json.loads(lines[0])["_aws"]["Timestamp"] // DAY_MS * DAY_MS
+    today = [line for line in lines if json.loads(line)["_aws"]["Timestamp"] < begin + DAY_MS]
+    (tmp_path / "day.jsonl").write_text("\n".join(today))
+    status, result = monitored(f"log_path={tmp_path}/day.jsonl", now="2026-03-03T00:00")
+    assert (status, result["from"], result["to"]) == (0, "2026-03-02", "2026-03-02")
+    assert result["verdict"] in ("healthy", "too little data")
+    assert "drift cannot be judged yet: too few normal days" in result["also"]
+
+
+def test_a_sensor_that_drifts_on_the_last_days_asks_for_retraining(run, days, tmp_path):
     log(tmp_path / "log.jsonl", days, drifts=True)
     status, result = monitored(f"log_path={tmp_path}/log.jsonl")
     assert (status, result["verdict"]) == (0, "retrain")
-    assert any(why.startswith("HeartRate of 2026-04-02") and "(higher)" in why for why in result["why"])
+    (why,) = (why for why in result["why"] if why.startswith("the inputs have changed since 2026-04-01: "))
+    assert "HeartRate: shift +0." in why
 
 
 @pytest.fixture(scope="module")
@@ -136,15 +158,17 @@ def adjusted(run, days, tmp_path_factory):
     """The exit status and the result after false alarms whose adjustment is accepted, and a copy of the page."""
     folder = tmp_path_factory.mktemp("adjusted")
     reported = log(folder / "log.jsonl", days)[::2]
-    rows = [f"{name},{number % 10 == 0}" for number, name in enumerate(reported)]
-    (folder / "feedback.csv").write_text("\n".join(["request_id,correct", *rows]))
+    rows = [f"{name},{number % 10 == 0},{NOTE}" for number, name in enumerate(reported)]
+    (folder / "feedback.csv").write_text("\n".join(["request_id,correct,note", *rows]))
     status, result = monitored(f"log_path={folder}/log.jsonl", f"feedback_path={folder}/feedback.csv", "accept=true")
     return status, result, shutil.copy(run.models / "monitor.html", folder)
 
 
 def test_false_alarms_ask_for_an_adjustment_that_makes_a_run_of_its_own(run, adjusted, capsys):
-    status, result, _ = adjusted
+    status, result, page = adjusted
     assert (status, result["verdict"]) == (0, "adjust")
+    assert NOTE not in Path(page).read_text()
+    assert NOTE.replace("<", "&lt;").replace(">", "&gt;") in Path(page).read_text()
     detectors = [Detector.load(Run.at(name).models / "lambda_export") for name in ("small-adjusted", "small")]
     assert [detector.calibration["alert"] for detector in detectors] == [
         result["proposal"]["factor"] * LIMITS["alert"][1],

@@ -17,7 +17,7 @@ from conftest import OURS, SMOKE, WARNINGS_ARE_ERRORS
 from lib.files import ROOT
 from lib.workflow import runs_table
 from lib.workflow.notebooks import CONTRACT
-from lib.workflow.parameters import declared_parameters
+from lib.workflow.parameters import declared_parameters, notebook_parameters
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 NUMBERED = [path for path in NOTEBOOKS if path.name[0].isdigit()]
@@ -137,7 +137,8 @@ def test_the_contract_of_the_run_is_the_committed_one(smoke, path):
 def test_nbval_accepts_the_contracts_of_the_notebooks_that_make_data(tmp_path):
     """The others take minutes; the run at smoke size has executed them already."""
     for path in (ROOT / "notebooks/01_generate.ipynb", ROOT / "notebooks/02_clean.ipynb"):
-        parameters = {name: SMOKE[name] for name in papermill.inspect_notebook(path) if name in SMOKE}
+        names = [parameter.name for parameter in notebook_parameters(path)]
+        parameters = {name: SMOKE[name] for name in names if name in SMOKE}
         papermill.execute_notebook(path, tmp_path / path.name, {"run": "nbval", **parameters}, prepare_only=True)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"]

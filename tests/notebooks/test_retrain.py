@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import shutil
 import subprocess
 
@@ -96,15 +97,18 @@ def test_no_run_is_exported_from_a_broken_file(broken, tmp_path, monkeypatch, ca
     ],
 )
 def test_the_monthly_script_names_the_last_month_that_was_exported_before(tmp_path, month, past, exported, base):
-    """The README's: without one there is no base, and a month is not its own."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    script = next(part for part in text.split("```bash\n") if "# /srv/detector/retrain.sh" in part).partition("```")[0]
+    """Without an exported month there is no base, and a month is not its own base."""
+    (tmp_path / "lambda/deployment").mkdir(parents=True)
+    script = shutil.copy(ROOT / "lambda/deployment/retrain.sh", tmp_path / "lambda/deployment")
     for name in exported:
         (tmp_path / "models" / name / "lambda_export").mkdir(parents=True)
     (tmp_path / "models/2026-10-adjusted/lambda_export").mkdir(parents=True)
     (tmp_path / "run_all.sh").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     (tmp_path / "run_all.sh").chmod(0o755)
-    script = f"date() {{ echo {month}; }}\n" + script.replace("cd /srv/detector\n", f"cd '{tmp_path}'\n")
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/date").write_text(f"#!/bin/sh\necho {month}\n")
+    (tmp_path / "bin/date").chmod(0o755)
+    environment = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", script, "s3://watches"], capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [f"run={month}", f"data_path=s3://watches/{past}/", *base]

@@ -25,9 +25,10 @@ def test_the_default_model_has_the_shape_and_weights_promised():
     assert model.count_params() == 264_327
 
 
-def test_errors_of_short_windows_are_those_of_windows_padded_by_hand(samples):
-    model, first, size = small(), np.array([28, 38]), np.array([3, 3])
-    errors = autoencoder.feature_errors(model, samples, first, length=8, size=size)
-    padded = np.stack([np.concatenate([samples[[row]].repeat(5, axis=0), samples[row : row + 3]]) for row in first])
-    expected = np.square(padded - model.predict_on_batch(padded.astype(np.float32)))[:, 5:].mean(axis=1)
-    np.testing.assert_allclose(errors, expected, rtol=1e-5)
+def test_feature_errors_are_mean_squares_over_time_whatever_the_batch_size(samples):
+    model, first = small(), np.arange(0, 50, 7)
+    windows = np.stack([samples[row : row + 8] for row in first])
+    expected = np.square(windows - model.predict_on_batch(windows.astype(np.float32))).mean(axis=1)
+    for batch_size in (3, 1024):
+        errors = autoencoder.feature_errors(model, samples, first, length=8, batch_size=batch_size)
+        np.testing.assert_allclose(errors, expected, rtol=1e-5)

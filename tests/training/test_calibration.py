@@ -4,20 +4,20 @@ import pytest
 from lib.detector import scoring
 from lib.training import calibration
 
-PERCENTILES = {"threshold_percentile": 95, "alert_percentile": 99.9}
+PERCENTILES = (95, 99.9)
 
 
-def calibrate(whole, **percentiles):
+def calibrate(whole, percentiles=PERCENTILES):
     errors = {"all channels": np.stack([whole * 3, whole])}
-    return calibration.calibrate(errors, sizes=[1, 60], whole=whole, **(PERCENTILES | percentiles))
+    return calibration.calibrate(errors, whole, sizes=[1, 60], percentiles=percentiles)
 
 
 def test_whole_windows_have_the_percentiles_of_all_their_errors():
     errors = {"all channels": np.ones((2, 5))}
-    made = calibration.calibrate(errors, sizes=[1, 60], whole=np.arange(1001.0), **PERCENTILES)
-    assert made["threshold"] == pytest.approx(950)
-    assert made["windows"] == 1001
-    assert made["sets"]["all channels"]["threshold"] == [pytest.approx(1), pytest.approx(950)]
+    fitted = calibration.calibrate(errors, np.arange(1001.0), sizes=[1, 60], percentiles=PERCENTILES)
+    assert fitted["threshold"] == pytest.approx(950)
+    assert fitted["windows"] == 1001
+    assert fitted["sets"]["all channels"]["threshold"] == [pytest.approx(1), pytest.approx(950)]
 
 
 def test_many_errors_give_their_own_percentile():
@@ -40,15 +40,15 @@ def test_a_tail_never_reaches_beyond_twice_the_largest_error():
 
 
 def test_errors_that_are_all_alike_still_make_two_levels():
-    made = calibrate(np.zeros(9))
-    assert 0 < made["threshold"] < made["alert"]
+    fitted = calibrate(np.zeros(9))
+    assert 0 < fitted["threshold"] < fitted["alert"]
 
 
 @pytest.mark.parametrize("percentiles", [(0, 99), (99, 95), (95, 100), (95, 95)])
 def test_percentiles_out_of_order_are_refused_by_name(percentiles):
     low, high = percentiles
     with pytest.raises(ValueError, match=f"threshold_percentile={low} and alert_percentile={high}"):
-        calibrate(np.ones(9), threshold_percentile=low, alert_percentile=high)
+        calibrate(np.ones(9), percentiles)
 
 
 @pytest.mark.parametrize(
@@ -80,39 +80,39 @@ def test_sizes_go_from_one_sample_to_a_whole_window():
 
 def test_the_shares_of_the_calibration_errors_are_those_promised():
     errors = {"all channels": np.random.default_rng(0).exponential(size=(2, 60_000))}
-    made = calibration.calibrate(errors, sizes=[1, 60], whole=errors["all channels"][1], **PERCENTILES)
-    found = calibration.shares(errors, made, sizes=[1, 60])
-    np.testing.assert_allclose(found["reach 0.3"], 0.05, atol=1e-3)
-    np.testing.assert_allclose(found["reach 0.7"], 0.001, atol=1e-4)
-    assert found.index.tolist() == [("all channels", 1), ("all channels", 60)]
-    assert found["windows"].tolist() == [60_000, 60_000]
+    fitted = calibration.calibrate(errors, errors["all channels"][1], sizes=[1, 60], percentiles=PERCENTILES)
+    shares = calibration.shares(errors, fitted, sizes=[1, 60])
+    np.testing.assert_allclose(shares["reach 0.3"], 0.05, atol=1e-3)
+    np.testing.assert_allclose(shares["reach 0.7"], 0.001, atol=1e-4)
+    assert shares.index.tolist() == [("all channels", 1), ("all channels", 60)]
+    assert shares["windows"].tolist() == [60_000, 60_000]
 
 
 def test_a_share_of_no_windows_is_unknown():
-    made = calibrate(np.random.default_rng(0).exponential(size=2000))
-    found = calibration.shares({"all channels": np.empty((2, 0))}, made, sizes=[1, 60])
-    assert found["windows"].tolist() == [0, 0]
-    assert found[["reach 0.3", "reach 0.7"]].isna().all(axis=None)
+    fitted = calibrate(np.random.default_rng(0).exponential(size=2000))
+    shares = calibration.shares({"all channels": np.empty((2, 0))}, fitted, sizes=[1, 60])
+    assert shares["windows"].tolist() == [0, 0]
+    assert shares[["reach 0.3", "reach 0.7"]].isna().all(axis=None)
 
 
 def test_a_short_window_at_its_threshold_scores_borderline():
-    made = calibrate(np.random.default_rng(0).exponential(size=2000))
-    limits = scoring.limits(made, channel_set="all channels", size=np.array([1]))
+    fitted = calibrate(np.random.default_rng(0).exponential(size=2000))
+    limits = scoring.limits(fitted, channel_set="all channels", size=np.array([1]))
     assert scoring.anomaly_scores(limits["threshold"], limits)[0] == pytest.approx(0.3)
 
 
 def test_limits_of_those_whose_baseline_is_known_stand_beside_the_others():
     errors = {"all channels": np.arange(1001.0) * [[0.1], [1.0]]}
     own = {"all channels": errors["all channels"] / 2}
-    form = {"sizes": [1, 60], "whole": np.arange(1001.0), **PERCENTILES}
-    made = calibration.calibrate(errors, own=own, own_whole=np.arange(1001.0) / 2, **form)
+    options = {"whole": np.arange(1001.0), "sizes": [1, 60], "percentiles": PERCENTILES}
+    fitted = calibration.calibrate(errors, own=(own, np.arange(1001.0) / 2), **options)
     size = np.array([1, 60])
     known, other = (
-        scoring.limits(made, channel_set="all channels", size=size, known=of)["threshold"] for of in (True, False)
+        scoring.limits(fitted, channel_set="all channels", size=size, known=of)["threshold"] for of in (True, False)
     )
     np.testing.assert_allclose(other, [95, 950])
     np.testing.assert_allclose(known, other / 2)
-    assert "own" not in calibration.calibrate(errors, **form)
+    assert "own" not in calibration.calibrate(errors, **options)
 
 
 def test_limits_rest_on_enough_windows_only_where_those_that_do_not_overlap_are():

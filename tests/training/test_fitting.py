@@ -57,10 +57,9 @@ def test_a_selection_of_described_windows_selects_all_that_is_known_of_them():
 @pytest.mark.parametrize(("minutes", "there"), [(0, False), (200, True)])
 def test_limits_for_a_known_baseline_rest_on_a_hundred_windows_at_least(minutes, there):
     fit = Fit(Echo(), np.zeros((1010, 7)), np.full(7, True))
-    percentiles = {"threshold_percentile": 95.0, "alert_percentile": 99.9}
-    limits = fit.limits(Echo(), windows(101, minutes=minutes), sizes=[3, 10], **percentiles)
+    limits = fit.limits(Echo(), windows(101, minutes=minutes), (95.0, 99.9), sizes=[3, 10])
     assert ("own" in limits) == there
-    assert "own" not in fit.limits(Echo(), windows(99, minutes=minutes), sizes=[3, 10], **percentiles)
+    assert "own" not in fit.limits(Echo(), windows(99, minutes=minutes), (95.0, 99.9), sizes=[3, 10])
 
 
 def test_a_baseline_learns_from_the_windows_that_it_may_learn_from():

@@ -42,7 +42,7 @@ TOYS = {
         OPEN + USE,
         '# NBVAL_CHECK_OUTPUT\n{"product": product, "product below 100": product < 100}',
     ],
-    "watch": [RUN + "limit: int = 1", "# Watch"],
+    "watch": [RUN + 'limit: int = 1\ndata_path: str = ""', "# Watch"],
 }
 
 
@@ -87,7 +87,7 @@ def run_toys(notebooks, capfd):
         (["samples=0"], "samples=0: expected 1 or more"),
         (
             ["run=" + "x" * 101],
-            f"run={'x' * 101}: expected at most 100 characters, got 101; shorten the name of the run",
+            f"run={'x' * 101}: expected at most 100 characters, got 101; shorten the name",
         ),
         (["limit=3"], "limit is a parameter of watch, which a run without --only does not run"),
         (
@@ -232,6 +232,21 @@ def test_continuing_a_finished_run_drops_its_test_path(run_toys, monkeypatch):
     ]
 
 
+def test_a_notebook_without_a_number_reads_other_data_and_the_run_keeps_its_own(run_toys, monkeypatch, tmp_path):
+    taken = []
+    monkeypatch.setattr(pipeline, "run_step", lambda staged, notebook, known, values: taken.append(values))
+    (tmp_path / "other.csv").write_text("")
+    run = Run.at("x")
+    run.models.mkdir(parents=True)
+    run.record("given", data_path=f"{tmp_path}/own.csv")
+    run.record("ran", **{"01_make": {}, "02_use": {}})
+    run_toys("run=x", "--only", "watch")
+    run_toys("run=x", "--only", "watch", f"data_path={tmp_path}/other.csv", "limit=2")
+    run_toys("run=x", "--only", "02_use")
+    own, other = ({"run": "x", "data_path": f"{tmp_path}/{name}.csv"} for name in ("own", "other"))
+    assert taken == [own, other | {"limit": 2}, own]
+
+
 def test_a_run_worse_than_its_base_ends_with_status_4_and_the_reason(run_toys, tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise execution.CellFailed("NotExported", "VUS-PR is 0.500")
@@ -284,7 +299,7 @@ def test_a_full_disk_before_a_run_begins_asks_for_the_same_command(run_toys, mon
 def test_a_base_is_checked_before_anything_runs(run_toys, notebooks, tmp_path):
     path = notebooks / "02_use.ipynb"
     path.write_text(path.read_text().replace("factor: float = 2.0", 'base: str = \\"\\"\\nfactor: float = 2.0'))
-    message = "run_all.sh: base=old: there is no exported run of that name; see ./run_all.sh --runs\n"
+    message = "run_all.sh: base=old: no exported run has that name; ./run_all.sh --runs lists those that exist\n"
     assert run_toys("base=old") == (2, "", message)
     assert not list(tmp_path.glob("home/*/.*.partial"))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from lib import parallel
-from lib.data import clean
+from lib.detector import features
 from lib.files import ROOT
 from lib.workflow import parameter_checks
 from lib.workflow.parameter_checks import check_bounds, check_skipped
@@ -31,7 +31,7 @@ def test_every_number_of_a_notebook_has_bounds():
 
 
 def test_the_choices_are_those_of_the_library():
-    assert parameter_checks.CHOICES["counters"] == clean.COUNTER_FORMS
+    assert parameter_checks.CHOICES["counters"] == features.COUNTER_FORMS
     assert parameter_checks.CHOICES["on_bad_part"] == parallel.ON_BAD_PART
 
 
@@ -57,15 +57,19 @@ def test_the_choices_are_those_of_the_library():
         ({"alert_k": 3, "alert_n": 2}, "alert_k=3 and alert_n=2: expected 1 <= alert_k <= alert_n"),
         ({"alert_k": 0}, "alert_k=0 and alert_n=1: expected 1 <= alert_k <= alert_n"),
         ({"counters": "both"}, "counters=both: expected one of cumulative, interval"),
-        ({"threshold_percentile": 99.9}, "threshold_percentile=99.9 and alert_percentile=99.9: "),
-        ({"alert_percentile": 100.0}, "threshold_percentile=95 and alert_percentile=100: "),
+        ({"threshold_percentile": 99.9}, "expected 0 < threshold_percentile < alert_percentile < 100, got threshold_"),
+        ({"alert_percentile": 100.0}, "expected 0 < threshold_percentile < alert_percentile < 100, got threshold_"),
         (
             {"timezone": "Europe/Zürich"},
             "timezone=Europe/Zürich: expected an IANA time zone; did you mean Europe/Zurich?",
         ),
         ({"timezone": ""}, "timezone=: expected an IANA time zone, such as Europe/Zurich"),
+        *(
+            ({"timezone": name}, f"timezone={name}: expected an IANA time zone, such as Europe/Zurich, and no abbr")
+            for name in ("JST", "IST", "CEST", "GMT+2")
+        ),
         ({"timezone": "../etc/passwd"}, "timezone=../etc/passwd: expected an IANA time zone, such as Europe/Zurich"),
-        ({"lambda_python": "3.9"}, "lambda_python='3.9'"),
+        ({"lambda_python": "3.9"}, "expected lambda_python 3.13, 3.12 or local, got '3.9'"),
         ({"samples": 1499}, "samples=1499: expected 1500 or more, a window of 60 a wearer"),
     ],
 )

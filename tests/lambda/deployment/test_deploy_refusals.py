@@ -147,6 +147,22 @@ def test_without_credentials_the_remedy_is_printed(aws, capsys, monkeypatch):
     assert refused(capsys) == "no credentials: run aws configure or aws sso login, or set AWS_PROFILE"
 
 
+@pytest.mark.parametrize("missing", [("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ("AWS_DEFAULT_REGION",)])
+def test_a_dry_run_without_an_account_shows_what_would_be_set(aws, capsys, monkeypatch, missing):
+    for name in missing:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(rollout.boto3, "Session", boto3.session.Session)
+    words = ("--run", "march", "--bucket", "health-models", "--memory", "1024", "--reserved", "5", "--dry-run")
+    assert deploy.main(words) == 0
+    output = capsys.readouterr().out
+    texts = ("upload up to 6 files", "s3://health-models/models/march/", "MemorySize: 1024", "reserved concurrency: 5")
+    for text in texts:
+        assert text in output
+    assert "Timeout: unchanged, or 30 for a new function" in output
+    assert "AWS was not asked (no " in output
+    assert aws.stand_in.asked == []
+
+
 @pytest.mark.parametrize(
     ("action", "fault", "fix"),
     [

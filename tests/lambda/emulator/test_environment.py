@@ -20,6 +20,8 @@ def handler(event, context):
             return [context.function_name, context.memory_limit_in_mb, context.aws_request_id, left]
         case "pid":
             return os.getpid()
+        case "variables":
+            return dict(os.environ)
         case "die":
             os._exit(3)
         case "raise":
@@ -160,9 +162,10 @@ def test_a_closed_environment_leaves_no_process_and_no_folder_and_starts_no_othe
 # --- the runtime API itself
 
 
-def call(api, method, path, body=None):
+def call(api, method, path, body=None, *, secret=None):
     connection = http.client.HTTPConnection(api.address)
-    connection.request(method, f"/2018-06-01/runtime/{path}", body)
+    headers = {"User-Agent": f"test-{secret or api.secret}"}
+    connection.request(method, f"/2018-06-01/runtime/{path}", body, headers)
     response = connection.getresponse()
     answer = response.status, dict(response.getheaders()), response.read()
     connection.close()
@@ -197,6 +200,21 @@ def test_an_answer_is_taken_once(api):
 @pytest.mark.parametrize("path", ["invocation/next", "invocation/1", "elsewhere"])
 def test_a_path_that_lambda_does_not_have_is_not_found(api, path):
     assert call(api, "POST", path, b"{}")[0] == 404
+
+
+@pytest.mark.parametrize("secret", ["x", "0" * 32, "ü"])
+def test_a_stranger_gets_no_event_and_brings_no_answer(api, secret):
+    invocation = api.send(b'{"heartRate": 77}', timeout_s=30)
+    assert call(api, "GET", "invocation/next", secret=secret)[::2] == (403, b"")
+    for path in (f"invocation/{invocation.id}/response", f"invocation/{invocation.id}/error", "init/error"):
+        assert call(api, "POST", path, b'{"errorType": "x"}', secret=secret)[0] == 403
+    assert not invocation.answer.done()
+    assert call(api, "GET", "invocation/next")[2] == b'{"heartRate": 77}'
+
+
+def test_the_handler_does_not_see_the_secret_in_its_environment(environment):
+    variables = answer_to(environment, do="variables")
+    assert environment.api.secret not in json.dumps(variables)
 
 
 def test_who_waits_for_an_answer_hears_that_the_process_ended():

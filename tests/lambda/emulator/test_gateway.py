@@ -4,7 +4,7 @@ import json
 
 import pytest
 from emulator.environment import ExecutionEnvironment
-from emulator.gateway import event_of, response_of
+from emulator.http_api import event_of, response_of
 from emulator.runtime_api import LARGEST_PAYLOAD
 from http_client import Client, serving
 from http_event import PATH
