@@ -137,8 +137,7 @@ def own(detector, parts):
     fit = fitting.Fit(describer, samples, channels, progress=tqdm)
     described = fit.describe(rows, wearer, fold=1000 * wearer + day)
     reference = fit.reference(described, described, at_most=8000, rng=np.random.default_rng(1))
-    percentiles = {"threshold_percentile": 95.0, "alert_percentile": 99.9}
-    limits = fit.limits(reference, described, short=slice(None, None, 10), sizes=[60], **percentiles)
+    limits = fit.limits(reference, described, (95.0, 99.9), short=slice(None, None, 10), sizes=[60])
     return replace(detector, describer=describer, reference=reference, calibration=limits, channels=channels)
 
 
