@@ -46,9 +46,23 @@ def writing(path):
         yield new
         if not new.exists():
             raise FileNotFoundError(f"nothing was written for {path}")
+        if new.is_file():
+            _reach_disk(new)
         _swap_in(new, path, old=path.with_name(f".{token}.old.{path.name}"))
     finally:
         remove(new)
+
+
+def _reach_disk(path):
+    """Flush a file to the disk: without that, a power cut after the move can leave an empty file in its place."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def private_folder(path):
+    """Create a folder, and its parents, that only its owner can read: health data are personal."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o700)
 
 
 @contextmanager
@@ -74,7 +88,8 @@ def locked(path):
 def _lock_file(path):
     """Return `path` opened and locked; it names this process."""
     while True:
-        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - stays open as long as the lock is held
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW  # a link would truncate the file it points to
+        file = os.fdopen(os.open(path, flags, 0o600), "a+", encoding="utf-8")  # open as long as the lock is held
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from lib.files import ROOT, write_json
+from lib.files import ROOT, private_folder, write_json
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "scikit-learn", "papermill")
 LONGEST_NAME = 100  # characters; file systems allow 255, and staging adds some
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+_RESERVED = {"readme.md"}  # files beside the runs
 
 
 class NoSuchRun(LookupError):
@@ -64,6 +65,8 @@ class Run:
             raise ValueError(
                 f"run={name!r}: expected a run's name of letters, digits, '.', '_' and '-', not first a '.'"
             )
+        if name.lower() in _RESERVED:
+            raise ValueError(f"run={name}: expected another name, because data/ and models/ hold a file of this one")
         if len(name) > LONGEST_NAME:
             raise ValueError(
                 f"run={name}: expected at most {LONGEST_NAME} characters, got {len(name)}; shorten the name"
@@ -142,8 +145,8 @@ def open_run(name, *, create=False):
     run = Run.at(name, staged=staged)
     if not (create or staged or run.models.is_dir()):
         raise NoSuchRun(name)
-    run.data.mkdir(parents=True, exist_ok=True)
-    run.models.mkdir(parents=True, exist_ok=True)
+    private_folder(run.data)
+    private_folder(run.models)
     return run
 
 

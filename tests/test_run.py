@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lib import files
 from lib.files import ROOT, Locked, fingerprint, is_full, locked, resolve, write_json, writing
 from lib.run import NoSuchRun, Run, open_run, versions
 
@@ -87,6 +88,37 @@ def test_a_name_too_long_for_a_folder_is_refused():
     assert Run.at("x" * 100).name == "x" * 100
     with pytest.raises(ValueError, match="expected at most 100 characters, got 101"):
         Run.at("x" * 101)
+
+
+@pytest.mark.parametrize("name", ["README.md", "readme.MD"])
+def test_the_names_of_files_beside_the_runs_are_refused(name):
+    with pytest.raises(ValueError, match="expected another name, because data/ and models/ hold a file of this one"):
+        Run.at(name)
+
+
+def test_the_folders_of_a_run_are_their_owners_alone(home):
+    umask = os.umask(0o022)
+    run = open_run("private", create=True)
+    os.umask(umask)
+    assert {folder.stat().st_mode & 0o777 for folder in (run.data, run.models)} == {0o700}
+
+
+def test_a_lock_is_never_a_link_to_another_file(home):
+    other = home / "other"
+    other.write_text("kept")
+    (home / "lock").symlink_to(other)
+    with pytest.raises(OSError, match="symbolic link"), locked(home / "lock"):
+        pass
+    assert other.read_text() == "kept"
+
+
+def test_a_file_reaches_the_disk_before_it_takes_its_place(home, monkeypatch):
+    steps = []
+    monkeypatch.setattr(files.os, "fsync", lambda _: steps.append("disk"))
+    monkeypatch.setattr(files.os, "replace", lambda *_: steps.append("place"))
+    with writing(home / "record.json") as new:
+        new.write_text("{}")
+    assert steps == ["disk", "place"]
 
 
 def test_a_step_that_has_not_run_is_named_with_the_ways_to_run_it():

@@ -10,6 +10,7 @@ import json
 import pyarrow.parquet as parquet
 
 from lib.data import archive, conversion
+from lib.files import private_folder
 from lib.run import runs_home
 
 FORM = 1  # of what is kept: raise it when a reader's results change
@@ -48,8 +49,7 @@ def as_raw_table(path, *, timezone="UTC", counters="cumulative", progress=None):
         )
     kept = runs_home() / "data" / FOLDER / f"{_state(path, timezone)}.parquet"
     if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.parent.chmod(0o700)
+        private_folder(kept.parent)
         table, report = conversion.convert(path, timezone=None if timezone == "UTC" else timezone, progress=progress)
         conversion.write(table, report, kept)
     return str(kept), tuple(conversion.report_in(parquet.read_schema(kept)).lines())

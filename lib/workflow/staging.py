@@ -107,8 +107,8 @@ def stage(name, origin, *, without):
         _clear(staged)
     elif origin != staged:
         replace_by_copy(origin, staged)
-    staged.data.mkdir(parents=True, exist_ok=True)
-    staged.models.mkdir(parents=True, exist_ok=True)
+    files.private_folder(staged.data)
+    files.private_folder(staged.models)
     journal = {step: facts for step, facts in staged.journal.items() if step not in without}
     journal["ran"] = {step: facts for step, facts in journal.get("ran", {}).items() if step not in without}
     write_json(staged.models / "run.json", journal)
