@@ -73,6 +73,7 @@ class Described:
     faulty: np.ndarray  # (N,) booleans
     offset: np.ndarray  # (N,) bpm, of the wearer's own baseline as far as it is known
     minutes: np.ndarray  # (N,) still minutes that it rests on
+    per_minute: int  # samples
 
     @classmethod
     def from_raw(cls, raw, detector, rebuild):
@@ -95,12 +96,15 @@ class Described:
         by_errors = {LSTM: descriptors, PCA: np.column_stack([descriptors[:, ~IS_ERROR], errors])}
         owner = pd.factorize(table["user_id"])[0][first]
         offset, minutes = baseline.follow(owner, descriptors, ~faulty, first, interval_s=describer.interval_s)
-        return cls(table, first, by_errors, plain, faulty, offset, minutes)
+        return cls(table, first, by_errors, plain, faulty, offset, minutes, stride)
 
     def windows(self, variant):
         """The DescribedWindows for a Variant of the score."""
         faulty, offset = np.where(self.faulty, grid.STUCK, grid.OK), variant.baselines * self.offset
-        return fitting.DescribedWindows(self.first, self.descriptors[variant.errors], faulty, offset, self.minutes)
+        wearer = pd.factorize(self.table["user_id"])[0][self.first]
+        minute, fold = self.first // self.per_minute, np.zeros(len(self.first), dtype=int)
+        known = (offset, self.minutes, wearer, minute, fold)
+        return fitting.DescribedWindows(self.first, self.descriptors[variant.errors], faulty, *known)
 
 
 def reference_of(chosen):
@@ -128,12 +132,16 @@ def error_ratio(compare, limit, test, detector, variant):
         reference = replace(reference, ceilings=np.zeros_like(reference.ceilings))
     percentile = detector.calibration["threshold_percentile"]
     thresholds = [np.percentile(fit.evidence(reference, limiting, known=False), percentile)] * 2
+    counted, personal = detector.channels[: len(features.CHANNELS)], {}
     if variant.baselines:
-        thresholds[True] = np.percentile(fit.evidence(reference, limiting[limiting.known], known=True), percentile)
-    known = judged.known & variant.baselines
-    counted = detector.channels[: len(features.CHANNELS)]
-    evidence = reference.evidence(judged.descriptors, counted, judged.offset, known)
-    return np.where(test.faulty, np.nan, evidence / np.array(thresholds)[known.astype(int)])
+        own = fit.evidence(reference, limiting, known=True, level=fitting.levels(reference, limiting))
+        own /= fitting.own_limit_ratios(own, limiting, percentile)
+        thresholds[True] = np.percentile(own[limiting.known], percentile)
+        personal = fit.personal(reference, judged, {"own": {"": {"threshold": [thresholds[True]]}}})
+    known, ratio = (personal.pop(name, default) for name, default in (("known", False), ("limit_ratio", 1.0)))
+    evidence = reference.evidence(judged.descriptors, counted, known=known, **personal) / ratio
+    known = np.broadcast_to(known, len(evidence)).astype(int)
+    return np.where(test.faulty, np.nan, evidence / np.array(thresholds)[known])
 
 
 def rows(measured, test, detector):

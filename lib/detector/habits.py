@@ -111,7 +111,7 @@ class Habits:
             "windows": round(self.windows, 1),
             "mean": [_short(value) for value in mean],
             "spread": [_short(value) if value > _NO_SPREAD else 0.0 for value in spread],
-            "evidence": [round(count, 1) for count in self.evidence.tolist()],
+            "evidence": [round(count) for count in self.evidence.tolist()],
         }
 
     @classmethod
