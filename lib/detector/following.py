@@ -58,7 +58,7 @@ class Followed(WindowScores):
         return detector.score_windows(ScoringInput(*windows_, **stranger))
 
 
-def follow(detector, samples, first, wearer, *, progress=iter):
+def follow(detector, samples, first, wearer, *, described=None, progress=iter):
     """Score whole windows in time order, learning each wearer's baseline on the way.
 
     Parameters
@@ -69,6 +69,8 @@ def follow(detector, samples, first, wearer, *, progress=iter):
     first : ndarray, shape (n_windows,)
         The rows that the windows start at.
     wearer : sequence, length n_samples
+    described : tuple of ndarray, optional
+        The windows' descriptors (N, 23) and faults (N,), where they are known already.
     progress : callable
         Wraps the loop over batches.
 
@@ -78,7 +80,9 @@ def follow(detector, samples, first, wearer, *, progress=iter):
     """
     _, owner = np.unique(np.asarray(wearer)[first], return_inverse=True)
     channel_set, counted = _channel_sets(detector, samples, first)
-    descriptors, faults = detector.describer.describe(samples, first, counted=counted, progress=progress)
+    if described is None:
+        described = detector.describer.describe(samples, first, counted=counted, progress=progress)
+    descriptors, faults = described
     scored = {name: np.empty(len(first)) for name in ("evidence", "error_ratio", "alert_ratio", "scores")}
     offset, minutes, limit_ratio = np.zeros((3, len(first)))
     own = Baseline()

@@ -37,7 +37,9 @@ def history(history):
     rate.set(ylabel="learning rate", ylim=(0, None))
     rate.grid(False)
     losses = rows[["loss", "val_loss"]].to_numpy()
-    axis.set_yscale("log" if losses.max() > 10 * losses.min() > 0 else "linear")
+    if losses.max() > 10 * losses.min() > 0:
+        axis.set_yscale("log")
+        style.plain_numbers(axis.yaxis)
     axis.set(
         xlabel="epoch",
         ylabel="loss (mean squared error, scaled units)",
@@ -71,6 +73,7 @@ def error_distributions(errors_by_name, threshold, alert):
     for value, label, line in ((threshold, "threshold: score 0.3", "--"), (alert, "alert: score 0.7", "-")):
         axis.axvline(value, color="black", linestyle=line, linewidth=1, label=label)
     axis.set_xscale("log")
+    style.plain_numbers(axis.xaxis)
     axis.set(
         xlabel="evidence of a window (1 = the threshold)",
         ylabel="share of the windows (%)",
@@ -89,6 +92,7 @@ def limits_by_size(calibration, *, interval_s):
         axis.plot(seconds, limits["threshold"], color=colour, marker="o", label=name)
         axis.plot(seconds, limits["alert"], color=colour, marker="o", linestyle="--")
     axis.set(xscale="log", yscale="log", xlabel="length of a window (s)", ylabel="evidence")
+    style.plain_numbers(axis.xaxis, axis.yaxis)
     axis.set_xticks(seconds, [f"{value:g}" for value in seconds])
     axis.minorticks_off()
     axis.legend()

@@ -71,6 +71,7 @@ def drift(judged, limit):
         axis.plot(rows["day"][called], evidence[called], "o", color=style.RED, markersize=7, fillstyle="none")
     axis.axhline(limit, color="black", linestyle="--", linewidth=1, label="limit")
     axis.set(yscale="log", ylabel="evidence of a change", title="Drift: evidence that days differ from normal days")
+    style.plain_numbers(axis.yaxis)
     axis.legend(ncols=5, loc="upper left")
     _day_axis(axis, judged["day"])
     return figure

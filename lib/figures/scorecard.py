@@ -50,7 +50,7 @@ def recall_curves(curves, *, marked=1.0):
 def _recall_axis(axis, **properties):
     """Label an axis of event recall against false alarms."""
     axis.set(xscale="log", ylabel="events found (mean over kinds)", **properties)
-    axis.xaxis.set_major_formatter("{x:g}")
+    style.plain_numbers(axis.xaxis)
     axis.yaxis.set_major_formatter(PercentFormatter(xmax=1))
 
 

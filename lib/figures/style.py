@@ -38,6 +38,13 @@ def axes(height, *, rows=1, columns=1):
     return figure, axes if rows * columns > 1 else axes[0, 0]
 
 
+def plain_numbers(*axes):
+    """Label logarithmic axes, such as `axis.xaxis`, with plain numbers: powers are formulas, which are off."""
+    for axis in axes:
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
+
+
 def label(channel, *, per):
     """The axis label of a channel with its unit. `per` is the denominator of amounts, such as " a minute"."""
     if channel == "heartRate":

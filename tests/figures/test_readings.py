@@ -204,3 +204,14 @@ def test_style_makes_the_colour_blind_palette_the_default():
         style.style()
         colours = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
     assert matplotlib.colors.to_rgb(colours[0]) == pytest.approx(style.BLUE)
+
+
+def test_logarithmic_axes_have_plain_numbers_because_formulas_are_off():
+    style.style()
+    figure, axis = style.axes(3)
+    axis.set(xscale="log", xlim=(0.2, 30))
+    style.plain_numbers(axis.xaxis)
+    figure.canvas.draw()
+    labels = [label.get_text() for label in [*axis.get_xticklabels(), *axis.get_xticklabels(minor=True)]]
+    assert {"0.2", "0.5", "1", "2", "10", "20"} <= set(labels)
+    assert not any("$" in label for label in labels)
