@@ -147,7 +147,7 @@ def _verdict(gridded, scored, detector):
         n_readings=int(((gridded.rows >= first) & (gridded.rows < first + size)).sum()),
         channel_set=scored.channel_set,
         reasons=_reasons(scored, alerting, gridded, detector),
-        baseline=_learned(gridded, scored, detector),
+        baseline=_learned(scored, gridded, detector),
         sustained=_sustained(_alert_ratios(scored, gridded.segment)),
         counts=histograms.count(
             detector.population, gridded.samples, gridded.segment, error_ratio, interval_s=interval_s
@@ -157,13 +157,13 @@ def _verdict(gridded, scored, detector):
     )
 
 
-def _learned(gridded, scored, detector):
+def _learned(scored, gridded, detector):
     """The wearer's Baseline after these windows; None where none can be carried."""
     if gridded.baseline is None:
         return None
     end_s = gridded.seconds[scored.first + scored.size - 1] if gridded.timed else None
     windows = {name: getattr(scored, name) for name in ("first", "descriptors", "error_ratio", "learns")}
-    return detector.learned(gridded.baseline, scored.personal, **windows, end_s=end_s)
+    return detector.learned(gridded.baseline, scored.personal, end_s=end_s, **windows)
 
 
 def _new_seconds(gridded, scores, detector):

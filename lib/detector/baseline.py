@@ -21,15 +21,20 @@ _VERSION = 2
 
 
 class Baseline:
-    """One wearer's still minutes, `minutes` (BINS,) integers by how far they lie from what is usual, and habits.
+    """One wearer's still minutes and habits.
 
+    Attributes
+    ----------
+    minutes : ndarray of int, shape (BINS,)
+        Still minutes, by how far they lie from what is usual.
+    habits : Habits
     as_of : float or None
         Unix seconds of the last sample seen. Earlier ones are not learned from again. None without timestamps.
     """
 
-    def __init__(self, minutes=None, as_of=None, habits=None):
-        self.minutes, self.as_of = np.zeros(BINS, dtype=np.int64) if minutes is None else minutes, as_of
-        self.habits = habits or Habits()
+    def __init__(self, minutes=None, habits=None, as_of=None):
+        self.minutes = np.zeros(BINS, dtype=np.int64) if minutes is None else minutes
+        self.habits, self.as_of = habits or Habits(), as_of
 
     def __repr__(self):
         return f"<Baseline of {self.total} still minutes>"
@@ -73,10 +78,10 @@ class Baseline:
         end_s : ndarray, shape (n_windows,), optional
             Unix seconds of the windows' last samples; None without timestamps.
         learn_habits : callable, optional
-            From Habits, and the minute (N,) of each window and whether it is new, to the Habits that learned from it.
+            From Habits, the windows' minutes, and which of them are new, to the Habits that learned from those.
         """
-        updated = Baseline(self.minutes.copy(), self.as_of, self.habits)
-        new, minute = np.full(len(residuals), True), np.asarray(first) // per_minute(interval_s)
+        minute = np.asarray(first) // per_minute(interval_s)
+        new, updated = np.full(len(minute), True), Baseline(self.minutes.copy(), self.habits, self.as_of)
         if end_s is not None:
             minute, seen = end_s // 60, -np.inf if self.as_of is None else self.as_of // 60
             new = minute > seen
@@ -90,8 +95,11 @@ class Baseline:
     def to_json(self):
         """A dict that JSON can hold, below 2 KB. `asOf` is in Unix ms, and absent without timestamps."""
         as_of = {} if self.as_of is None else {"asOf": min(round(1000 * self.as_of), UNIX_MS_RANGE[1])}
-        written = {"version": _VERSION, "stillMinutes": self.minutes.tolist(), "habits": self.habits.to_json()}
-        return written | as_of
+        return {
+            "version": _VERSION,
+            "stillMinutes": self.minutes.tolist(),
+            "habits": self.habits.to_json(),
+        } | as_of
 
     @classmethod
     def from_json(cls, value):
@@ -105,8 +113,9 @@ class Baseline:
             raise ValueError(f"stillMinutes is not a list of {BINS} counts")
         if not all(_is_whole(count) and 0 <= count <= FORGETS for count in minutes):
             raise ValueError(f"a count of stillMinutes is not a whole number from 0 to {FORGETS}")
-        habits = Habits.from_json(value.get("habits"))
-        return cls(np.array(minutes, dtype=np.int64), _instant(value.get("asOf")), habits)
+        return cls(
+            np.array(minutes, dtype=np.int64), Habits.from_json(value.get("habits")), _instant(value.get("asOf"))
+        )
 
 
 def _instant(unix_ms):

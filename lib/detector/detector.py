@@ -84,7 +84,7 @@ class Personal:
 
 
 def stacked(personal, numbers):
-    """Keyword arguments of `scoring.score_windows` for wearers with so many windows each."""
+    """Keyword arguments of `ScoringInput` for wearers with so many windows each."""
     own = {
         name: np.repeat([getattr(one, name) for one in personal], numbers)
         for name in ("offset", "known", "limit_ratio")
@@ -230,8 +230,8 @@ class Detector:
         counted = self._sets[name]
         descriptors = self.describer.describe_rebuilt(raw, scaled, rebuilt, size)
         fault = faults.faults(raw, interval_s=self.interval_s, counted=counted, size=size)
-        own = vars(self.personal(own, counted))
-        return self.score_windows(ScoringInput(descriptors, fault, counted, name, size, **own))
+        personal = vars(self.personal(own, counted))
+        return self.score_windows(ScoringInput(descriptors, fault, counted, name, size, **personal))
 
     def personal(self, own, counted):
         """The Personal of a Baseline, or of None, where windows count the features `counted` (7,)."""
@@ -256,7 +256,7 @@ class Detector:
         learns : ndarray of bool, shape (n_windows,)
             Which windows may be learned from.
         end_s : ndarray, shape (n_windows,), optional
-            Of `Baseline.updated`.
+            Unix seconds of the windows' last samples; None without timestamps.
 
         Returns
         -------

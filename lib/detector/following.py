@@ -53,13 +53,12 @@ class Followed(WindowScores):
         """The WindowScores of the same windows if no wearer's baseline were known."""
         sets = channel_sets(detector.channels)
         counted = np.array([sets[name] for name in self.channel_set]).reshape(-1, len(FEATURES))
-        size = detector.sequence_length
-        unknown = vars(detector.personal(None, counted[0]))
-        given = (self.descriptors, self.faults, counted, self.channel_set, size)
-        return detector.score_windows(ScoringInput(*given, **unknown))
+        windows_ = (self.descriptors, self.faults, counted, self.channel_set, detector.sequence_length)
+        stranger = stacked([detector.personal(None, counted[0])], [len(counted)]) if len(counted) else {}
+        return detector.score_windows(ScoringInput(*windows_, **stranger))
 
 
-def follow(detector, samples, first, wearer, *, described=None, progress=iter):
+def follow(detector, samples, first, wearer, *, progress=iter):
     """Score whole windows in time order, learning each wearer's baseline on the way.
 
     Parameters
@@ -70,8 +69,6 @@ def follow(detector, samples, first, wearer, *, described=None, progress=iter):
     first : ndarray, shape (n_windows,)
         The rows that the windows start at.
     wearer : sequence, length n_samples
-    described : tuple of ndarray, optional
-        The windows' descriptors (N, 23) and faults (N,), where they are known already.
     progress : callable
         Wraps the loop over batches.
 
@@ -81,24 +78,29 @@ def follow(detector, samples, first, wearer, *, described=None, progress=iter):
     """
     _, owner = np.unique(np.asarray(wearer)[first], return_inverse=True)
     channel_set, counted = _channel_sets(detector, samples, first)
-    if described is None:
-        described = detector.describer.describe(samples, first, counted=counted, progress=progress)
-    descriptors, faults = described
+    descriptors, faults = detector.describer.describe(samples, first, counted=counted, progress=progress)
     scored = {name: np.empty(len(first)) for name in ("evidence", "error_ratio", "alert_ratio", "scores")}
     offset, minutes, limit_ratio = np.zeros((3, len(first)))
-    minute, own, size = np.asarray(first) // per_minute(detector.interval_s), Baseline(), detector.sequence_length
+    own = Baseline()
+    minute = np.asarray(first) // per_minute(detector.interval_s)
     for batch in batches(owner, minute):
         own = Baseline() if batch.fresh else own
         places = batch.places
         personal = detector.personal(own, counted[places[0]])
         offset[places], minutes[places], limit_ratio[places] = personal.offset, own.total, personal.limit_ratio
-        given = (descriptors[places], faults[places], counted[places], channel_set[places], size)
-        result = detector.score_windows(ScoringInput(*given, **stacked([personal], [len(places)])))
+        known = stacked([personal], [len(places)])
+        windows_ = (descriptors[places], faults[places], counted[places], channel_set[places], detector.sequence_length)
+        result = detector.score_windows(ScoringInput(*windows_, **known))
         for name, values in scored.items():
             values[places] = getattr(result, name)
-        learns = teaching(result.scores, personal.known) & counted[places, _STEPS]
-        windows_ = {"first": first[places], "descriptors": descriptors[places], "error_ratio": result.error_ratio}
-        own = detector.learned(own, personal, **windows_, learns=learns)
+        own = detector.learned(
+            own,
+            personal,
+            first=first[places],
+            descriptors=descriptors[places],
+            error_ratio=result.error_ratio,
+            learns=teaching(result.scores, personal.known) & counted[places, _STEPS],
+        )
     return Followed(
         **scored,
         faults=faults,

@@ -33,8 +33,8 @@ PERCENTILE = 95.0  # of the wearer's evidence
 FORGETS = 20_160  # windows past which all sums are halved: about a fortnight
 _WINSORISED = 4.0  # spreads: a stranger window is learned from as if it were no stranger
 _FIRST = 200  # windows that are learned from as they are: nothing is known yet
-_NOTHING = 1e-6
 _SMALLEST = 0.05  # of the population's spread
+_NO_SPREAD = 1e-4  # rounding of sums: a smaller spread is written as 0, so that what is read is written again
 _BATCH_MINUTES = 15  # of one wearer that are scored before any is learned from
 _EDGES = np.linspace(-2.5, 2.5, 41)  # of the histogram of log(e / t)
 BINS = len(_EDGES) + 1
@@ -110,7 +110,7 @@ class Habits:
         return {
             "windows": round(self.windows, 1),
             "mean": [_short(value) for value in mean],
-            "spread": [_short(value) for value in spread],
+            "spread": [_short(value) if value > _NO_SPREAD else 0.0 for value in spread],
             "evidence": [round(count) for count in self.evidence.tolist()],
         }
 
@@ -131,8 +131,7 @@ class Habits:
 
 
 def _short(value):
-    """A number with four digits; what rounding errors leave of nothing is nothing."""
-    return float(f"{value:.4g}") if abs(value) > _NOTHING else 0.0
+    return float(f"{value:.4g}")
 
 
 def _numbers(values, count, name, *, low, high):

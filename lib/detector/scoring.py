@@ -66,7 +66,7 @@ class ScoringInput:
         bpm by which the wearer lies above the usual heart rate.
     known : bool or ndarray of bool, shape (N,)
         Whether that is known well.
-    level : pair of ndarray, shape (23,) or (N, 23), optional
+    level : pair of ndarray, shape (23,) or (N, 23), or None
         The wearers' own means and spreads, of `habits.Habits.level`. None: the population's.
     limit_ratio : float or ndarray, shape (N,)
         By how much the wearer's limits lie above the population's.

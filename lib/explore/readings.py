@@ -1,5 +1,7 @@
 """Readings from any source, and why some cannot be scored."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -16,7 +18,8 @@ def read(source, *, timezone="UTC"):
     Parameters
     ----------
     source : DataFrame, str or Path
-        A raw table, or whatever `data_path=` takes: a file, folder, glob or s3:// address.
+        A raw table, or whatever `data_path=` takes: a file, folder, glob or s3:// address. A relative path starts at
+        the current folder, or else at the repository root.
     timezone : str
         IANA name, the local time of UTC timestamps.
 
@@ -34,7 +37,8 @@ def read(source, *, timezone="UTC"):
 
 
 def _read_files(source, timezone):
-    surveyed = partitions.survey(files.resolve(source), timezone=timezone)
+    path = Path(source).expanduser()
+    surveyed = partitions.survey(files.resolve(path.absolute() if path.exists() else source), timezone=timezone)
     if surveyed.readings > MOST:
         raise ValueError(
             f"{source}: expected at most {MOST:,} readings, got {surveyed.readings:,}; "

@@ -9,6 +9,7 @@ from lib import run as runs
 from lib.data import readings as raw_tables
 from lib.explore import comparison, readings, scores
 from lib.explore.detector import Detector, model_folder
+from lib.workflow.branch import branch
 
 REMEMBERED_S = 28 * 86_400  # of a wearer's readings before those that are scored: about what a baseline remembers
 
@@ -161,6 +162,27 @@ class Run:
         self._rivals[name] = self._comparison.row(rival)
         table = pd.DataFrame(ranking | self._rivals).T.astype(float)
         return table.sort_values(comparison.BEST, ascending=False)
+
+    def branch(self, name, **parameters):
+        """Make a new run of this one, with other parameters, and return it. Notebooks before the change are not rerun.
+
+        Parameters
+        ----------
+        name : str
+            The new run's name.
+        **parameters
+            Parameters of run_all.sh to change, such as `epochs=2`.
+
+        Raises
+        ------
+        UsageError
+            If the run exists, nothing changes, or a parameter is unknown.
+        RuntimeError
+            If a notebook fails. Its message is printed.
+        """
+        if status := branch(self._folders, name, parameters):
+            raise RuntimeError(f"run {name!r} is not finished (status {status}); the message above says why")
+        return type(self).open(name)
 
     @cached_property
     def _comparison(self):

@@ -199,16 +199,17 @@ class Fit:
             Of `calibration.calibrate`. Limits for a known baseline are there if FEWEST_KNOWN windows have one.
         """
         sizes = sizes or calibration.sizes(self.describer.length)
+        threshold_percentile = percentiles[0]
         whole, own = self.evidence(reference, limiting, known=False), None
         by_set = self.evidence_by_channel_set(reference, limiting.first[short], sizes, fold=limiting.fold[short])
         drawn = np.zeros(len(limiting), dtype=bool)
         drawn[short] = True
         if (drawn & limiting.known).sum() >= FEWEST_KNOWN:
-            own = self._own_evidence(reference, limiting, drawn, sizes, percentiles[0])
+            own = self._own_evidence(reference, limiting, drawn, sizes, threshold_percentile)
         return calibration.calibrate(by_set, whole, sizes=sizes, percentiles=percentiles, own=own)
 
     def personal(self, reference, described, limits):
-        """What was known of each window's wearer before it: values of `scoring.ScoringInput`."""
+        """What was known of each window's wearer before it: keyword arguments of `scoring.ScoringInput`."""
         number = len(described)
         if "own" not in limits:
             return {"offset": np.zeros(number), "known": np.zeros(number, dtype=bool)}
@@ -239,7 +240,7 @@ class Fit:
         return WindowScores(**scores)
 
     def _own_evidence(self, reference, limiting, drawn, sizes, percentile):
-        """The evidence of windows of known wearers, over the wearers' limit ratios: by channel set, and whole."""
+        """The evidence of known wearers' windows over their limit ratios: by channel set, and of whole windows."""
         level = levels(reference, limiting)
         evidence = self.evidence(reference, limiting, known=True, level=level)
         ratio = own_limit_ratios(evidence, limiting, percentile)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from lib.detector import baseline
 from lib.detector.baseline import Baseline
 from lib.detector.descriptors import HEART_RATE, NAMES, STEPS
+from lib.detector.habits import Habits
 
 
 def after(residuals):
@@ -72,9 +73,9 @@ def test_the_largest_fits_in_a_kilobyte():
         {"version": 2, "stillMinutes": [0] * 50 + [float("nan")]},
         {"version": 2, "stillMinutes": [0] * 50 + [[1]]},
         {"version": 2, "stillMinutes": [0] * 50 + [10**9]},
-        {**Baseline().to_json(), "asOf": "2026-03-02"},
-        {**Baseline().to_json(), "asOf": -1},
-        {**Baseline().to_json(), "asOf": 10**15},
+        {"version": 2, "stillMinutes": [0] * 51, "habits": Habits().to_json(), "asOf": "2026-03-02"},
+        {"version": 2, "stillMinutes": [0] * 51, "habits": Habits().to_json(), "asOf": -1},
+        {"version": 2, "stillMinutes": [0] * 51, "habits": Habits().to_json(), "asOf": 10**15},
     ],
 )
 def test_what_is_no_baseline_is_refused(written):

@@ -47,7 +47,19 @@ def day(run):
 
 def test_completion_shows_names_of_the_domain_only(run):
     assert dir(lib.explore) == lib.explore.__all__ == ["Detector", "Run", "plot"]
-    names = {"calibration", "compare", "detector", "development", "forget", "metrics", "name", "open", "score", "test"}
+    names = {
+        "branch",
+        "calibration",
+        "compare",
+        "detector",
+        "development",
+        "forget",
+        "metrics",
+        "name",
+        "open",
+        "score",
+        "test",
+    }
     assert set(dir(run)) == names
 
 
@@ -83,7 +95,7 @@ def test_everything_shows_itself_in_a_line(run):
         assert "\n" not in repr(shown)
 
 
-def test_scores_are_those_of_batch_scoring(run, day, smoke, tmp_path):
+def test_scores_are_those_of_batch_scoring(run, day, smoke, tmp_path, monkeypatch):
     path = tmp_path / "day.parquet"
     day.drop(columns="instant").to_parquet(path)
     batch_score.score_files(smoke / "lambda_export", str(path), tmp_path / "scores.parquet")
@@ -94,7 +106,8 @@ def test_scores_are_those_of_batch_scoring(run, day, smoke, tmp_path):
     assert scored["level"].tolist() == expected["level"].tolist()
     assert scored["time"].tolist() == expected["timestamp"].tolist()
     run.forget()
-    pd.testing.assert_frame_equal(run.score(path), scored)  # from a file, and after forgetting
+    monkeypatch.chdir(tmp_path)
+    pd.testing.assert_frame_equal(run.score("day.parquet"), scored)  # from a file, and after forgetting
 
 
 def test_a_window_that_reaches_03_or_has_no_score_has_a_reason(run, day):

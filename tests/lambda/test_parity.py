@@ -34,7 +34,7 @@ def requests():
     They cover a spell off the wrist, a hole, a heart rate that rises, the largest request, and watches with fewer
     channels.
     """
-    raw = readings.parse(watch.record_days(wearers=2, days=1, interval_s=INTERVAL_S, seed=7, first_id=902))
+    raw = readings.parse(watch.record_days(wearers=2, days=1, interval_s=INTERVAL_S, seed=20, first_id=900))
     requests = []
     for counters, table in (("cumulative", raw), ("interval", watch.to_interval_counters(raw))):
         for _, rows in table.groupby("user_id"):

@@ -51,10 +51,10 @@ def test_sparse_readings_get_no_score_but_a_trend_that_alerts_once(detector):
     assert all(body["anomalyScore"] is None for body in answers)
     assert [body["trend"]["level"] for body in answers[2:FEVER]] == ["normal"] * (FEVER - 2)
     assert [body["trend"]["alert"] for body in answers[1:]].count(True) == 1
-    told = answers[FEVER]["trend"]
-    assert (told["level"], told["alert"], told["since"][:10]) == ("anomaly", True, "2026-03-11")
-    assert told["restingHeartRate"] - told["usual"] == pytest.approx(12, abs=1.5)
-    assert told["reason"].startswith("Your resting heart rate has been 1")
+    rise = answers[FEVER]["trend"]
+    assert (rise["level"], rise["alert"], rise["since"][:10]) == ("anomaly", True, "2026-03-11")
+    assert rise["restingHeartRate"] - rise["usual"] == pytest.approx(12, abs=1.5)
+    assert rise["reason"].startswith("Your resting heart rate has been 1")
     assert not any(body["anomalyDetected"] for body in answers)
 
 

@@ -148,8 +148,8 @@ def test_chunks_may_have_extensions_and_trailers(gateway):
 
 
 def test_a_body_in_very_many_chunks_is_refused(gateway):
-    few = exchanged(gateway, chunked(b"1\r\nx\r\n" * 5000 + b"0\r\n\r\n"))
-    assert few[0] == 200
+    status, _ = exchanged(gateway, chunked(b"1\r\nx\r\n" * 5000 + b"0\r\n\r\n"))
+    assert status == 200
     began = time.process_time()
     assert exchanged(gateway, chunked(b"1\r\nx\r\n" * (received.MOST_CHUNKS + 1)))[0] == 413
     assert time.process_time() - began < 2
