@@ -102,9 +102,14 @@ def score_windows(reference, calibration, windows):
     evidence = reference.evidence(windows.descriptors, counted, windows.offset, windows.known, **own)
     each = {name: np.broadcast_to(getattr(windows, name), len(evidence)) for name in ("channel_set", "size", "known")}
     at = {name: values * windows.limit_ratio for name, values in limits_of_each(calibration, **each).items()}
-    evidence = np.where(each["size"] == 1, np.minimum(evidence, ALONE * at["alert"]), evidence)
+    evidence = capped(evidence, at["alert"], each["size"])
     scores = np.where(windows.faults == grid.OK, anomaly_scores(evidence, at), np.nan)
     return WindowScores(evidence, evidence / at["threshold"], evidence / at["alert"], scores)
+
+
+def capped(evidence, alert, size):
+    """Evidence (N,), below the alert level for a window of one sample: one reading alone never alerts."""
+    return np.where(size == 1, np.minimum(evidence, ALONE * alert), evidence)
 
 
 def check_percentiles(threshold, alert):

@@ -152,7 +152,9 @@ def shares(evidence, calibration, *, sizes):
     rows = []
     for name, by_size in evidence.items():
         limits = scoring.limits(calibration, channel_set=name, size=np.asarray(sizes))
-        scores = scoring.anomaly_scores(by_size, {level: values[:, None] for level, values in limits.items()})
+        limits = {level: values[:, None] for level, values in limits.items()}
+        served = scoring.capped(by_size, limits["alert"], np.asarray(sizes)[:, None])
+        scores = scoring.anomaly_scores(served, limits)
         for size, row in zip(sizes, scores, strict=True):
             reach = {f"reach {score}": (row >= score).sum() for score in (scoring.BORDERLINE, scoring.ALERT)}
             rows.append({"channel set": name, "samples": size, "windows": len(row), **reach})

@@ -80,12 +80,19 @@ def test_sizes_go_from_one_sample_to_a_whole_window():
 
 def test_the_shares_of_the_calibration_errors_are_those_promised():
     errors = {"all channels": np.random.default_rng(0).exponential(size=(2, 60_000))}
-    fitted = calibration.calibrate(errors, errors["all channels"][1], sizes=[1, 60], percentiles=PERCENTILES)
-    shares = calibration.shares(errors, fitted, sizes=[1, 60])
+    fitted = calibration.calibrate(errors, errors["all channels"][1], sizes=[2, 60], percentiles=PERCENTILES)
+    shares = calibration.shares(errors, fitted, sizes=[2, 60])
     np.testing.assert_allclose(shares["reach 0.3"], 0.05, atol=1e-3)
     np.testing.assert_allclose(shares["reach 0.7"], 0.001, atol=1e-4)
-    assert shares.index.tolist() == [("all channels", 1), ("all channels", 60)]
+    assert shares.index.tolist() == [("all channels", 2), ("all channels", 60)]
     assert shares["windows"].tolist() == [60_000, 60_000]
+
+
+def test_one_sample_alone_never_reaches_the_alert_level():
+    evidence = {"all channels": np.random.default_rng(0).exponential(size=(2, 60_000))}
+    limits = calibration.calibrate(evidence, evidence["all channels"][1], sizes=[1, 60], percentiles=PERCENTILES)
+    shares = calibration.shares(evidence, limits, sizes=[1, 60])
+    assert shares["reach 0.7"].tolist() == [0, pytest.approx(0.001, abs=1e-4)]
 
 
 def test_a_share_of_no_windows_is_unknown():
