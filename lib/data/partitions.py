@@ -230,7 +230,10 @@ def read_dataset(source, *, most_readings, seed, **parallel_options):
     if not tables:
         problem = next(iter(set_aside.values()))
         raise ValueError(f"none of {len(tasks)} files or partitions can be read any more; {problem}")
-    return split.split_table(readings.joined(tables), by=by, split_of=split_of), set_aside
+    table = readings.joined(tables)
+    if table["heartRate"].isna().all():
+        raise ValueError(f"expected heart rates, got none in {len(table):,} readings: check the column heartRate")
+    return split.split_table(table, by=by, split_of=split_of), set_aside
 
 
 def _read_sample(sample, *, timezone):

@@ -16,7 +16,7 @@ SPLITS = ("train", "validation", "calibration", "test")
 SHARES = (0.5, 0.125, 0.175, 0.2)
 DAY_SHARES = (0.25, 0.05, 0.5, 0.2)  # of few wearers' days: windows to compare with are worth more than training
 MIN_WEARERS = 5  # with fewer, days are split
-DAYS_TO_CALIBRATE = 16  # from so many on, three are for calibration: to compare with, for limits, and to check these
+DAYS_TO_CALIBRATE = 6  # from so many on, three are for calibration: to compare with, for limits, and to check these
 MANY_TO_CALIBRATE = 18  # wearers or days: with fewer, a sixth of them is too small a comparison group
 
 

@@ -63,7 +63,7 @@ def test_too_few_days_are_refused():
 
 
 def test_the_days_named_as_enough_to_calibrate_on_are():
-    calibration = [(split._splits(days) == "calibration").sum() for days in range(4, 20)]
+    calibration = [(split._splits(days, by="day") == "calibration").sum() for days in range(4, 20)]
     assert 4 + next(number for number, count in enumerate(calibration) if count >= 3) == split.DAYS_TO_CALIBRATE
 
 

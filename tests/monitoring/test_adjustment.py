@@ -116,8 +116,8 @@ def test_the_zip_answers_with_the_new_limits_and_the_old_code(base):
     assert body["model"]["run"] == "march-adjusted"
     _, (before,) = bundle.call(base.models / "lambda_export" / bundle.ZIP, [event])
     old_score = before["answer"]["body"]["anomalyScore"]
-    assert min(old_score, body["anomalyScore"]) > 0.7  # beyond the alert level, 1 - score is a share of it
-    assert 1 - body["anomalyScore"] == pytest.approx(1.25 * (1 - old_score))
+    assert 0 < old_score < 0.3  # below the threshold the score is a share of it
+    assert body["anomalyScore"] == pytest.approx(old_score / 1.25)
 
 
 def test_an_existing_run_is_not_overwritten_and_a_damaged_export_is_refused(base, tmp_path, small_export):

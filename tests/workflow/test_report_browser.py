@@ -110,7 +110,7 @@ def test_the_browser_detects_each_forbidden_behaviour(tab, outside, tmp_path):
 def test_no_output_runs_a_script_or_sends_a_request(tab, outside, tmp_path):
     path = tmp_path / "bad.html"
     body = Markup(hostile(outside))
-    path.write_text(pages.render("notebook", title="A title", body=body, colours=""))
+    path.write_text(pages.render("notebook", title="A title", body=body, colours="", monitor={}))
     tab.visit(path.as_uri(), width=390, mobile=True)
     assert outside.requests == []
     assert sum("Content Security Policy" in error for error in tab.errors) == 2
