@@ -123,10 +123,8 @@ class Habits:
         mean = _numbers(value.get("mean"), WIDTH, "habits.mean", low=-1e4, high=1e4)
         spread = _numbers(value.get("spread"), WIDTH, "habits.spread", low=0, high=1e4)
         evidence = _numbers(value.get("evidence"), BINS, "habits.evidence", low=0, high=FORGETS)
-        if evidence.sum() > windows + BINS:
-            raise ValueError(
-                f"habits.evidence counts {evidence.sum():g} windows, more than the {windows:g} learned from"
-            )
+        if evidence.sum() > windows + BINS:  # more than were learned from, as nothing writes it: weighs no more
+            evidence *= windows / evidence.sum()
         return cls(float(windows), windows * mean, windows * (mean**2 + spread**2), evidence)
 
 

@@ -90,12 +90,16 @@ def test_habits_come_back_from_json_as_they_were_and_are_small():
         {"mean": ["0"] * WIDTH},
         {"spread": [-1.0] * WIDTH},
         {"evidence": [1e9] * BINS},
-        {"evidence": [100] * BINS},
     ],
 )
 def test_what_are_no_habits_is_refused(change):
     with pytest.raises(ValueError, match="habits"):
         Habits.from_json(Habits().to_json() | change)
+
+
+def test_a_histogram_of_more_windows_than_were_learned_from_weighs_no_more_than_those():
+    crowded = Habits().to_json() | {"windows": 100, "evidence": [1000] * BINS}
+    assert Habits.from_json(crowded).evidence.sum() == pytest.approx(100)
 
 
 def test_a_window_knows_only_what_was_before_it_and_only_of_its_own_wearer():
