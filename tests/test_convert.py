@@ -123,3 +123,15 @@ def test_an_archive_with_the_same_minutes_in_two_formats_is_counted_once(export,
 def test_what_is_written_is_its_owners_alone(export, tmp_path):
     convert.main([str(export), "--out", str(tmp_path / "r.parquet")])
     assert (tmp_path / "r.parquet").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.usefixtures("reached")
+def test_an_export_on_s3_is_converted_as_the_folder_is(export, tmp_path, s3_client):
+    s3_client.create_bucket(Bucket="my-exports")
+    for path in export.iterdir():
+        s3_client.put_object(Bucket="my-exports", Key=f"me/{path.name}", Body=path.read_bytes())
+    for source, out in ((str(export), "local.parquet"), ("s3://my-exports/me", "s3.parquet")):
+        assert convert.main([source, "--out", str(tmp_path / out)]) == 0
+    there, here = (readings.read(tmp_path / name) for name in ("s3.parquet", "local.parquet"))
+    assert there["heartRate"].count() == 12
+    pd.testing.assert_frame_equal(there, here)
